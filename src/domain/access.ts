@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import { Digest, Name } from './names.ts'
+
+/**
+ * What a token may do. `publish`: publish releases in the named namespaces. `fleet`: orders, nodes and join tokens.
+ * `admin`: everything. Publishing rights never give orders to nodes.
+ */
+export const Grant = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('admin') }),
+  z.strictObject({ kind: z.literal('fleet') }),
+  z.strictObject({ kind: z.literal('publish'), namespaces: z.array(Name).min(1).max(100) }),
+])
+export type Grant = z.infer<typeof Grant>
+
+/** A public key as it travels: SPKI DER in base64. Its fingerprint is the SHA-256 of the DER. */
+export const PublicKeyText = z.base64().max(1024)
+
+/** Request for a token; `ttl_s` absent means that it does not expire. */
+export const TokenRequest = z.strictObject({
+  grant: Grant,
+  note: z.string().max(200).default(''),
+  ttl_s: z
+    .int()
+    .min(60)
+    .max(366 * 86_400)
+    .optional(),
+})
+export type TokenRequest = z.infer<typeof TokenRequest>
+
+/** A new token; the only time that its secret is shown. */
+export const NewToken = z.strictObject({
+  id: z.string(),
+  secret: z.string(),
+  expiresAt: z.iso.datetime().optional(),
+})
+export type NewToken = z.infer<typeof NewToken>
+
+/** Who a request is made by, after its credentials held. */
+export type Actor =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'token'; readonly id: string; readonly grant: Grant }
+  | { readonly kind: 'node'; readonly id: string; readonly name: string }
+
+/** A key that may sign releases of a namespace, or, for operators, orders. */
+export const KeyView = z.strictObject({
+  fingerprint: Digest,
+  publicKey: PublicKeyText,
+  addedAt: z.iso.datetime(),
+})
+export type KeyView = z.infer<typeof KeyView>

@@ -1,0 +1,241 @@
+/**
+ * What kind of failure a code is. Edges translate it: HTTP to a status, the command line to an exit code.
+ *
+ * - `usage`: the command line was wrong. `invalid`: input that can never be accepted as it is.
+ * - `untrusted`: a signature, signer, digest, order or policy said no. `kernel`: the kernel or libbpf said no.
+ * - `unsupported`: valid by the contract, but this version does not do it yet.
+ */
+export type ErrorKind =
+  | 'usage'
+  | 'invalid'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'too_large'
+  | 'untrusted'
+  | 'unsupported'
+  | 'kernel'
+  | 'unavailable'
+  | 'environment'
+  | 'internal'
+
+interface ErrorEntry {
+  readonly kind: ErrorKind
+  /** Short noun phrase; the RFC 9457 `title`. */
+  readonly title: string
+  /** What the reader can do about it. */
+  readonly remedy: string
+}
+
+const entry = (kind: ErrorKind, title: string, remedy: string): ErrorEntry => ({ kind, title, remedy })
+
+/** Every failure the product names. A code is part of the contract: never renamed, asserted by tests. */
+export const ERRORS = {
+  // command line and machine
+  usage: entry('usage', 'Wrong usage', 'see the --help of the command'),
+  needs_root: entry('environment', 'Needs root', 'run the command as root'),
+  missing_dependency: entry('environment', 'Missing dependency', 'install the package named in the message'),
+  file_unreadable: entry('environment', 'File cannot be read', 'check the path and its permissions'),
+  file_exists: entry('environment', 'File exists', 'choose another path, or remove the file'),
+  no_registry: entry('usage', 'No registry named', 'pass --url, or set HOOKLINE_URL'),
+  no_token: entry('usage', 'No token given', 'pass --token, or set HOOKLINE_TOKEN'),
+  state_in_use: entry('environment', 'Directory in use', 'stop the other process, or use another directory'),
+  // input
+  invalid_request: entry('invalid', 'Invalid request', 'compare the request with openapi.yaml'),
+  invalid_name: entry(
+    'invalid',
+    'Invalid name',
+    'use lower-case letters, digits and hyphens, 2 to 39 characters',
+  ),
+  invalid_json: entry('invalid', 'Invalid JSON', 'send one JSON document without duplicate keys'),
+  invalid_manifest: entry('invalid', 'Invalid manifest', 'mend hookline.yaml as the message says'),
+  invalid_function: entry('invalid', 'Invalid function', 'mend the function file as the message says'),
+  invalid_policy: entry('invalid', 'Invalid trust policy', 'mend trust.yaml as the message says'),
+  invalid_config: entry(
+    'invalid',
+    'Invalid configuration value',
+    'give a value within the manifest’s bounds',
+  ),
+  invalid_key: entry(
+    'invalid',
+    'Invalid key',
+    'use a P-256 or Ed25519 key in PEM, as `hookline keygen` writes',
+  ),
+  too_large: entry('too_large', 'Too large', 'stay within the limit named in the message'),
+  not_supported_yet: entry('unsupported', 'Not supported yet', 'leave the named part out for now'),
+  // objects
+  elf_too_large: entry('too_large', 'Object too large', 'strip debug sections (llvm-strip -g keeps BTF)'),
+  elf_not_elf: entry('invalid', 'Not an ELF file', 'name an object compiled by clang -target bpf'),
+  elf_truncated: entry('invalid', 'ELF file is truncated', 'compile or copy the object again'),
+  elf_wrong_class: entry('invalid', 'Not a 64-bit ELF file', 'compile with clang -target bpf'),
+  elf_wrong_endian: entry(
+    'invalid',
+    'Wrong byte order',
+    'compile with -target bpfel for little-endian hosts',
+  ),
+  elf_not_bpf: entry('invalid', 'Not a BPF object', 'compile with clang -target bpf, and do not link it'),
+  elf_malformed: entry('invalid', 'ELF file is malformed', 'compile the object again'),
+  elf_no_programs: entry('invalid', 'Object has no programs', 'put the program into a section by SEC("xdp")'),
+  btf_malformed: entry('invalid', 'BTF is malformed', 'compile again with -g'),
+  entry_not_found: entry('invalid', 'Entry not in object', 'name a function that `hookline inspect` lists'),
+  object_mismatch: entry('invalid', 'Manifest does not fit the object', 'compare with `hookline inspect`'),
+  // registry
+  unauthenticated: entry('unauthenticated', 'No valid credentials', 'pass a token of this registry'),
+  forbidden: entry('forbidden', 'Not allowed', 'use a token with the right named in the message'),
+  not_found: entry('not_found', 'Not found', 'check the name'),
+  version_not_found: entry('not_found', 'No release fits', 'see the versions with `hookline show`'),
+  release_exists: entry('conflict', 'Release exists', 'publish a new version; a release never changes'),
+  namespace_exists: entry('conflict', 'Namespace exists', 'choose another name'),
+  revision_conflict: entry(
+    'conflict',
+    'Revision is not newer',
+    'apply again: the next revision is asked for then',
+  ),
+  node_exists: entry('conflict', 'Node exists', 'choose another node name'),
+  join_token_refused: entry('unauthenticated', 'Join token refused', 'make one with `hookline node token`'),
+  node_unauthenticated: entry(
+    'unauthenticated',
+    'Node signature refused',
+    'check the node’s clock, or enrol it again',
+  ),
+  registry_unavailable: entry(
+    'unavailable',
+    'Registry cannot be reached',
+    'check the address and that it runs',
+  ),
+  registry_answer: entry(
+    'unavailable',
+    'Registry answered unexpectedly',
+    'check that the address is a Hookline registry',
+  ),
+  internal: entry('internal', 'Internal error', 'see the log of the registry'),
+  // trust
+  bundle_missing: entry(
+    'untrusted',
+    'Release is not signed',
+    'sign it: `hookline publish --key <private key>`',
+  ),
+  bundle_invalid: entry('untrusted', 'Bundle cannot be read', 'sign again with `hookline publish`'),
+  signature_invalid: entry(
+    'untrusted',
+    'Signature does not hold',
+    'do not use this release; ask its publisher',
+  ),
+  signer_not_allowed: entry(
+    'untrusted',
+    'Signer is not allowed',
+    'sign with an accepted key, or accept this one',
+  ),
+  statement_invalid: entry(
+    'untrusted',
+    'Signed statement is not a release',
+    'sign again with `hookline publish`',
+  ),
+  release_mismatch: entry('untrusted', 'Statement names another release', 'do not use this release'),
+  subject_mismatch: entry(
+    'untrusted',
+    'Files differ from what was signed',
+    'do not use this release; report it',
+  ),
+  digest_mismatch: entry('untrusted', 'Bytes differ from their digest', 'report it to the registry’s owner'),
+  policy_denied: entry(
+    'untrusted',
+    'Trust policy denies it',
+    'add a matching rule to trust.yaml if it is wanted',
+  ),
+  below_min_version: entry('untrusted', 'Below the minimum version', 'use a newer release'),
+  outside_range: entry(
+    'untrusted',
+    'Release is outside the asked range',
+    'report it to the registry’s owner',
+  ),
+  order_invalid: entry('untrusted', 'Order cannot be read', 'apply it again with `hookline function apply`'),
+  order_signature_invalid: entry('untrusted', 'Order’s signature does not hold', 'apply it again; report it'),
+  operator_not_allowed: entry('untrusted', 'Operator is not allowed', 'add the operator’s key to trust.yaml'),
+  stale_revision: entry('untrusted', 'Order is older than one seen', 'apply again with a newer revision'),
+  // planning on the node
+  selector_mismatch: entry(
+    'invalid',
+    'Function is not for this node',
+    'check the selector and the node’s labels',
+  ),
+  default_route_interface: entry(
+    'invalid',
+    'Interface carries the default route',
+    'name it exactly if it is meant',
+  ),
+  hook_conflict: entry('conflict', 'Hook is taken by another function', 'remove that function first'),
+  hook_busy: entry('kernel', 'Hook is taken by a foreign program', 'detach that program first'),
+  interface_missing: entry('kernel', 'Interface is gone', 'nothing to do: it is attached when it appears'),
+  // chains
+  chain_callback: entry('unsupported', 'Program uses callbacks', 'leave it out of the chain for now'),
+  chain_kfunc: entry('unsupported', 'Program calls kernel functions', 'leave it out of the chain for now'),
+  chain_tail_call: entry('unsupported', 'Program makes tail calls', 'leave it out of the chain for now'),
+  chain_instruction: entry('unsupported', 'Instruction cannot be chained', 'compile without it'),
+  chain_stack: entry('unsupported', 'Chain needs too much stack', 'shorten the chain, or use less stack'),
+  chain_maps: entry('unsupported', 'Chain uses too many maps', 'shorten the chain'),
+  chain_subprograms: entry('unsupported', 'Chain has too many subprograms', 'shorten the chain'),
+  chain_too_long: entry('unsupported', 'Chain is too long', 'shorten the chain'),
+  chain_mixed_licenses: entry(
+    'unsupported',
+    'GPL and other programs in one chain',
+    'use separate interfaces',
+  ),
+  chain_mixed_frags: entry(
+    'unsupported',
+    'Programs differ in multi-buffer support',
+    'use separate interfaces',
+  ),
+  // kernel
+  kernel_refused: entry('kernel', 'The kernel refused', 'see the kernel’s message'),
+  verifier_refused: entry('kernel', 'The kernel’s verifier refused the program', 'see the verifier’s log'),
+  kernel_too_old: entry('kernel', 'Kernel does not fit', 'use a kernel that the manifest asks for'),
+  map_incompatible: entry('kernel', 'Map differs from the manifest', 'compare with `hookline inspect`'),
+} as const satisfies Record<string, ErrorEntry>
+
+/** A code of {@link ERRORS}. */
+export type ErrorCode = keyof typeof ERRORS
+
+/** The one error class: a stable code, what happened, and, where there is more to read, the whole text in `log`. */
+export class DomainError extends Error {
+  override readonly name = 'DomainError'
+  readonly code: ErrorCode
+  /** Long text behind the message, such as a verifier's log. */
+  readonly log: string | undefined
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { log?: string }) {
+    super(message, options)
+    this.code = code
+    this.log = options?.log
+  }
+  get kind(): ErrorKind {
+    return ERRORS[this.code].kind
+  }
+  get title(): string {
+    return ERRORS[this.code].title
+  }
+  get remedy(): string {
+    return ERRORS[this.code].remedy
+  }
+}
+
+/** Any thrown value as a DomainError; an unknown one becomes `internal` with its text kept as the cause. */
+export function asDomainError(thrown: unknown): DomainError {
+  if (thrown instanceof DomainError) return thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return new DomainError('internal', message, { cause: thrown })
+}
+
+/** What travels in place of a DomainError: in reports, status files and JSON output. */
+export interface ErrorReport {
+  code: string
+  message: string
+  remedy: string
+}
+
+/** The wire form of an error; the long log stays behind. */
+export const reportOf = (error: DomainError): ErrorReport => ({
+  code: error.code,
+  message: error.message,
+  remedy: error.remedy,
+})

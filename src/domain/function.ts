@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { DomainError } from './errors.ts'
+import { Verdict } from './hook.ts'
+import { LIMITS } from './limits.ts'
+import { ConfigValue } from './manifest.ts'
+import { InstanceName, Name, parseRef, Use } from './names.ts'
+import { parseWith, parseYaml } from './yaml.ts'
+
+/** Labels of a node, and what a selector asks of them. */
+export const Labels = z
+  .record(z.string().regex(/^[a-z][a-z0-9./-]{0,62}$/), z.string().max(63))
+  .refine((labels) => Object.keys(labels).length <= LIMITS.labels, `at most ${LIMITS.labels} labels`)
+export type Labels = z.infer<typeof Labels>
+
+/** An interface name, or a pattern in which `*` stands for any characters (IFNAMSIZ is 16 with the NUL). */
+const InterfacePattern = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:@*-]{1,15}$/, 'an interface name or pattern such as eth*')
+
+const Instance = z.strictObject({
+  use: Use,
+  name: InstanceName.optional(),
+  config: z.record(z.string(), z.union([ConfigValue, z.array(z.unknown())])).default({}),
+  proceed: z.record(z.string(), z.array(Verdict).max(8)).default({}),
+})
+
+/** A named order to nodes: which releases run, configured how, in which order, on which interfaces of which nodes. */
+export const FunctionSpec = z
+  .strictObject({
+    kind: z.literal('function'),
+    name: Name,
+    priority: z.int().min(0).max(65_535).default(100),
+    selector: Labels,
+    interfaces: z.array(InterfacePattern).min(1).max(LIMITS.function_interfaces),
+    instances: z.array(Instance).min(1).max(LIMITS.function_instances),
+    onRevoke: z.enum(['previous', 'detach', 'drop']).default('previous'),
+    onMissing: z.enum(['pass', 'drop']).default('pass'),
+  })
+  .superRefine((spec, context) => {
+    const names = spec.instances.map(instanceName)
+    const twice = names.find((name, at) => names.indexOf(name) !== at)
+    if (twice !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['instances'],
+        message: `two instances are named "${twice}": set \`name\``,
+      })
+  })
+export type FunctionSpec = z.infer<typeof FunctionSpec>
+export type Instance = FunctionSpec['instances'][number]
+
+/** An instance's name: its own, or the last part of its program's. */
+export const instanceName = ({ name, use }: { name?: string | undefined; use: string }): string =>
+  name ?? parseRef(use).program.split('/')[1] ?? ''
+
+/** What an operator signs: a revision of a function, or its end. */
+export const Order = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('apply'), revision: z.int().min(1), function: FunctionSpec }),
+  z.strictObject({ kind: z.literal('remove'), revision: z.int().min(1), name: Name }),
+])
+export type Order = z.infer<typeof Order>
+
+/** The function that an order is about. */
+export const orderName = (order: Order): string => (order.kind === 'apply' ? order.function.name : order.name)
+
+/** Reads a function file. Throws `invalid_function` or `too_large`. */
+export const parseFunction = (text: string): FunctionSpec =>
+  parseYaml(text, FunctionSpec, { code: 'invalid_function', what: 'function', maxBytes: LIMITS.order_bytes })
+
+/** Reads a signed order's document. Throws `order_invalid`. */
+export const parseOrder = (value: unknown): Order => parseWith(Order, value, 'order_invalid', 'order')
+
+/** Refuses what this version cannot carry out. Throws `not_supported_yet`. */
+export function requireSupportedFunction(spec: FunctionSpec): void {
+  if (spec.onRevoke !== 'previous')
+    throw new DomainError(
+      'not_supported_yet',
+      `function ${spec.name}: onRevoke: ${spec.onRevoke} is not supported yet`,
+    )
+  for (const instance of spec.instances)
+    for (const [name, value] of Object.entries(instance.config))
+      if (Array.isArray(value))
+        throw new DomainError(
+          'not_supported_yet',
+          `function ${spec.name}: list configuration "${name}" is not supported yet`,
+        )
+}
+
+/** Whether a node with `labels` has every label that `selector` names; an empty selector means every node. */
+export const selects = (selector: Labels, labels: Labels): boolean =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value)
+
+/** Whether an interface name fits a pattern. */
+export function matchesInterface(pattern: string, name: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[.\\+?^${}()|[\]]/g, '\\$&'))
+  return new RegExp(`^${parts.join('.*')}$`).test(name)
+}

@@ -1,0 +1,52 @@
+/** Every size, count and time that the product bounds. Units are last in the name. */
+export const LIMITS = {
+  /** One object or other file of a release. The largest objects in public collections are near 2 MiB with BTF. */
+  file_bytes: 8 << 20,
+  /** hookline.yaml. */
+  manifest_bytes: 256 << 10,
+  /** A Sigstore bundle: one statement of at most `release_files` subjects of about 400 bytes each, in base64. */
+  bundle_bytes: 256 << 10,
+  /** Files of a release, the manifest among them. */
+  release_files: 64,
+  /** All files of a release together. */
+  release_bytes: 32 << 20,
+  /** A function file, and the envelope around it. */
+  order_bytes: 256 << 10,
+  function_instances: 64,
+  function_interfaces: 64,
+  policy_bytes: 256 << 10,
+  policy_rules: 1024,
+  manifest_programs: 64,
+  manifest_maps: 256,
+  manifest_config: 256,
+  labels: 64,
+  /** A JSON request body that is not a release. */
+  request_bytes: 1 << 20,
+  /** A node's report: 256 chains of 64 entries of about 500 bytes. */
+  observed_bytes: 8 << 20,
+  /** A node's desired state: 256 functions with bundles. */
+  desired_bytes: 32 << 20,
+  /** Longest wait of a long poll; below the 60 s that proxies commonly allow. */
+  poll_s: 30,
+  /** Clock skew accepted on a signed request; nonces are remembered for twice as long. */
+  signature_skew_s: 60,
+  join_token_ttl_s: 24 * 3600,
+  page_items: 100,
+  // the ELF reader
+  elf_sections: 4096,
+  elf_symbols: 1 << 17,
+  elf_relocations: 1 << 18,
+  btf_types: 1 << 17,
+  btf_depth: 32,
+  // chains
+  /** Entries of one chain; the counters of all fit one per-cpu value (32 KiB / 64 bytes = 512). */
+  chain_entries: 256,
+  /** Bytes of BPF stack in one frame (MAX_BPF_STACK, linux/filter.h). */
+  bpf_stack_bytes: 512,
+  /** Distinct maps of one program (MAX_USED_MAPS, linux/bpf_verifier.h). */
+  bpf_maps: 64,
+  /** Functions of one program (BPF_MAX_SUBPROGS, linux/bpf_verifier.h). */
+  bpf_subprograms: 256,
+  /** The verifier's log kept in memory. */
+  verifier_log_bytes: 16 << 20,
+} as const

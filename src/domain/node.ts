@@ -1,0 +1,123 @@
+import { z } from 'zod'
+import { PublicKeyText } from './access.ts'
+import { Labels } from './function.ts'
+import { Hook, VerdictCounts } from './hook.ts'
+import { LIMITS } from './limits.ts'
+import { Digest, InstanceName, Name, Use, Version } from './names.ts'
+import { ReleaseDescriptor } from './release.ts'
+
+const NodeName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'a host name')
+
+/** What a node says of itself at enrolment. */
+export const NodeFacts = z.strictObject({
+  name: NodeName,
+  labels: Labels,
+  kernel: z.string().max(128),
+  arch: z.string().max(32),
+  agent: z.string().max(64),
+})
+export type NodeFacts = z.infer<typeof NodeFacts>
+
+/** A node asks to join with a join token and the public half of a key that never leaves it. */
+export const Enrolment = z.strictObject({
+  token: z.string().max(200),
+  publicKey: PublicKeyText,
+  facts: NodeFacts,
+})
+export type Enrolment = z.infer<typeof Enrolment>
+
+/** The order an operator signed, as a DSSE envelope (JSON text, kept byte for byte). */
+const SignedOrder = z.strictObject({
+  name: Name,
+  revision: z.int().min(1),
+  envelope: z.string().max(LIMITS.order_bytes),
+})
+
+/** What the registry answers to `use` ranges. The node checks each against the range itself. */
+const Resolution = z.strictObject({ use: Use, version: Version })
+export type Resolution = z.infer<typeof Resolution>
+
+/** Everything a node is to run, whole. Nothing in it is believed before its signatures hold. */
+export const Desired = z.strictObject({
+  functions: z.array(SignedOrder).max(256),
+  resolutions: z.array(Resolution).max(4096),
+  releases: z.array(ReleaseDescriptor).max(4096),
+  /** Keys of signers and operators; the node uses one only if its fingerprint is in its policy. */
+  keys: z.array(PublicKeyText).max(4096),
+})
+export type Desired = z.infer<typeof Desired>
+
+/** An error in a report: code, what happened, what to do; `log` has the last useful lines of a verifier's log. */
+export const ErrorView = z.strictObject({
+  code: z.string().max(64),
+  message: z.string().max(4096),
+  remedy: z.string().max(1024),
+  log: z.string().max(16_384).optional(),
+})
+export type ErrorView = z.infer<typeof ErrorView>
+
+/** One entry of a running chain. */
+export const ObservedEntry = z.strictObject({
+  position: z.int().min(1),
+  instance: InstanceName,
+  release: z.string(),
+  entry: z.string(),
+  object: Digest,
+  proceed: z.array(z.string()),
+  /** How the entry was made part of the chain. */
+  form: z.literal('fused'),
+  /** Packets behind this entry by verdict since the running generation took over. */
+  packets: VerdictCounts,
+  /** The same over all generations of the chain that held this instance's entry. */
+  total: VerdictCounts,
+})
+export type ObservedEntry = z.infer<typeof ObservedEntry>
+
+/** The chain that runs on one hook of one interface. */
+export const ObservedChain = z.strictObject({
+  netns: z.string(),
+  interface: z.string(),
+  ifindex: z.int().min(1),
+  hook: Hook,
+  mode: z.enum(['native', 'generic']),
+  function: Name,
+  revision: z.int().min(1),
+  generation: z.int().min(1),
+  linkId: z.int().min(1),
+  programId: z.int().min(1),
+  programTag: z.string(),
+  since: z.iso.datetime(),
+  entries: z.array(ObservedEntry).max(LIMITS.chain_entries),
+})
+export type ObservedChain = z.infer<typeof ObservedChain>
+
+/** How a function fares on a node: the revision accepted, and what stands in the way of the newest one. */
+export const ObservedFunction = z.strictObject({
+  name: Name,
+  revision: z.int().min(0),
+  state: z.enum(['running', 'waiting', 'refused', 'removed']),
+  error: ErrorView.optional(),
+})
+export type ObservedFunction = z.infer<typeof ObservedFunction>
+
+/** A node's report of what its kernel runs. */
+export const Observed = z.strictObject({
+  at: z.iso.datetime(),
+  agent: z.string().max(64),
+  functions: z.array(ObservedFunction).max(1024),
+  chains: z.array(ObservedChain).max(1024),
+  /** What failed outside any function, such as the desired state itself. */
+  errors: z.array(ErrorView).max(64),
+})
+export type Observed = z.infer<typeof Observed>
+
+/** A node as operators see it. */
+export const NodeView = z.strictObject({
+  id: z.string(),
+  facts: NodeFacts,
+  key: Digest,
+  enrolledAt: z.iso.datetime(),
+  lastSeenAt: z.iso.datetime().optional(),
+  observed: Observed.optional(),
+})
+export type NodeView = z.infer<typeof NodeView>

@@ -1,0 +1,100 @@
+import { z } from 'zod'
+import { DomainError } from './errors.ts'
+import { LIMITS } from './limits.ts'
+import { compareVersions, Digest, ProgramId, Version } from './names.ts'
+import { parseYaml } from './yaml.ts'
+
+const Pattern = z
+  .string()
+  .regex(/^(\*|[a-z][a-z0-9-]{0,38})\/(\*|[a-z][a-z0-9-]{0,38}\*?)$/, 'namespace/name, namespace/* or */*')
+
+const Signer = z.union([
+  z.strictObject({ key: Digest }),
+  z.strictObject({ identity: z.string().min(1), issuer: z.string().min(1) }),
+])
+
+const ProgramRule = z.strictObject({
+  match: Pattern,
+  signers: z.array(Signer).min(1),
+  minSigners: z.int().min(1).default(1),
+  permissions: z.array(z.string()).optional(),
+  minAge: z
+    .string()
+    .regex(/^\d+(s|m|h|d)$/)
+    .default('0s'),
+  minVersion: z.record(ProgramId, Version).default({}),
+})
+export type ProgramRule = z.infer<typeof ProgramRule>
+
+/** trust.yaml: which operators and signers a node accepts. Nothing matches = denied. */
+export const TrustPolicy = z
+  .strictObject({
+    operators: z.array(z.strictObject({ key: Digest })).default([]),
+    log: z.unknown().optional(),
+    programs: z.array(ProgramRule).max(LIMITS.policy_rules).default([]),
+  })
+  .superRefine((policy, context) => {
+    const patterns = policy.programs.map((rule) => rule.match)
+    const twice = patterns.find((pattern, at) => patterns.indexOf(pattern) !== at)
+    if (twice !== undefined)
+      context.addIssue({ code: 'custom', path: ['programs'], message: `two rules match "${twice}"` })
+  })
+export type TrustPolicy = z.infer<typeof TrustPolicy>
+
+/** Reads trust.yaml. Throws `invalid_policy`, `too_large`, or `not_supported_yet` for a rule that would be ignored. */
+export function parseTrustPolicy(text: string): TrustPolicy {
+  const policy = parseYaml(text, TrustPolicy, {
+    code: 'invalid_policy',
+    what: 'trust.yaml',
+    maxBytes: LIMITS.policy_bytes,
+  })
+  const refuse = (part: string): never => {
+    throw new DomainError('not_supported_yet', `trust.yaml: ${part} is not supported yet`)
+  }
+  if (policy.log !== undefined) refuse('log')
+  for (const rule of policy.programs) {
+    if (rule.permissions !== undefined) refuse(`permissions of ${rule.match}`)
+    if (!/^0+[smhd]$/.test(rule.minAge)) refuse(`minAge of ${rule.match}`)
+    if (rule.minSigners > 1) refuse(`minSigners of ${rule.match}`)
+    if (rule.signers.some((signer) => 'identity' in signer)) refuse(`a signer by identity of ${rule.match}`)
+    for (const program of Object.keys(rule.minVersion))
+      if (ruleFor(policy, program) !== rule)
+        throw new DomainError(
+          'invalid_policy',
+          `trust.yaml: minVersion of ${program} stands under "${rule.match}", which does not decide about ${program}`,
+        )
+  }
+  return policy
+}
+
+const matches = (pattern: string, program: ProgramId): boolean => {
+  const [namespace = '', name = ''] = pattern.split('/')
+  const [ofNamespace = '', ofName = ''] = program.split('/')
+  const fits = (part: string, text: string): boolean =>
+    part.endsWith('*') ? text.startsWith(part.slice(0, -1)) : part === text
+  return fits(namespace, ofNamespace) && fits(name, ofName)
+}
+
+/** More literal characters are more specific; a full name beats a prefix of the same length. */
+const specificity = (pattern: string): number =>
+  pattern.replaceAll('*', '').length * 2 + (pattern.includes('*') ? 0 : 1)
+
+/** The rule that speaks for a program: of those that match, the most specific. */
+export const ruleFor = (policy: TrustPolicy, program: ProgramId): ProgramRule | undefined =>
+  policy.programs
+    .filter((rule) => matches(rule.match, program))
+    .sort((a, b) => specificity(b.match) - specificity(a.match))[0]
+
+/** Fingerprints of the keys that a rule accepts. */
+export const signerKeys = (rule: ProgramRule): Digest[] =>
+  rule.signers.flatMap((signer) => ('key' in signer ? [signer.key] : []))
+
+/** Refuses a version below the rule's minimum. Throws `below_min_version`. */
+export function requireMinVersion(rule: ProgramRule, program: ProgramId, version: string): void {
+  const least = rule.minVersion[program]
+  if (least !== undefined && compareVersions(version, least) < 0)
+    throw new DomainError(
+      'below_min_version',
+      `${program}@${version} is below ${least}, the policy's minimum`,
+    )
+}

@@ -1,0 +1,21 @@
+import type { Digest } from '../domain/names.ts'
+import type { Desired, Enrolment, Observed } from '../domain/node.ts'
+
+/** The registry as a node sees it. Nothing that it answers is trusted. */
+export interface NodeRegistry {
+  /** Joins; gives the node's id. Throws `join_token_refused`, `node_exists`, `registry_unavailable`. */
+  enrol(enrolment: Enrolment): Promise<{ id: string }>
+  /**
+   * The desired state, or undefined when it still has the tag `etag` after at most `wait_s` seconds.
+   * Throws `registry_unavailable`, `registry_answer`, `node_unauthenticated`.
+   */
+  desired(
+    etag: string | undefined,
+    wait_s: number,
+    signal: AbortSignal,
+  ): Promise<{ etag: string; desired: Desired } | undefined>
+  /** The bytes of a file, at most `maxBytes`; the caller checks the digest. Throws `not_found`, `too_large`, `registry_unavailable`. */
+  blob(digest: Digest, maxBytes: number): Promise<Buffer>
+  /** Sends a report. Throws `registry_unavailable`, `node_unauthenticated`. */
+  report(observed: Observed): Promise<void>
+}
