@@ -1,0 +1,132 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto'
+import { DomainError } from '../domain/errors.ts'
+import type { Digest } from '../domain/names.ts'
+
+/** The two kinds of signing key: ECDSA on P-256 with SHA-256 (FIPS 186-5), and Ed25519 (RFC 8032). */
+export type KeyAlgorithm = 'p256' | 'ed25519'
+
+/** A public key together with the name that policies use for it. */
+export interface PublicKey {
+  /** `sha256:` and the hexadecimal SHA-256 of `spki`. */
+  readonly fingerprint: Digest
+  /** SubjectPublicKeyInfo in DER (RFC 5280 section 4.1). */
+  readonly spki: Buffer
+  readonly key: KeyObject
+  readonly algorithm: KeyAlgorithm
+}
+
+/** A private key and its public half; `fingerprint` is that of the public half. */
+export interface PrivateKey {
+  readonly fingerprint: Digest
+  readonly key: KeyObject
+  readonly publicKey: PublicKey
+}
+
+/** `sha256:` and the hexadecimal SHA-256 of `bytes`. */
+export const sha256Digest = (bytes: Buffer): Digest =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+
+/** A new key pair in PEM: PKCS#8 (RFC 5958) for the private, SPKI for the public half. */
+export function generateKeyPair(algorithm: KeyAlgorithm): {
+  privateKey: string
+  publicKey: string
+  fingerprint: Digest
+} {
+  const { privateKey, publicKey } =
+    algorithm === 'ed25519'
+      ? generateKeyPairSync('ed25519')
+      : generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return {
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    fingerprint: describeKey(publicKey).fingerprint,
+  }
+}
+
+/**
+ * Reads a public key: PEM (`BEGIN PUBLIC KEY`) or SPKI DER, the latter as bytes or in base64. Only P-256 and Ed25519,
+ * only in the one DER form that encoders write, so that a key has exactly one fingerprint. Throws `invalid_key`.
+ */
+export function parsePublicKey(pemOrSpki: string | Buffer): PublicKey {
+  const pem = pemText(pemOrSpki)
+  if (pem === undefined) return parseSpki(pemOrSpki)
+  const label = pemLabel(pem)
+  if (label.endsWith('PRIVATE KEY'))
+    throw new DomainError(
+      'invalid_key',
+      'this is a private key; give the public one (keygen writes it as .pub)',
+    )
+  // A certificate would be read as its key by OpenSSL: nobody would look at its dates or its issuer.
+  if (label !== 'PUBLIC KEY')
+    throw new DomainError('invalid_key', `PEM holds "${label}", a public key was expected`)
+  return describeKey(attempt(() => createPublicKey({ key: pem, format: 'pem' }), 'public'))
+}
+
+/** Reads an unencrypted private key in PEM (PKCS#8, or SEC 1 for P-256). Throws `invalid_key`. */
+export function parsePrivateKey(pem: string): PrivateKey {
+  const text = pemText(pem)
+  if (text === undefined) throw new DomainError('invalid_key', 'the private key is not in PEM')
+  const label = pemLabel(text)
+  if (label === 'PUBLIC KEY')
+    throw new DomainError('invalid_key', 'this is a public key; give the private one (without .pub)')
+  if (label === 'ENCRYPTED PRIVATE KEY' || text.includes('Proc-Type: 4,ENCRYPTED'))
+    throw new DomainError(
+      'invalid_key',
+      'the private key is encrypted; decrypt it first, such as by openssl pkcs8',
+    )
+  if (!label.endsWith('PRIVATE KEY'))
+    throw new DomainError('invalid_key', `PEM holds "${label}", a private key was expected`)
+  const key = attempt(() => createPrivateKey({ key: text, format: 'pem' }), 'private')
+  const publicKey = describeKey(createPublicKey(key))
+  return { fingerprint: publicKey.fingerprint, key, publicKey }
+}
+
+function parseSpki(given: string | Buffer): PublicKey {
+  const spki = typeof given === 'string' ? Buffer.from(given, 'base64') : given
+  const key = describeKey(
+    attempt(() => createPublicKey({ key: spki, format: 'der', type: 'spki' }), 'public'),
+  )
+  // Trailing bytes or a compressed point would give the same key a second fingerprint.
+  if (!key.spki.equals(spki))
+    throw new DomainError(
+      'invalid_key',
+      'the public key is not in canonical SPKI DER; export it again with openssl',
+    )
+  return key
+}
+
+function describeKey(key: KeyObject): PublicKey {
+  const algorithm = algorithmOf(key)
+  const spki = key.export({ type: 'spki', format: 'der' })
+  return { fingerprint: sha256Digest(spki), spki, key, algorithm }
+}
+
+function algorithmOf(key: KeyObject): KeyAlgorithm {
+  if (key.asymmetricKeyType === 'ed25519') return 'ed25519'
+  const curve = key.asymmetricKeyDetails?.namedCurve
+  if (key.asymmetricKeyType === 'ec' && curve === 'prime256v1') return 'p256'
+  const found = [key.asymmetricKeyType, curve].filter((part) => part !== undefined).join(' ')
+  throw new DomainError('invalid_key', `key type ${found} is not accepted, only P-256 and Ed25519`)
+}
+
+const pemText = (given: string | Buffer): string | undefined => {
+  const text = typeof given === 'string' ? given.trimStart() : given.toString('latin1')
+  return text.startsWith('-----BEGIN ') ? text : undefined
+}
+
+const pemLabel = (pem: string): string =>
+  /^-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(pem)?.[1] ?? 'nothing known'
+
+function attempt(read: () => KeyObject, half: 'public' | 'private'): KeyObject {
+  try {
+    return read()
+  } catch (cause) {
+    throw new DomainError('invalid_key', `the ${half} key cannot be read`, { cause })
+  }
+}

@@ -1,0 +1,167 @@
+import { bundleFromJSON, isBundleWithDsseEnvelope } from '@sigstore/bundle'
+import { type TrustMaterial, toSignedEntity, VerificationError, Verifier } from '@sigstore/verify'
+import { z } from 'zod'
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { type Digest, releaseRef } from '../domain/names.ts'
+import { parseDocument } from './document.ts'
+import { Base64, Envelope } from './dsse.ts'
+import { type PublicKey, sha256Digest } from './keys.ts'
+import {
+  parseReleaseStatement,
+  type ReleaseParts,
+  type ReleaseStatement,
+  requireReleaseLimits,
+  STATEMENT_TYPE,
+  subjectDigest,
+} from './release-statement.ts'
+
+/** A release as it arrived, and who may have signed it. */
+export interface ReleaseClaim extends ReleaseParts {
+  /** Sigstore bundle, JSON text; empty when there is none. */
+  readonly bundle: string
+  /** Key material, from anywhere: a key counts only if `allowed` names it. */
+  readonly keys: readonly PublicKey[]
+  /** Fingerprints of the accepted signers. */
+  readonly allowed: readonly Digest[]
+}
+
+/**
+ * The one form of bundle that is accepted: v0.3, a DSSE envelope with one signature, a key's hint. A certificate, a log
+ * entry or a timestamp is refused rather than ignored: nothing here would check it, yet its presence would look like proof.
+ */
+const ReleaseBundle = z.strictObject({
+  mediaType: z.literal('application/vnd.dev.sigstore.bundle.v0.3+json'),
+  verificationMaterial: z.strictObject({
+    publicKey: z.strictObject({ hint: Base64.length(44) }),
+    tlogEntries: z.tuple([]).optional(),
+    timestampVerificationData: z.strictObject({ rfc3161Timestamps: z.tuple([]).optional() }).optional(),
+  }),
+  dsseEnvelope: Envelope,
+})
+type ReleaseBundle = z.infer<typeof ReleaseBundle>
+
+/**
+ * Checks that an accepted signer signed exactly these files as exactly this release, and gives the signer. The checks
+ * come in this order and each stops an attack of its own; whatever is not understood is refused.
+ *
+ * Throws `too_large`, `bundle_missing`, `bundle_invalid`, `signer_not_allowed`, `signature_invalid`,
+ * `statement_invalid`, `release_mismatch`, `subject_mismatch`.
+ */
+export function verifyRelease(claim: ReleaseClaim): { signer: Digest } {
+  try {
+    requireLimits(claim)
+    const bundle = parseBundle(claim.bundle)
+    const signer = findSigner(bundle, claim)
+    const payload = verifySignature(bundle, signer)
+    requireStatementType(bundle)
+    const statement = parseReleaseStatement(payload)
+    requireRelease(statement, claim)
+    requireSubjects(statement, claim.files)
+    return { signer: signer.fingerprint }
+  } catch (thrown) {
+    if (thrown instanceof DomainError) throw thrown
+    // A library that meets what it did not expect throws a TypeError: that is a refusal, never a pass.
+    throw new DomainError('bundle_invalid', 'bundle: it cannot be checked', { cause: thrown })
+  }
+}
+
+/** Exhaustion by size: nothing is hashed or parsed before its length is known to be bounded. */
+function requireLimits({ bundle, files, program, version }: ReleaseClaim): void {
+  if (bundle === '')
+    throw new DomainError('bundle_missing', `${releaseRef(program, version)} is not signed: it has no bundle`)
+  const size = Buffer.byteLength(bundle)
+  if (size > LIMITS.bundle_bytes)
+    throw new DomainError('too_large', `the bundle has ${size} bytes, at most ${LIMITS.bundle_bytes}`)
+  requireReleaseLimits(files)
+}
+
+/** Parser differences: one meaning for every reader, so no duplicate key, no unknown field, no other version. */
+const parseBundle = (text: string): ReleaseBundle =>
+  parseDocument(text, ReleaseBundle, 'bundle_invalid', 'bundle')
+
+/**
+ * A signer of one's own, or of another namespace: the hint only selects a key; it must be one that the reader accepts.
+ * Fingerprints are compared whole.
+ */
+function findSigner({ verificationMaterial, dsseEnvelope }: ReleaseBundle, claim: ReleaseClaim): PublicKey {
+  const { hint } = verificationMaterial.publicKey
+  const { keyid } = dsseEnvelope.signatures[0]
+  if (keyid !== '' && keyid !== hint)
+    throw new DomainError('bundle_invalid', 'bundle: the envelope and the bundle name different keys')
+  const fingerprint: Digest = `sha256:${Buffer.from(hint, 'base64').toString('hex')}`
+  const ref = releaseRef(claim.program, claim.version)
+  if (!claim.allowed.includes(fingerprint))
+    throw new DomainError(
+      'signer_not_allowed',
+      `${ref} is signed by ${fingerprint}, which is not accepted for it`,
+    )
+  const key = claim.keys.find((candidate) => candidate.fingerprint === fingerprint)
+  if (key === undefined)
+    throw new DomainError(
+      'signer_not_allowed',
+      `${ref} is signed by ${fingerprint}, whose key is not at hand`,
+    )
+  return key
+}
+
+/** Forgery and alteration: the signature is over the exact bytes of the payload, which are given back. */
+function verifySignature(bundle: ReleaseBundle, signer: PublicKey): Buffer {
+  const trust: TrustMaterial = {
+    certificateAuthorities: [],
+    timestampAuthorities: [],
+    tlogs: [],
+    ctlogs: [],
+    publicKey: () => ({ publicKey: signer.key, validFor: () => true }),
+  }
+  const parsed = bundleFromJSON(bundle)
+  if (!isBundleWithDsseEnvelope(parsed))
+    throw new DomainError('bundle_invalid', 'bundle: it holds no DSSE envelope')
+  const verifier = new Verifier(trust, { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: 0 })
+  try {
+    const { key } = verifier.verify(toSignedEntity(parsed))
+    if (!key.equals(signer.key)) throw new TypeError('another key was used')
+  } catch (cause) {
+    if (cause instanceof VerificationError && cause.code === 'SIGNATURE_ERROR')
+      throw new DomainError('signature_invalid', `the signature is not that of ${signer.fingerprint}`, {
+        cause,
+      })
+    throw cause
+  }
+  return parsed.content.dsseEnvelope.payload
+}
+
+/** Confusion of documents: what the same key signed as something else, an order for one, is no release. */
+function requireStatementType({ dsseEnvelope }: ReleaseBundle): void {
+  if (dsseEnvelope.payloadType !== STATEMENT_TYPE)
+    throw new DomainError(
+      'statement_invalid',
+      `the signed document is ${JSON.stringify(dsseEnvelope.payloadType)}, not ${STATEMENT_TYPE}`,
+    )
+}
+
+/** Substitution: another program's, or an older version's, genuine signature under this name. */
+function requireRelease({ predicate }: ReleaseStatement, { program, version }: ReleaseClaim): void {
+  if (predicate.name !== program || predicate.version !== version)
+    throw new DomainError(
+      'release_mismatch',
+      `the signature is for ${releaseRef(predicate.name, predicate.version)}, not ${releaseRef(program, version)}`,
+    )
+}
+
+/** Mix and match: an object, a manifest or a further file that was not signed with the others. */
+function requireSubjects({ subject }: ReleaseStatement, files: ReadonlyMap<string, Buffer>): void {
+  const seen = new Set<string>()
+  for (const item of subject) {
+    if (seen.has(item.name)) throw mismatch(`the statement names ${item.name} twice`)
+    seen.add(item.name)
+    const bytes = files.get(item.name)
+    if (bytes === undefined) throw mismatch(`${item.name} was signed, but is not among the files`)
+    if (sha256Digest(bytes) !== subjectDigest(item))
+      throw mismatch(`${item.name} is not the file that was signed`)
+  }
+  for (const name of files.keys())
+    if (!seen.has(name)) throw mismatch(`${name} is among the files, but was not signed`)
+}
+
+const mismatch = (why: string): DomainError => new DomainError('subject_mismatch', why)
