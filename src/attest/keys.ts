@@ -28,6 +28,19 @@ export interface PrivateKey {
   readonly publicKey: PublicKey
 }
 
+/** What stands before the key's own bytes: RFC 5480 section 2 with the 04 of an uncompressed point; RFC 8410 section 4. */
+const SPKI_HEAD: Record<KeyAlgorithm, Buffer> = {
+  p256: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
+  ed25519: Buffer.from('302a300506032b6570032100', 'hex'),
+}
+const SPKI_BYTES: Record<KeyAlgorithm, number> = { p256: 91, ed25519: 44 }
+
+const notCanonical = (): DomainError =>
+  new DomainError(
+    'invalid_key',
+    'the key is not in the usual SPKI form (uncompressed point, nothing behind it)',
+  )
+
 /** `sha256:` and the hexadecimal SHA-256 of `bytes`. */
 export const sha256Digest = (bytes: Buffer): Digest =>
   `sha256:${createHash('sha256').update(bytes).digest('hex')}`
@@ -92,18 +105,20 @@ function parseSpki(given: string | Buffer): PublicKey {
   const key = describeKey(
     attempt(() => createPublicKey({ key: spki, format: 'der', type: 'spki' }), 'public'),
   )
-  // Trailing bytes or a compressed point would give the same key a second fingerprint.
-  if (!key.spki.equals(spki))
-    throw new DomainError(
-      'invalid_key',
-      'the public key is not in canonical SPKI DER; export it again with openssl',
-    )
+  // Bytes behind the end would give the same key a second fingerprint.
+  if (!key.spki.equals(spki)) throw notCanonical()
   return key
 }
 
 function describeKey(key: KeyObject): PublicKey {
   const algorithm = algorithmOf(key)
   const spki = key.export({ type: 'spki', format: 'der' })
+  // So would a compressed point, which OpenSSL keeps as it came.
+  if (
+    spki.length !== SPKI_BYTES[algorithm] ||
+    !spki.subarray(0, SPKI_HEAD[algorithm].length).equals(SPKI_HEAD[algorithm])
+  )
+    throw notCanonical()
   return { fingerprint: sha256Digest(spki), spki, key, algorithm }
 }
 
