@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LIMITS } from './limits.ts'
 import { Digest, Name } from './names.ts'
 
 /**
@@ -48,3 +49,24 @@ export const KeyView = z.strictObject({
   addedAt: z.iso.datetime(),
 })
 export type KeyView = z.infer<typeof KeyView>
+
+/** Request for a namespace, and its answer. */
+export const NamespaceRequest = z.strictObject({ name: Name })
+export type NamespaceRequest = z.infer<typeof NamespaceRequest>
+
+/** A key to add under its fingerprint. */
+export const KeyUpload = z.strictObject({ publicKey: PublicKeyText })
+
+/** All keys of a namespace, or of the operators, by fingerprint. */
+export const KeyList = z.strictObject({ keys: z.array(KeyView) })
+
+/** Request for a join token, by default for one node. */
+export const JoinTokenRequest = z.strictObject({
+  ttl_s: z.int().min(60).max(LIMITS.join_token_ttl_s).default(LIMITS.join_token_ttl_s),
+  maxUses: z.int().min(1).max(LIMITS.join_token_uses).default(1),
+})
+export type JoinTokenRequest = z.infer<typeof JoinTokenRequest>
+
+/** A new join token; the only time that its secret is shown. */
+export const NewJoinToken = z.strictObject({ secret: z.string(), expiresAt: z.iso.datetime() })
+export type NewJoinToken = z.infer<typeof NewJoinToken>

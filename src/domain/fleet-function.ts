@@ -23,3 +23,9 @@ export const FunctionStep = z.strictObject({
   resolutions: z.array(z.strictObject({ use: Use, version: Version })),
 })
 export type FunctionStep = z.infer<typeof FunctionStep>
+
+/** All functions by name, the removed ones among them. */
+export const FunctionList = z.strictObject({ functions: z.array(FunctionView) })
+
+/** A function's past, newest step first. */
+export const FunctionHistory = z.strictObject({ steps: z.array(FunctionStep) })

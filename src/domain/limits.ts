@@ -26,11 +26,25 @@ export const LIMITS = {
   observed_bytes: 8 << 20,
   /** A node's desired state: 256 functions with bundles. */
   desired_bytes: 32 << 20,
+  /** Any JSON answer that a client reads: a fleet's reports are the largest. */
+  answer_bytes: 64 << 20,
+  /** How long a client waits for an answer, beyond what a long poll waits by itself. */
+  http_timeout_s: 30,
+  /** The same for an upload: 32 MiB at 1 Mbit/s take 270 s. */
+  upload_timeout_s: 300,
   /** Longest wait of a long poll; below the 60 s that proxies commonly allow. */
   poll_s: 30,
   /** Clock skew accepted on a signed request; nonces are remembered for twice as long. */
   signature_skew_s: 60,
   join_token_ttl_s: 24 * 3600,
+  /** Nodes that one join token lets in. */
+  join_token_uses: 10_000,
+  /** Functions in force at a time; a node's desired state and report have room for as many. */
+  functions: 256,
+  /** Steps of a function's history in one answer, the newest. */
+  history_steps: 100,
+  /** How long one request or database transaction may wait for its turn. */
+  transaction_ms: 30_000,
   page_items: 100,
   // the ELF reader
   elf_sections: 4096,

@@ -121,3 +121,9 @@ export const NodeView = z.strictObject({
   observed: Observed.optional(),
 })
 export type NodeView = z.infer<typeof NodeView>
+
+/** All nodes by name. */
+export const NodeList = z.strictObject({ nodes: z.array(NodeView) })
+
+/** What a node is known by from its enrolment on. */
+export const Enrolled = z.strictObject({ id: z.string().max(64) })

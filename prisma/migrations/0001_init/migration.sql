@@ -1,0 +1,214 @@
+-- CreateSchema
+CREATE SCHEMA IF NOT EXISTS "public";
+
+-- CreateEnum
+CREATE TYPE "order_kind" AS ENUM ('apply', 'remove');
+
+-- CreateTable
+CREATE TABLE "namespace" (
+    "id" UUID NOT NULL,
+    "name" TEXT NOT NULL,
+    "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "namespace_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "signing_key" (
+    "namespace_id" UUID NOT NULL,
+    "fingerprint" TEXT NOT NULL,
+    "spki" BYTEA NOT NULL,
+    "added_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "signing_key_pkey" PRIMARY KEY ("namespace_id","fingerprint")
+);
+
+-- CreateTable
+CREATE TABLE "operator_key" (
+    "fingerprint" TEXT NOT NULL,
+    "spki" BYTEA NOT NULL,
+    "added_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "operator_key_pkey" PRIMARY KEY ("fingerprint")
+);
+
+-- CreateTable
+CREATE TABLE "token" (
+    "id" UUID NOT NULL,
+    "hash" BYTEA NOT NULL,
+    "grant" JSON NOT NULL,
+    "note" TEXT NOT NULL,
+    "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "expires_at" TIMESTAMPTZ(6),
+
+    CONSTRAINT "token_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "join_token" (
+    "id" UUID NOT NULL,
+    "hash" BYTEA NOT NULL,
+    "max_uses" INTEGER NOT NULL,
+    "uses" INTEGER NOT NULL DEFAULT 0,
+    "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "expires_at" TIMESTAMPTZ(6) NOT NULL,
+
+    CONSTRAINT "join_token_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "program" (
+    "id" UUID NOT NULL,
+    "namespace_id" UUID NOT NULL,
+    "ref" TEXT NOT NULL,
+    "latest" TEXT NOT NULL,
+    "summary" TEXT NOT NULL,
+    "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "program_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "release" (
+    "id" UUID NOT NULL,
+    "program_id" UUID NOT NULL,
+    "version" TEXT NOT NULL,
+    "manifest" JSON NOT NULL,
+    "bundle" TEXT NOT NULL,
+    "namespace_id" UUID NOT NULL,
+    "signer" TEXT NOT NULL,
+    "published_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "release_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "release_file" (
+    "release_id" UUID NOT NULL,
+    "name" TEXT NOT NULL,
+    "digest" TEXT NOT NULL,
+
+    CONSTRAINT "release_file_pkey" PRIMARY KEY ("release_id","name")
+);
+
+-- CreateTable
+CREATE TABLE "blob" (
+    "digest" TEXT NOT NULL,
+    "size" INTEGER NOT NULL,
+    "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "blob_pkey" PRIMARY KEY ("digest")
+);
+
+-- CreateTable
+CREATE TABLE "function_revision" (
+    "name" TEXT NOT NULL,
+    "revision" BIGINT NOT NULL,
+    "kind" "order_kind" NOT NULL,
+    "order" JSON NOT NULL,
+    "envelope" TEXT NOT NULL,
+    "operator" TEXT NOT NULL,
+    "applied_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "function_revision_pkey" PRIMARY KEY ("name","revision")
+);
+
+-- CreateTable
+CREATE TABLE "function_step" (
+    "id" BIGSERIAL NOT NULL,
+    "name" TEXT NOT NULL,
+    "revision" BIGINT NOT NULL,
+    "at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "resolutions" JSON NOT NULL,
+
+    CONSTRAINT "function_step_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "node" (
+    "id" UUID NOT NULL,
+    "name" TEXT NOT NULL,
+    "fingerprint" TEXT NOT NULL,
+    "spki" BYTEA NOT NULL,
+    "facts" JSON NOT NULL,
+    "enrolled_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "node_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "node_observed" (
+    "node_id" UUID NOT NULL,
+    "observed" JSON NOT NULL,
+    "received_at" TIMESTAMPTZ(6) NOT NULL,
+
+    CONSTRAINT "node_observed_pkey" PRIMARY KEY ("node_id")
+);
+
+-- CreateTable
+CREATE TABLE "audit" (
+    "id" BIGSERIAL NOT NULL,
+    "at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "actor" TEXT NOT NULL,
+    "action" TEXT NOT NULL,
+    "subject" TEXT NOT NULL,
+    "detail" JSON NOT NULL DEFAULT '{}',
+
+    CONSTRAINT "audit_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateIndex
+CREATE UNIQUE INDEX "namespace_name_key" ON "namespace"("name");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "token_hash_key" ON "token"("hash");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "join_token_hash_key" ON "join_token"("hash");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "program_ref_key" ON "program"("ref");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "release_program_id_version_key" ON "release"("program_id", "version");
+
+-- CreateIndex
+CREATE INDEX "release_file_digest_idx" ON "release_file"("digest");
+
+-- CreateIndex
+CREATE INDEX "function_step_name_id_idx" ON "function_step"("name", "id");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "node_name_key" ON "node"("name");
+
+-- CreateIndex
+CREATE INDEX "audit_subject_id_idx" ON "audit"("subject", "id");
+
+-- AddForeignKey
+ALTER TABLE "signing_key" ADD CONSTRAINT "signing_key_namespace_id_fkey" FOREIGN KEY ("namespace_id") REFERENCES "namespace"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "program" ADD CONSTRAINT "program_namespace_id_fkey" FOREIGN KEY ("namespace_id") REFERENCES "namespace"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "release" ADD CONSTRAINT "release_program_id_fkey" FOREIGN KEY ("program_id") REFERENCES "program"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "release" ADD CONSTRAINT "release_namespace_id_signer_fkey" FOREIGN KEY ("namespace_id", "signer") REFERENCES "signing_key"("namespace_id", "fingerprint") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "release_file" ADD CONSTRAINT "release_file_release_id_fkey" FOREIGN KEY ("release_id") REFERENCES "release"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "release_file" ADD CONSTRAINT "release_file_digest_fkey" FOREIGN KEY ("digest") REFERENCES "blob"("digest") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "function_revision" ADD CONSTRAINT "function_revision_operator_fkey" FOREIGN KEY ("operator") REFERENCES "operator_key"("fingerprint") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "function_step" ADD CONSTRAINT "function_step_name_revision_fkey" FOREIGN KEY ("name", "revision") REFERENCES "function_revision"("name", "revision") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "node_observed" ADD CONSTRAINT "node_observed_node_id_fkey" FOREIGN KEY ("node_id") REFERENCES "node"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+
