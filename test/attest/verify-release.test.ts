@@ -296,9 +296,10 @@ describe('bundles that are not read', () => {
     expect(codeFor(key, text, { files: big })).toBe('too_large')
   })
 
-  test('a key object that the library cannot use fails closed', () => {
+  test('whatever the code did not expect fails closed', () => {
+    expect(codeFor(key, text, { keys: [null as unknown as typeof key.publicKey] })).toBe('bundle_invalid')
     const broken = { ...key.publicKey, key: undefined } as unknown as typeof key.publicKey
-    expect(codeFor(key, text, { keys: [broken] })).toBe('bundle_invalid')
+    expect(codeFor(key, text, { keys: [broken] })).toBe('signature_invalid')
   })
 })
 

@@ -1,0 +1,99 @@
+import { z } from 'zod'
+import { signRequest } from '../attest/http-signature.ts'
+import type { PrivateKey } from '../attest/keys.ts'
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { Desired, Enrolled } from '../domain/node.ts'
+import type { NodeRegistry } from '../ports/node-registry.ts'
+import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
+
+/** Who a node is: its key, and the id that the registry gave it at enrolment. */
+export interface NodeIdentity {
+  readonly id?: string | undefined
+  readonly key: PrivateKey
+}
+
+interface SignedCall {
+  readonly method: string
+  readonly path: string
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly maxBytes: number
+  readonly timeout_s?: number
+  readonly signal?: AbortSignal
+}
+
+/**
+ * The registry at `url` for one node, which signs every request with its key (RFC 9421). Without an id only `enrol`
+ * works; from then on the id it gave is used. Throws `usage` for a bad address.
+ */
+export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry {
+  const registry = parseRegistryUrl(url)
+  let id = identity.id
+  const nodePath = (rest: string): string => {
+    if (id === undefined)
+      throw new DomainError(
+        'node_unauthenticated',
+        'this node is not enrolled yet; start the agent with a join token',
+      )
+    return `/api/v1/nodes/${encodeURIComponent(id)}/${rest}`
+  }
+  const call = ({ body, ...request }: SignedCall): Promise<HttpAnswer> => {
+    const bytes = Buffer.from(body ?? '')
+    const signature = signRequest({ ...request, body: bytes, keyId: id ?? '' }, identity.key)
+    return callRegistry(registry, {
+      ...request,
+      headers: {
+        ...request.headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...signature,
+      },
+      ...(body === undefined ? {} : { body }),
+    })
+  }
+
+  return {
+    async enrol(enrolment) {
+      const answer = await callRegistry(registry, {
+        method: 'POST',
+        path: '/api/v1/nodes',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(enrolment),
+        maxBytes: LIMITS.request_bytes,
+      })
+      const enrolled = readJson(answer, SafeEnrolled, 'the enrolment')
+      id = enrolled.id
+      return enrolled
+    },
+    async desired(etag, wait_s, signal) {
+      const answer = await call({
+        method: 'GET',
+        path: nodePath(`desired?wait=${wait_s}`),
+        headers: etag === undefined ? {} : { 'if-none-match': etag },
+        maxBytes: LIMITS.desired_bytes,
+        timeout_s: wait_s + LIMITS.http_timeout_s,
+        signal,
+      })
+      if (answer.status === 304) return undefined
+      const tag = answer.headers.get('etag')
+      if (tag === null)
+        throw new DomainError('registry_answer', 'the registry sent a desired state without an ETag')
+      return { etag: tag, desired: readJson(answer, Desired, 'the desired state') }
+    },
+    async blob(digest, maxBytes) {
+      nodePath('') // an unenrolled node has no name to sign with
+      return (await call({ method: 'GET', path: `/api/v1/blobs/${digest}`, maxBytes })).body
+    },
+    async report(observed) {
+      await call({
+        method: 'PUT',
+        path: nodePath('observed'),
+        body: JSON.stringify(observed),
+        maxBytes: LIMITS.request_bytes,
+      })
+    },
+  }
+}
+
+/** The id becomes part of a header and of paths: nothing that could end either. */
+const SafeEnrolled = z.strictObject({ id: Enrolled.shape.id.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/) })
