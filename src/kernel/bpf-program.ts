@@ -1,0 +1,106 @@
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { attr, cString, textOf } from './bpf-attr.ts'
+import { Fd } from './fd.ts'
+import { addressOf, bpf, KernelError } from './libc.ts'
+import { usefulLines } from './verifier-log.ts'
+
+/** enum bpf_cmd, linux/bpf.h. */
+const [BPF_PROG_LOAD, BPF_PROG_TEST_RUN] = [5, 10] as const
+/** BPF_PROG_TYPE_XDP and the attach type BPF_XDP, linux/bpf.h. */
+export const PROG_TYPE_XDP = 6
+export const ATTACH_TYPE_XDP = 37
+/** BPF_F_XDP_HAS_FRAGS, linux/bpf.h. */
+export const PROG_FLAG_FRAGS = 1 << 5
+/** BPF_LOG_LEVEL1, kernel/bpf: the instructions walked. */
+const LOG_WALK = 1
+const NAME_BYTES = 16
+const [EINTR, ENOSPC] = [4, 28] as const
+const TEST_RUN_TRIES = 10
+const SMALL_LOG_BYTES = 1 << 16
+
+/** What {@link loadXdpProgram} takes: instructions with map descriptors patched in. */
+export interface ProgramImage {
+  readonly name: string
+  readonly code: Buffer
+  readonly license: string
+  readonly flags: number
+}
+
+/** Loads an XDP program. Throws `verifier_refused` with the verifier's whole log, or KernelError. */
+export function loadXdpProgram(image: ProgramImage): Fd {
+  const license = cString(image.license)
+  const load = (log: Buffer | undefined): number => {
+    const request = attr(144, [
+      [0, 'u32', PROG_TYPE_XDP],
+      [4, 'u32', image.code.length / 8],
+      [8, 'pointer', image.code],
+      [16, 'pointer', license],
+      [44, 'u32', image.flags],
+      [68, 'u32', ATTACH_TYPE_XDP],
+    ])
+    request.write(image.name.replace(/[^A-Za-z0-9_.]/g, '_').slice(0, NAME_BYTES - 1), 48)
+    if (log !== undefined) {
+      request.writeUInt32LE(LOG_WALK, 24)
+      request.writeUInt32LE(log.length, 28)
+      request.writeBigUInt64LE(addressOf(log), 32)
+    }
+    return bpf(BPF_PROG_LOAD, request)
+  }
+  const fd = load(undefined) // the log costs time and memory: only after a refusal
+  if (fd >= 0) return new Fd(fd)
+  const { log, errno } = refusalLog(load)
+  if (log === '') throw new KernelError(`load program ${image.name}`, errno)
+  throw verifierError(image.name, log)
+}
+
+/** Loads again for its log, with a buffer that grows while the kernel says that the log does not fit. */
+function refusalLog(load: (log: Buffer) => number): { log: string; errno: number } {
+  for (let bytes = SMALL_LOG_BYTES; ; bytes *= 4) {
+    const log = Buffer.alloc(Math.min(bytes, LIMITS.verifier_log_bytes))
+    const result = load(log)
+    if (result >= 0) {
+      new Fd(result).close()
+      return { log: '', errno: 11 } // it loads now: the first refusal was for lack of resources (EAGAIN)
+    }
+    if (result !== -ENOSPC || log.length === LIMITS.verifier_log_bytes)
+      return { log: textOf(log), errno: -result }
+  }
+}
+
+/** A refusal by the kernel's verifier: the message leads with the log's useful lines, the whole log is kept. */
+export function verifierError(name: string, log: string): DomainError {
+  if (/combined stack size|stack depth .* exceeds|too large/i.test(log) && /stack/i.test(log))
+    return new DomainError('chain_stack', `${name}: ${usefulLines(log)}`, { log })
+  return new DomainError('verifier_refused', `${name}: ${usefulLines(log)}`, { log })
+}
+
+/** Result of one test run: the verdict, the packet as the program left it, and nanoseconds a run. */
+export interface TestRun {
+  readonly verdict: number
+  readonly packet: Buffer
+  readonly ns: number
+}
+
+/** Runs an XDP program on a packet, `repeat` times (BPF_PROG_TEST_RUN). Throws KernelError. */
+export function testRun(program: Fd, packet: Buffer, repeat = 1): TestRun {
+  const HEADROOM = 256 // XDP_PACKET_HEADROOM, linux/bpf.h: a program may grow the packet by this much
+  const out = Buffer.alloc(packet.length + HEADROOM)
+  const request = attr(80, [
+    [0, 'u32', program.number],
+    [8, 'u32', packet.length],
+    [12, 'u32', out.length],
+    [16, 'pointer', packet],
+    [24, 'pointer', out],
+    [32, 'u32', repeat],
+  ])
+  let result = bpf(BPF_PROG_TEST_RUN, request)
+  // a signal ends a repeated run early; it is handled once the call is back, so the next try can finish
+  for (let tries = 1; result === -EINTR && tries < TEST_RUN_TRIES; tries++) result = bpf(BPF_PROG_TEST_RUN, request)
+  if (result < 0) throw new KernelError('test run', -result)
+  return {
+    verdict: request.readUInt32LE(4),
+    packet: out.subarray(0, request.readUInt32LE(12)),
+    ns: request.readUInt32LE(36),
+  }
+}

@@ -1,0 +1,78 @@
+import koffi from 'koffi'
+import { DomainError } from '../domain/errors.ts'
+
+const libc = koffi.load('libc.so.6')
+
+/** syscall(2) as bpf(2) needs it; the attribute buffer is read and written in place. */
+const rawSyscall = libc.func('long syscall(long number, int command, void *attr, uint32_t size)') as (
+  number: number,
+  command: number,
+  attr: Buffer,
+  size: number,
+) => number
+const setnsCall = libc.func('int setns(int fd, int type)') as (fd: number, type: number) => number
+const closeCall = libc.func('int close(int fd)') as (fd: number) => number
+const nameToIndex = libc.func('uint32_t if_nametoindex(const char *name)') as (name: string) => number
+const mountCall = libc.func(
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+) as (source: string, target: string, type: string, flags: number, data: string | null) => number
+
+/** __NR_bpf by architecture (asm/unistd_64.h, asm-generic/unistd.h). */
+const NR_BPF: Partial<Record<NodeJS.Architecture, number>> = {
+  x64: 321,
+  arm64: 280,
+  riscv64: 280,
+  loong64: 280,
+}
+
+/** Highest errno that the kernel returns as an error (MAX_ERRNO, linux/err.h). */
+const MAX_ERRNO = 4095
+
+/** Name of an errno, such as `EPERM`; `errno N` for one that this platform does not name. */
+export function errnoName(errno: number): string {
+  const named = Object.entries(koffi.os.errno).find(([, value]) => value === errno)
+  return named?.[0] ?? `errno ${errno}`
+}
+
+/** A refusal by the kernel or libbpf. `errno` is positive. */
+export class KernelError extends DomainError {
+  readonly errno: number
+  constructor(what: string, errno: number, log?: string) {
+    const hint = errno === 1 || errno === 13 ? ' (needs root, or CAP_BPF and CAP_NET_ADMIN)' : ''
+    super('kernel_refused', `${what}: ${errnoName(errno)}${hint}`, log === undefined ? {} : { log })
+    this.errno = errno
+  }
+}
+
+/**
+ * bpf(2): gives its non-negative result, or the negated errno. `attr` is one zero-padded `union bpf_attr`
+ * (linux/bpf.h). Synchronous on purpose: errno and network namespace belong to this thread.
+ */
+export function bpf(command: number, attr: Buffer): number {
+  const number = NR_BPF[process.arch]
+  if (number === undefined)
+    throw new DomainError('missing_dependency', `no bpf(2) number is known for ${process.arch}`)
+  const result = Number(rawSyscall(number, command, attr, attr.length))
+  return result >= 0 ? result : -Math.min(koffi.errno(), MAX_ERRNO)
+}
+
+/** Address of a buffer's first byte; valid as long as the caller holds the buffer. */
+export const addressOf = (buffer: Buffer): bigint => koffi.address(buffer)
+
+/** setns(2) into a network namespace. Throws KernelError. */
+export function enterNetns(fd: number): void {
+  const CLONE_NEWNET = 0x4000_0000
+  if (setnsCall(fd, CLONE_NEWNET) !== 0) throw new KernelError('enter network namespace', koffi.errno())
+}
+
+/** close(2); a descriptor that is already gone is ignored. */
+export const closeFd = (fd: number): void => void closeCall(fd)
+
+/** Index of an interface in the thread's network namespace, or 0. */
+export const interfaceIndex = (name: string): number => nameToIndex(name)
+
+/** Mounts a BPF file system on `target`. Throws KernelError. */
+export function mountBpffs(target: string): void {
+  if (mountCall('bpf', target, 'bpf', 0, 'mode=0700') !== 0)
+    throw new KernelError(`mount a BPF file system on ${target}`, koffi.errno())
+}

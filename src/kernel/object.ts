@@ -1,0 +1,158 @@
+import { DomainError } from '../domain/errors.ts'
+import { cString, textOf } from './bpf-attr.ts'
+import { ATTACH_TYPE_XDP, PROG_TYPE_XDP, verifierError } from './bpf-program.ts'
+import { copyMemory, lastErrno, libbpf, type Pointer } from './libbpf.ts'
+import { addressOf, KernelError } from './libc.ts'
+
+/** BPF_LOG_STATS and BPF_LOG_LEVEL1, kernel/bpf: figures of the verification; the instructions walked. */
+const [LOG_STATS, LOG_WALK] = [4, 1] as const
+const STATS_BYTES = 1 << 16
+const WALK_BYTES = 4 << 20
+const SLOT_BYTES = 8
+
+/** How an object is to be loaded. */
+export interface LoadRequest {
+  /** The object's bytes; exactly these are handed to libbpf. */
+  readonly bytes: Buffer
+  /** The function to load; all others are left out. */
+  readonly entry: string
+  /** Values written into global variables before the load: section (such as `.rodata`), offset in it, bytes. */
+  readonly variables: readonly { readonly section: string; readonly offset: number; readonly value: Buffer }[]
+  /** File descriptors of maps to use instead of new ones, by the map's name as libbpf has it. */
+  readonly reuse: ReadonlyMap<string, number>
+}
+
+/** A loaded object: the entry's relocated instructions and its maps. The descriptors live until `close`. */
+export interface LoadedObject {
+  readonly code: Buffer
+  /** Bytes of stack of each function of the program, the entry's first, as the verifier counts them. */
+  readonly stackBytes: readonly number[]
+  /** Maps by libbpf's name; internal ones end in `.rodata`, `.data` or `.bss`. */
+  readonly maps: ReadonlyMap<string, { readonly fd: number; readonly internal: boolean }>
+  close(): void
+}
+
+/**
+ * Opens an object from memory, applies CO-RE and relocations, creates its maps and lets the kernel verify the entry as
+ * an XDP program. Nothing is attached, and nothing is pinned whatever the object asks for.
+ * Throws `entry_not_found`, `verifier_refused` (whole log kept), `map_incompatible`, KernelError.
+ */
+export function loadObject(request: LoadRequest): LoadedObject {
+  try {
+    return loadOnce(request, LOG_STATS, STATS_BYTES)
+  } catch (error) {
+    // the statistics do not say why: once more, with the walk
+    if (error instanceof DomainError && error.code === 'verifier_refused')
+      return loadOnce(request, LOG_WALK, WALK_BYTES)
+    throw error
+  }
+}
+
+function loadOnce(request: LoadRequest, logLevel: number, logBytes: number): LoadedObject {
+  const lib = libbpf()
+  const object = open(request.bytes)
+  try {
+    const log = Buffer.alloc(logBytes)
+    const program = selectEntry(object, request.entry)
+    lib.setLogLevel(program, logLevel)
+    lib.setLogBuffer(program, log, log.length)
+    prepareMaps(object, request)
+    const result = lib.load(object)
+    if (result < 0) throw loadError(request.entry, -result, textOf(log))
+    const slots = Number(lib.instructionCount(program))
+    const maps = new Map(
+      [...mapsOf(object)].map((map) => [
+        lib.mapName(map),
+        { fd: lib.mapFd(map), internal: lib.mapIsInternal(map) },
+      ]),
+    )
+    return {
+      code: copyMemory(lib.instructions(program), slots * SLOT_BYTES),
+      stackBytes: stackDepths(request.entry, textOf(log)),
+      maps,
+      close: () => lib.close(object),
+    }
+  } catch (error) {
+    lib.close(object)
+    throw error
+  }
+}
+
+/** struct bpf_object_open_opts, bpf/libbpf.h 1.0: sz at 0, object_name at 8; later fields stay zero. */
+function open(bytes: Buffer): Pointer {
+  const OPTIONS_BYTES = 88
+  const name = cString('hookline')
+  const options = Buffer.alloc(OPTIONS_BYTES)
+  options.writeBigUInt64LE(BigInt(OPTIONS_BYTES), 0)
+  options.writeBigUInt64LE(addressOf(name), 8)
+  const object = libbpf().openMem(bytes, bytes.length, options)
+  if (object === null) throw new KernelError('libbpf cannot open the object', lastErrno())
+  return object
+}
+
+function* listOf(next: (previous: Pointer) => Pointer): Generator<Pointer> {
+  for (let item = next(null); item !== null; item = next(item)) yield item
+}
+const mapsOf = (object: Pointer): Generator<Pointer> =>
+  listOf((previous) => libbpf().nextMap(object, previous))
+
+/** Makes the entry the only program that is loaded. Its type follows from the hook, not from its section's name. */
+function selectEntry(object: Pointer, entry: string): Pointer {
+  const lib = libbpf()
+  let found: Pointer
+  for (const program of listOf((previous) => lib.nextProgram(object, previous)))
+    if (lib.programName(program) === entry) found = program
+    else lib.setAutoload(program, false)
+  if (found === undefined) throw new DomainError('entry_not_found', `the object has no program ${entry}`)
+  lib.setType(found, PROG_TYPE_XDP)
+  lib.setAttachType(found, ATTACH_TYPE_XDP)
+  lib.setAutoload(found, true)
+  return found
+}
+
+function prepareMaps(object: Pointer, request: LoadRequest): void {
+  const lib = libbpf()
+  for (const map of mapsOf(object)) {
+    const name = lib.mapName(map)
+    lib.setPinPath(map, null) // LIBBPF_PIN_BY_NAME would share state with whoever uses the same name
+    const fd = request.reuse.get(name)
+    if (fd !== undefined) {
+      const result = lib.reuseFd(map, fd)
+      if (result < 0) throw new KernelError(`use the kept map ${name}`, -result)
+      continue
+    }
+    const values = request.variables.filter(
+      (variable) => lib.mapIsInternal(map) && name.endsWith(variable.section),
+    )
+    if (values.length > 0) setVariables(map, name, values)
+  }
+}
+
+function setVariables(map: Pointer, name: string, values: LoadRequest['variables']): void {
+  const size: [number | bigint] = [0]
+  const pointer = libbpf().initialValue(map, size)
+  if (pointer === null) throw new KernelError(`read the initial value of ${name}`, 22)
+  const content = copyMemory(pointer, Number(size[0]))
+  for (const { offset, value } of values) {
+    if (offset + value.length > content.length)
+      throw new DomainError('object_mismatch', `a configuration variable lies outside ${name}`)
+    value.copy(content, offset)
+  }
+  const result = libbpf().setInitialValue(map, content, content.length)
+  if (result < 0) throw new KernelError(`set the variables of ${name}`, -result)
+}
+
+function loadError(entry: string, errno: number, log: string): DomainError {
+  if (log.trim() !== '') return verifierError(entry, log)
+  return new KernelError(`load ${entry}`, errno)
+}
+
+/** Reads `stack depth 64+0+32`, one figure a function, from the verifier's statistics. */
+function stackDepths(entry: string, log: string): number[] {
+  const match = /^stack depth ([\d+]+)/m.exec(log)
+  if (match?.[1] === undefined)
+    throw new DomainError('verifier_refused', `${entry}: the kernel does not say how much stack it uses`, {
+      log,
+    })
+  return match[1].split('+').map(Number)
+}
