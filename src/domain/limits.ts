@@ -39,10 +39,16 @@ export const LIMITS = {
   join_token_ttl_s: 24 * 3600,
   /** Nodes that one join token lets in. */
   join_token_uses: 10_000,
-  /** Functions in force at a time; a node's desired state and report have room for as many. */
+  /** Functions in force at a time. */
   functions: 256,
+  /** Orders in one desired state: all functions in force, and the newest removals. A report has room for as many. */
+  desired_functions: 1024,
   /** Steps of a function's history in one answer, the newest. */
   history_steps: 100,
+  /** Recovery after a crash replays the write-ahead log, at most 1 GiB by default. */
+  database_start_ms: 120_000,
+  /** A stop writes a checkpoint. */
+  database_stop_ms: 30_000,
   /** How long one request or database transaction may wait for its turn. */
   transaction_ms: 30_000,
   page_items: 100,
@@ -50,8 +56,17 @@ export const LIMITS = {
   elf_sections: 4096,
   elf_symbols: 1 << 17,
   elf_relocations: 1 << 18,
+  /** A name in a string table. KSYM_NAME_LEN of the kernel is 512; only this many bytes are ever searched for its end. */
+  elf_name_bytes: 512,
+  /** All .bss sections of an object together: a section header of 64 bytes may claim any size. */
+  elf_bss_bytes: 16 << 20,
+  /** What all programs of an object reach: callees, helpers, maps and kernel symbols, each counted once per program. */
+  elf_reach_items: 1 << 18,
   btf_types: 1 << 17,
+  /** Nested types, and modifiers in a row (MAX_RESOLVE_DEPTH of libbpf is 32). */
   btf_depth: 32,
+  /** The layouts of all maps of an object as text: nested types could repeat each other without end. */
+  btf_layout_chars: 1 << 20,
   // chains
   /** Entries of one chain; the counters of all fit one per-cpu value (32 KiB / 64 bytes = 512). */
   chain_entries: 256,

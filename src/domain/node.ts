@@ -39,7 +39,7 @@ export type Resolution = z.infer<typeof Resolution>
 
 /** Everything a node is to run, whole. Nothing in it is believed before its signatures hold. */
 export const Desired = z.strictObject({
-  functions: z.array(SignedOrder).max(256),
+  functions: z.array(SignedOrder).max(LIMITS.desired_functions),
   resolutions: z.array(Resolution).max(4096),
   releases: z.array(ReleaseDescriptor).max(4096),
   /** Keys of signers and operators; the node uses one only if its fingerprint is in its policy. */

@@ -1,0 +1,2 @@
+/** The time of day; tests give their own. */
+export type Clock = () => Date

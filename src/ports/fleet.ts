@@ -1,0 +1,55 @@
+import type { Actor } from '../domain/access.ts'
+import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
+import type { Labels, Order } from '../domain/function.ts'
+import type { Digest } from '../domain/names.ts'
+import type { ReleaseDescriptor } from '../domain/release.ts'
+import type { ResolvedUse } from '../domain/resolution.ts'
+import type { StoredKey } from './catalog.ts'
+
+/** An order whose signature held. */
+export interface VerifiedOrder {
+  readonly order: Order
+  /** The envelope, byte for byte. */
+  readonly envelope: string
+  readonly operator: Digest
+}
+
+/** The newest order about a function, and all that its revisions ever selected. */
+export interface FunctionHead {
+  readonly order: Order
+  readonly envelope: string
+  readonly appliedAt: Date
+  readonly selectors: readonly Labels[]
+}
+
+/** What every node's desired state is made of, read at one moment. */
+export interface FleetSnapshot {
+  /** By name. */
+  readonly heads: readonly FunctionHead[]
+  /** What every range of an applied function resolves to, by range. */
+  readonly resolutions: readonly ResolvedUse[]
+  /** The releases that `resolutions` name, with the SPKI of their signers, by program and version. */
+  readonly releases: readonly { descriptor: ReleaseDescriptor; signer: Buffer }[]
+  /** SPKI of all operators, by fingerprint. */
+  readonly operators: readonly Buffer[]
+}
+
+/** Keeps operators' keys and their orders. Each change is one transaction together with its audit record. */
+export interface Fleet {
+  /** By fingerprint. */
+  operatorKeys(): Promise<StoredKey[]>
+  /** Adds a key, or gives the one that is there. */
+  addOperatorKey(key: { fingerprint: Digest; spki: Buffer }, by: Actor): Promise<StoredKey>
+  /** All functions by name, the removed ones among them. */
+  functions(): Promise<FunctionView[]>
+  /** Throws `not_found`. */
+  function(name: string): Promise<FunctionView>
+  /** The newest `limit` steps, newest first. Throws `not_found`. */
+  history(name: string, limit: number): Promise<FunctionStep[]>
+  /**
+   * Puts an order into force and records its step. Throws `revision_conflict` unless its revision is higher than the
+   * one in force, `not_found` for the removal of an unknown function, `too_large` for one function too many.
+   */
+  putOrder(order: VerifiedOrder, by: Actor): Promise<FunctionView>
+  snapshot(): Promise<FleetSnapshot>
+}

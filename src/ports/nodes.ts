@@ -1,0 +1,28 @@
+import type { Digest } from '../domain/names.ts'
+import type { NodeFacts, NodeView, Observed } from '../domain/node.ts'
+
+/** A node as it is kept. */
+export interface StoredNode {
+  readonly id: string
+  readonly spki: Buffer
+  readonly facts: NodeFacts
+}
+
+/** Keeps nodes and their newest reports. */
+export interface Nodes {
+  /**
+   * Lets a node in and counts one use of the join token with `tokenHash`, both or neither. A node that is known by the
+   * same name and key gets its id again: its answer may have been lost, so that costs no use, unless its facts changed.
+   * Throws `join_token_refused`, `node_exists`.
+   */
+  enrol(
+    node: { fingerprint: Digest; spki: Buffer; facts: NodeFacts },
+    tokenHash: Buffer,
+    now: Date,
+  ): Promise<string>
+  find(id: string): Promise<StoredNode | undefined>
+  /** Keeps a node's newest report. */
+  report(id: string, observed: Observed, receivedAt: Date): Promise<void>
+  /** All nodes by name; `lastSeenAt` is the time of the newest report. */
+  list(): Promise<NodeView[]>
+}

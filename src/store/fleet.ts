@@ -1,0 +1,175 @@
+import type { Actor } from '../domain/access.ts'
+import { DomainError } from '../domain/errors.ts'
+import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
+import { Labels, orderName } from '../domain/function.ts'
+import { LIMITS } from '../domain/limits.ts'
+import type { ProgramId } from '../domain/names.ts'
+import { type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import type { Fleet, FleetSnapshot, VerifiedOrder } from '../ports/fleet.ts'
+import { audit, type Database, lockFleet, type Transaction } from './database.ts'
+import { type HeadRow, readHeads, readVersions, resolvedOnly, StepResolutions } from './function-steps.ts'
+import { storedKey } from './keys.ts'
+import { releaseDescriptor, releaseSelect } from './releases.ts'
+
+/** The fleet in the database. */
+export function databaseFleet(database: Database): Fleet {
+  const { prisma, transact } = database
+  return {
+    operatorKeys: async () => {
+      const rows = await prisma.operatorKey.findMany({ orderBy: { fingerprint: 'asc' } })
+      return rows.map(storedKey)
+    },
+    addOperatorKey: (key, by) =>
+      transact(async (transaction) => {
+        const { fingerprint, spki } = key
+        const added = await transaction.operatorKey.createMany({
+          data: [{ fingerprint, spki: new Uint8Array(spki) }],
+          skipDuplicates: true,
+        })
+        if (added.count > 0) await audit(transaction, by, 'operator.key.add', fingerprint)
+        return storedKey(await transaction.operatorKey.findUniqueOrThrow({ where: { fingerprint } }))
+      }),
+    functions: () =>
+      database.readTogether(async (transaction) => viewsOf(transaction, await readHeads(transaction))),
+    function: (name) => database.readTogether((transaction) => readFunction(transaction, name)),
+    history: (name, limit) => readHistory(database, name, limit),
+    putOrder: (order, by) => putOrder(database, order, by),
+    snapshot: () => database.readTogether(readSnapshot),
+  }
+}
+
+async function viewsOf(transaction: Transaction, heads: readonly HeadRow[]): Promise<FunctionView[]> {
+  const versions = await readVersions(
+    transaction,
+    heads.flatMap(({ order }) => usesOf(order)),
+  )
+  return heads.map((head) => viewOf(head, versions))
+}
+
+const viewOf = (head: HeadRow, versions: ReadonlyMap<ProgramId, string[]>): FunctionView => ({
+  name: head.name,
+  revision: Number(head.revision),
+  state: head.order.kind === 'apply' ? 'applied' : 'removed',
+  envelope: head.envelope,
+  appliedAt: head.appliedAt.toISOString(),
+  resolutions: resolveUses(usesOf(head.order), versions),
+})
+
+const unknown = (name: string): DomainError => new DomainError('not_found', `there is no function "${name}"`)
+
+async function readFunction(transaction: Transaction, name: string): Promise<FunctionView> {
+  const [view] = await viewsOf(
+    transaction,
+    (await readHeads(transaction)).filter((head) => head.name === name),
+  )
+  if (view === undefined) throw unknown(name)
+  return view
+}
+
+async function readHistory({ prisma }: Database, name: string, limit: number): Promise<FunctionStep[]> {
+  const rows = await prisma.functionStep.findMany({
+    where: { name },
+    orderBy: { id: 'desc' },
+    take: limit,
+    include: { functionRevision: { select: { envelope: true } } },
+  })
+  if (rows.length === 0) throw unknown(name)
+  return rows.map((row) => ({
+    revision: Number(row.revision),
+    envelope: row.functionRevision.envelope,
+    at: row.at.toISOString(),
+    resolutions: StepResolutions.parse(row.resolutions),
+  }))
+}
+
+async function putOrder(
+  { transact }: Database,
+  { order, envelope, operator }: VerifiedOrder,
+  by: Actor,
+): Promise<FunctionView> {
+  const name = orderName(order)
+  return transact(async (transaction) => {
+    await lockFleet(transaction)
+    const heads = await readHeads(transaction)
+    requireNext(heads, name, order)
+    const row = await transaction.functionRevision.create({
+      data: {
+        name,
+        revision: BigInt(order.revision),
+        kind: order.kind,
+        order: JSON.parse(JSON.stringify(order)),
+        envelope,
+        operator,
+      },
+    })
+    const versions = await readVersions(transaction, usesOf(order))
+    if (order.kind === 'apply') {
+      const resolutions = resolvedOnly(resolveUses(usesOf(order), versions))
+      await transaction.functionStep.create({ data: { name, revision: row.revision, resolutions } })
+    }
+    await audit(transaction, by, `function.${order.kind}`, name, { revision: order.revision, operator })
+    return viewOf({ name, revision: row.revision, order, envelope, appliedAt: row.appliedAt }, versions)
+  })
+}
+
+function requireNext(heads: readonly HeadRow[], name: string, order: VerifiedOrder['order']): void {
+  const head = heads.find((candidate) => candidate.name === name)
+  if (head === undefined && order.kind === 'remove') throw unknown(name)
+  if (head !== undefined && BigInt(order.revision) <= head.revision)
+    throw new DomainError(
+      'revision_conflict',
+      `function "${name}" is at revision ${head.revision}, the order has ${order.revision}`,
+    )
+  const others = heads.filter((other) => other.name !== name && other.order.kind === 'apply')
+  if (order.kind === 'apply' && others.length >= LIMITS.functions)
+    throw new DomainError('too_large', `${LIMITS.functions} functions are in force, the most there may be`)
+}
+
+async function readSnapshot(transaction: Transaction): Promise<FleetSnapshot> {
+  const heads = await readHeads(transaction)
+  const uses = [...new Set(heads.flatMap(({ order }) => usesOf(order)))].sort()
+  const resolutions = resolveUses(uses, await readVersions(transaction, uses))
+  const selectors = await readSelectors(transaction)
+  const operators = await transaction.operatorKey.findMany({ orderBy: { fingerprint: 'asc' } })
+  return {
+    heads: heads.map(({ name, order, envelope, appliedAt }) => ({
+      order,
+      envelope,
+      appliedAt,
+      selectors: selectors.get(name) ?? [],
+    })),
+    resolutions,
+    releases: await readReleases(transaction, resolutions),
+    operators: operators.map((row) => Buffer.from(row.spki)),
+  }
+}
+
+/** Every selector that a function ever had, by its name: a node that it once reached must learn that it no longer is. */
+async function readSelectors(transaction: Transaction): Promise<Map<string, Labels[]>> {
+  const rows = await transaction.$queryRaw<{ name: string; selector: string }[]>`
+    SELECT DISTINCT "name", ("order"->'function'->'selector')::text AS "selector"
+    FROM "function_revision" WHERE "kind" = 'apply'`
+  const selectors = new Map<string, Labels[]>()
+  for (const row of rows)
+    selectors.set(row.name, [...(selectors.get(row.name) ?? []), Labels.parse(JSON.parse(row.selector))])
+  return selectors
+}
+
+async function readReleases(
+  transaction: Transaction,
+  resolutions: readonly ResolvedUse[],
+): Promise<FleetSnapshot['releases']> {
+  const wanted = new Map<string, { ref: ProgramId; version: string }>()
+  for (const { use, version } of resolutions)
+    if (version !== undefined) {
+      const ref = use.slice(0, use.indexOf('@'))
+      wanted.set(`${ref}@${version}`, { ref, version })
+    }
+  if (wanted.size === 0) return []
+  const rows = await transaction.release.findMany({
+    where: { OR: [...wanted.values()].map(({ ref, version }) => ({ version, program: { ref } })) },
+    select: { ...releaseSelect, manifest: false, signingKey: { select: { spki: true } } },
+    orderBy: [{ program: { ref: 'asc' } }, { version: 'asc' }],
+  })
+  return rows.map((row) => ({ descriptor: releaseDescriptor(row), signer: Buffer.from(row.signingKey.spki) }))
+}

@@ -1,0 +1,75 @@
+import { FunctionStep } from '../domain/fleet-function.ts'
+import type { Order } from '../domain/function.ts'
+import { parseOrder } from '../domain/function.ts'
+import type { ProgramId } from '../domain/names.ts'
+import { programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import type { Transaction } from './database.ts'
+
+/** The newest order about a function, as it is kept. */
+export interface HeadRow {
+  readonly name: string
+  readonly revision: bigint
+  readonly order: Order
+  readonly envelope: string
+  readonly appliedAt: Date
+}
+
+/** The newest revision of every function, by name. */
+export async function readHeads(transaction: Transaction): Promise<HeadRow[]> {
+  const rows = await transaction.$queryRaw<(Omit<HeadRow, 'order'> & { order: unknown })[]>`
+    SELECT DISTINCT ON ("name") "name", "revision", "order", "envelope", "applied_at" AS "appliedAt"
+    FROM "function_revision" ORDER BY "name", "revision" DESC`
+  return rows.map((row) => ({ ...row, order: parseOrder(row.order) }))
+}
+
+/** The versions of each program that the ranges name. */
+export async function readVersions(
+  transaction: Transaction,
+  uses: readonly string[],
+): Promise<Map<ProgramId, string[]>> {
+  const refs = [...new Set(uses.map(programOf))]
+  const versions = new Map<ProgramId, string[]>(refs.map((ref) => [ref, []]))
+  if (refs.length === 0) return versions
+  const rows = await transaction.release.findMany({
+    where: { program: { ref: { in: refs } } },
+    select: { version: true, program: { select: { ref: true } } },
+  })
+  for (const row of rows) versions.get(row.program.ref)?.push(row.version)
+  return versions
+}
+
+/** What a step keeps: the ranges that resolved, and to what. */
+export const StepResolutions = FunctionStep.shape.resolutions
+
+/** Leaves out the ranges that resolved to nothing. */
+export const resolvedOnly = (resolutions: readonly ResolvedUse[]): FunctionStep['resolutions'] =>
+  resolutions.flatMap(({ use, version }) => (version === undefined ? [] : [{ use, version }]))
+
+/**
+ * Records a step of each function in force whose ranges resolve otherwise since `program` got a release. Runs inside
+ * the publishing transaction, under the fleet lock.
+ */
+export async function recordSteps(transaction: Transaction, program: ProgramId): Promise<void> {
+  const heads = (await readHeads(transaction)).filter(({ order }) =>
+    usesOf(order).map(programOf).includes(program),
+  )
+  if (heads.length === 0) return
+  const versions = await readVersions(
+    transaction,
+    heads.flatMap(({ order }) => usesOf(order)),
+  )
+  const last = await transaction.$queryRaw<{ name: string; resolutions: unknown }[]>`
+    SELECT DISTINCT ON ("name") "name", "resolutions" FROM "function_step"
+    WHERE "name" = ANY(${heads.map(({ name }) => name)}) ORDER BY "name", "id" DESC`
+  const before = new Map(
+    last.map((row) => [row.name, JSON.stringify(StepResolutions.parse(row.resolutions))]),
+  )
+  const steps = heads
+    .map(({ name, revision, order }) => ({
+      name,
+      revision,
+      resolutions: resolvedOnly(resolveUses(usesOf(order), versions)),
+    }))
+    .filter((step) => JSON.stringify(step.resolutions) !== before.get(step.name))
+  await transaction.functionStep.createMany({ data: steps })
+}

@@ -1,0 +1,90 @@
+import { DomainError } from '../domain/errors.ts'
+import { Digest } from '../domain/names.ts'
+import { NodeFacts, type NodeView, Observed } from '../domain/node.ts'
+import type { Nodes } from '../ports/nodes.ts'
+import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+type Joining = Parameters<Nodes['enrol']>[0]
+
+/** Nodes in the database. */
+export function databaseNodes(database: Database): Nodes {
+  const { prisma } = database
+  return {
+    enrol: (node, tokenHash, now) => enrol(database, node, tokenHash, now),
+    find: async (id) => {
+      if (!UUID.test(id)) return undefined // the column would refuse it with an error of its own
+      const row = await prisma.node.findUnique({ where: { id } })
+      if (row === null) return undefined
+      return { id, spki: Buffer.from(row.spki), facts: NodeFacts.parse(row.facts) }
+    },
+    report: async (nodeId, observed, receivedAt) => {
+      const data = { observed: JSON.parse(JSON.stringify(observed)), receivedAt }
+      await prisma.nodeObserved.upsert({ where: { nodeId }, create: { nodeId, ...data }, update: data })
+    },
+    list: async () => {
+      const rows = await prisma.node.findMany({ orderBy: { name: 'asc' }, include: { observed: true } })
+      return rows.map(
+        ({ id, facts, fingerprint, enrolledAt, observed }): NodeView => ({
+          id,
+          facts: NodeFacts.parse(facts),
+          key: Digest.parse(fingerprint),
+          enrolledAt: enrolledAt.toISOString(),
+          ...(observed === null
+            ? {}
+            : {
+                lastSeenAt: observed.receivedAt.toISOString(),
+                observed: Observed.parse(observed.observed),
+              }),
+        }),
+      )
+    },
+  }
+}
+
+async function enrol({ transact }: Database, node: Joining, tokenHash: Buffer, now: Date): Promise<string> {
+  try {
+    return await transact(async (transaction) => {
+      const token = await transaction.joinToken.findUnique({ where: { hash: new Uint8Array(tokenHash) } })
+      if (token === null) throw new DomainError('join_token_refused', 'the join token is not known here')
+      if (token.expiresAt <= now)
+        throw new DomainError(
+          'join_token_refused',
+          `the join token expired at ${token.expiresAt.toISOString()}`,
+        )
+      const known = await transaction.node.findUnique({ where: { name: node.facts.name } })
+      if (known === null) return addNode(transaction, node, token.id)
+      if (known.fingerprint !== node.fingerprint)
+        throw new DomainError('node_exists', `node "${node.facts.name}" is known by another key`)
+      const unchanged = JSON.stringify(NodeFacts.parse(known.facts)) === JSON.stringify(node.facts)
+      if (!unchanged) {
+        await countUse(transaction, token.id)
+        await transaction.node.update({ where: { id: known.id }, data: { facts: node.facts } })
+        await audit(transaction, { kind: 'node', id: known.id, name: known.name }, 'node.facts', known.name)
+      }
+      return known.id
+    })
+  } catch (cause) {
+    if (isDuplicate(cause))
+      throw new DomainError('node_exists', `node "${node.facts.name}" joined this very moment`, { cause })
+    throw cause
+  }
+}
+
+async function addNode(transaction: Transaction, node: Joining, tokenId: string): Promise<string> {
+  await countUse(transaction, tokenId)
+  const { name } = node.facts
+  const { id } = await transaction.node.create({
+    data: { name, fingerprint: node.fingerprint, spki: new Uint8Array(node.spki), facts: node.facts },
+  })
+  await audit(transaction, { kind: 'node', id, name }, 'node.enrol', name, { joinToken: tokenId })
+  return id
+}
+
+/** Takes one use, if one is left; the row is locked by the update, so that no two nodes get the last one. */
+async function countUse(transaction: Transaction, id: string): Promise<void> {
+  const taken = await transaction.$executeRaw`
+    UPDATE "join_token" SET "uses" = "uses" + 1 WHERE "id" = ${id}::uuid AND "uses" < "max_uses"`
+  if (taken === 0) throw new DomainError('join_token_refused', 'the join token is used up')
+}
