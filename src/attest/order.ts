@@ -61,3 +61,13 @@ export function verifyOrder(
     throw new DomainError('order_invalid', `order: the signed document is ${JSON.stringify(payloadType)}`)
   return { order: parseDocument(bytes, Order, 'order_invalid', 'order'), operator: operator.fingerprint }
 }
+
+/**
+ * What an envelope says, for showing it to people: nobody's signature was checked, so nothing may be done by it.
+ * `operator` is only claimed. Throws `order_invalid`.
+ */
+export function describeOrder(envelope: string): { order: Order; operator: string } {
+  const { payload, signatures } = parseDocument(envelope, Envelope, 'order_invalid', 'order')
+  const order = parseDocument(Buffer.from(payload, 'base64'), Order, 'order_invalid', 'order')
+  return { order, operator: signatures[0].keyid }
+}

@@ -15,6 +15,10 @@ export const LIMITS = {
   function_instances: 64,
   function_interfaces: 64,
   policy_bytes: 256 << 10,
+  /** A key file in PEM, with room for comments. */
+  key_bytes: 16 << 10,
+  /** ~/.config/hookline/config.json. */
+  settings_bytes: 64 << 10,
   policy_rules: 1024,
   manifest_programs: 64,
   manifest_maps: 256,
@@ -58,6 +62,8 @@ export const LIMITS = {
   elf_relocations: 1 << 18,
   /** A name in a string table. KSYM_NAME_LEN of the kernel is 512; only this many bytes are ever searched for its end. */
   elf_name_bytes: 512,
+  /** Maps of one object; one program can use `bpf_maps`. */
+  elf_maps: 1024,
   /** All .bss sections of an object together: a section header of 64 bytes may claim any size. */
   elf_bss_bytes: 16 << 20,
   /** What all programs of an object reach: callees, helpers, maps and kernel symbols, each counted once per program. */

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import type { Io } from '../cli/io.ts'
+import { runCli } from '../cli/run.ts'
+
+/** A reader that has seen enough, such as `head`, closes the pipe: that is no failure. */
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
+
+const io: Io = {
+  env: process.env,
+  home: homedir(),
+  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+  write: (text) => void process.stdout.write(text),
+  note: (text) => void process.stderr.write(text),
+}
+const { version }: { version: string } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+)
+process.exitCode = await runCli(
+  process.argv.slice(2),
+  io,
+  {
+    serve: async () => {},
+    agent: async () => {},
+  },
+  version,
+)

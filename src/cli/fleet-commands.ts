@@ -1,0 +1,90 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { Name } from '../domain/names.ts'
+import { Count, does, example, registryFlags, registryShape } from './command.ts'
+import type { Io } from './io.ts'
+
+/** The commands of operators: what runs where. */
+export function defineFleetCommands(program: Command, io: Io): void {
+  const fn = program.command('function').description('Functions: signed orders of what runs on which nodes.')
+  defineApply(fn, io)
+  const list = fn
+    .command('list')
+    .description('List the functions.')
+    .addHelpText('after', example('hookline function list'))
+  does(io, registryFlags(list), registryShape, async (flags, context) =>
+    (await import('./function-show.ts')).listFunctions(flags, context),
+  )
+  const show = fn
+    .command('show')
+    .description('Show a function, its instances and its past.')
+    .argument('<name>', 'name of the function')
+    .addHelpText('after', example('hookline function show edge'))
+  does(io, registryFlags(show), { ...registryShape, name: Name }, async (flags, context) =>
+    (await import('./function-show.ts')).showFunction(flags, context),
+  )
+  const remove = fn
+    .command('remove')
+    .description('End a function by a signed removal; nodes detach it.')
+    .argument('<name>', 'name of the function')
+    .requiredOption('--key <file>', 'private key of an operator')
+    .addHelpText('after', example('hookline function remove edge --key keys/operator.pem'))
+  does(io, registryFlags(remove), { ...registryShape, name: Name, key: z.string() }, async (flags, context) =>
+    (await import('./function-show.ts')).removeFunction(flags, context),
+  )
+  defineRollback(fn, io)
+  defineStatus(program, io)
+}
+
+function defineApply(fn: Command, io: Io): void {
+  const apply = fn
+    .command('apply')
+    .description('Sign a function file as the next revision and hand it to the registry.')
+    .argument('<file>', 'function file in YAML')
+    .option('--key <file>', 'private key of an operator')
+    .option('--plan-only', 'show what the ranges resolve to, and sign nothing', false)
+    .addHelpText('after', example('hookline function apply edge.yaml --key keys/operator.pem'))
+  does(
+    io,
+    registryFlags(apply),
+    { ...registryShape, file: z.string(), key: z.string().optional(), planOnly: z.boolean() },
+    async (flags, context) => (await import('./function-apply.ts')).applyFunction(flags, context),
+  )
+}
+
+function defineRollback(fn: Command, io: Io): void {
+  const rollback = fn
+    .command('rollback')
+    .description('Go back to the versions that ran before, by a new revision that pins them.')
+    .argument('<name>', 'name of the function')
+    .requiredOption('--key <file>', 'private key of an operator')
+    .option('--to-revision <number>', 'go back to this revision (default: the last with other versions)')
+    .option('--operator <file...>', 'public keys of other operators whose orders may be gone back to')
+    .addHelpText('after', example('hookline function rollback edge --key keys/operator.pem'))
+  const shape = {
+    ...registryShape,
+    name: Name,
+    key: z.string(),
+    toRevision: Count.optional(),
+    operator: z.array(z.string()).default([]),
+  }
+  does(io, registryFlags(rollback), shape, async (flags, context) =>
+    (await import('./function-rollback.ts')).rollbackFunction(flags, context),
+  )
+}
+
+function defineStatus(program: Command, io: Io): void {
+  const status = program
+    .command('status')
+    .summary('what runs where')
+    .description('Show what runs on every node, entry by entry, and what stands in the way of what does not.')
+    .option('--node <node>', 'only this node, by name or id')
+    .option('--state <directory>', 'this host, from the state directory of its agent, without a registry')
+    .addHelpText('after', example('hookline status', 'hookline status --state /var/lib/hookline-agent'))
+  does(
+    io,
+    registryFlags(status),
+    { ...registryShape, node: z.string().optional(), state: z.string().optional() },
+    async (flags, context) => (await import('./status.ts')).status(flags, context),
+  )
+}

@@ -1,0 +1,104 @@
+import type { PublicKey } from '../attest/keys.ts'
+import { verifyOrder } from '../attest/order.ts'
+import { DomainError } from '../domain/errors.ts'
+import type { FunctionStep } from '../domain/fleet-function.ts'
+import { type FunctionSpec, type Order, orderName } from '../domain/function.ts'
+import { fitsUse, parseRef, releaseRef } from '../domain/names.ts'
+import { handIn, nextRevision } from './function-apply.ts'
+import type { Context, Outcome } from './io.ts'
+import { readPrivateKey, readPublicKey } from './key-file.ts'
+import { connectWithToken, type RegistryFlags } from './settings.ts'
+
+/** Flags of `hookline function rollback`. */
+export interface RollbackFlags extends RegistryFlags {
+  readonly name: string
+  readonly key: string
+  readonly toRevision?: number | undefined
+  /** Public keys of other operators whose orders may be gone back to. */
+  readonly operator: readonly string[]
+}
+
+/**
+ * Goes back to an earlier step of a function by a new revision that pins that step's versions. The step comes from the
+ * registry and is not believed: its order must carry the signature of the operator who rolls back, or of one named, and its
+ * versions must fit the ranges that were signed. Throws `not_found`, `order_*`, `operator_not_allowed`, `outside_range`.
+ */
+export async function rollbackFunction(flags: RollbackFlags, { io, progress }: Context): Promise<Outcome> {
+  const key = await readPrivateKey(flags.key)
+  const operators = [key.publicKey]
+  for (const path of flags.operator) operators.push(await readPublicKey(path))
+  const client = await connectWithToken(io, flags)
+  const step = chooseStep(await client.history(flags.name), flags)
+  const spec = pinned(readStep(step, flags.name, operators), step)
+  const revision = await nextRevision(client, flags.name)
+  progress(`signing revision ${revision} of ${flags.name} as ${key.fingerprint}`)
+  const view = await handIn(client, { kind: 'apply', revision, function: spec }, key)
+  const pins = spec.instances.map(({ use }) => use)
+  return {
+    json: { name: view.name, revision: view.revision, from: { revision: step.revision, at: step.at }, pins },
+    text: [
+      `function ${view.name} revision ${view.revision} goes back to revision ${step.revision} of ${step.at}, pinned to:`,
+      ...pins.map((pin) => `- ${pin}`),
+    ].join('\n'),
+  }
+}
+
+/** The step to go back to; `steps` is newest first. Throws `not_found`. */
+export function chooseStep(
+  steps: readonly FunctionStep[],
+  { name, toRevision }: Pick<RollbackFlags, 'name' | 'toRevision'>,
+): FunctionStep {
+  const current = steps[0]
+  const step =
+    toRevision === undefined
+      ? steps.find((earlier) => earlier.resolutions.length > 0 && versionsOf(earlier) !== versionsOf(current))
+      : steps.find(({ revision, resolutions }) => revision === toRevision && resolutions.length > 0)
+  if (step !== undefined) return step
+  throw new DomainError(
+    'not_found',
+    toRevision === undefined
+      ? `function ${name} never ran other versions than now; name a step with --to-revision, see hookline function show ${name}`
+      : `function ${name} has no revision ${toRevision} to go back to, see hookline function show ${name}`,
+  )
+}
+
+/** The programs and versions of a step, whatever ranges they came from. */
+const versionsOf = (step: FunctionStep | undefined): string =>
+  [
+    ...new Set(
+      (step?.resolutions ?? []).map(({ use, version }) => releaseRef(parseRef(use).program, version)),
+    ),
+  ]
+    .sort()
+    .join(' ')
+
+function readStep(step: FunctionStep, name: string, operators: readonly PublicKey[]): FunctionSpec {
+  const { order } = verifyOrder(step.envelope, operators)
+  // A genuine order of another function, or of another time, in this place would be rolled out under this name.
+  if (order.kind !== 'apply' || orderName(order) !== name || order.revision !== step.revision)
+    throw new DomainError(
+      'order_invalid',
+      `the registry's revision ${step.revision} of ${name} holds ${described(order)}`,
+    )
+  return order.function
+}
+
+const described = (order: Order): string =>
+  `${order.kind === 'apply' ? 'revision' : 'the removal by revision'} ${order.revision} of ${orderName(order)}`
+
+/** The function with every range replaced by the exact version of the step. Throws `outside_range`, `version_not_found`. */
+export function pinned(spec: FunctionSpec, { resolutions }: FunctionStep): FunctionSpec {
+  const instances = spec.instances.map((instance) => {
+    const { program } = parseRef(instance.use)
+    const version = resolutions.find(({ use }) => use === instance.use)?.version
+    if (version === undefined)
+      throw new DomainError('version_not_found', `that step does not say what ${instance.use} was`)
+    if (!fitsUse(instance.use, program, version))
+      throw new DomainError(
+        'outside_range',
+        `the registry says that ${instance.use} was ${version}, which does not fit`,
+      )
+    return { ...instance, use: releaseRef(program, version) }
+  })
+  return { ...spec, instances }
+}

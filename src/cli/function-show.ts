@@ -1,0 +1,108 @@
+import { describeOrder } from '../attest/order.ts'
+import type { FunctionStep } from '../domain/fleet-function.ts'
+import { instanceName, type Order } from '../domain/function.ts'
+import { handIn, nextRevision } from './function-apply.ts'
+import type { Context, Outcome } from './io.ts'
+import { readPrivateKey } from './key-file.ts'
+import { connectWithToken, type RegistryFlags } from './settings.ts'
+import { renderFields, renderTable } from './table.ts'
+
+/** Lists the functions that the registry holds. */
+export async function listFunctions(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
+  const functions = await (await connectWithToken(io, flags)).functions()
+  const rows = functions.map(({ name, revision, state, appliedAt, resolutions }) => [
+    name,
+    String(revision),
+    state,
+    appliedAt,
+    resolutions.map(({ use, version }) => `${programPart(use)}@${version ?? '?'}`).join(' '),
+  ])
+  const head = ['function', 'revision', 'state', 'since', 'releases']
+  return {
+    json: { functions },
+    text: functions.length === 0 ? 'no functions' : renderTable(io, head, rows),
+  }
+}
+
+/** Shows a function, its instances and its past. Throws `not_found`. */
+export async function showFunction(
+  { name, ...flags }: RegistryFlags & { name: string },
+  { io }: Context,
+): Promise<Outcome> {
+  const client = await connectWithToken(io, flags)
+  const view = await client.function(name)
+  const steps = await client.history(name)
+  const { order, operator } = describeOrder(view.envelope)
+  const versions = new Map(view.resolutions.map(({ use, version }) => [use, version]))
+  return {
+    json: { ...view, order, operator, history: steps },
+    text: [
+      renderFields([
+        ['function', view.name],
+        ['revision', String(view.revision)],
+        ['state', view.state],
+        ['since', view.appliedAt],
+        ['signed by', `${operator} (nodes check it)`],
+        ...orderFields(order),
+      ]),
+      ...(order.kind === 'apply' ? ['', renderInstances(io, order, versions)] : []),
+      '',
+      renderHistory(io, steps),
+    ].join('\n'),
+  }
+}
+
+/** Ends a function by a signed removal: nodes detach it. Throws `not_found`, `invalid_key`. */
+export async function removeFunction(
+  { name, key: path, ...flags }: RegistryFlags & { name: string; key: string },
+  { io }: Context,
+): Promise<Outcome> {
+  const key = await readPrivateKey(path)
+  const client = await connectWithToken(io, flags)
+  await client.function(name) // a removal of what never was would be a function of its own
+  const view = await handIn(client, { kind: 'remove', revision: await nextRevision(client, name), name }, key)
+  return {
+    json: { name: view.name, revision: view.revision, state: view.state },
+    text: `function ${view.name} is removed by revision ${view.revision}`,
+  }
+}
+
+function orderFields(order: Order): [string, string][] {
+  if (order.kind === 'remove') return []
+  const { selector, interfaces, priority, onMissing } = order.function
+  const labels = Object.entries(selector).map(([key, value]) => `${key}=${value}`)
+  return [
+    ['nodes', labels.join(',') || 'every node'],
+    ['interfaces', interfaces.join(', ')],
+    ['priority', String(priority)],
+    ['on missing', onMissing],
+  ]
+}
+
+function renderInstances(
+  io: Context['io'],
+  { function: spec }: Extract<Order, { kind: 'apply' }>,
+  versions: ReadonlyMap<string, string | undefined>,
+): string {
+  const rows = spec.instances.map((instance, at) => [
+    String(at + 1),
+    instanceName(instance),
+    instance.use,
+    versions.get(instance.use) ?? 'no release fits',
+    Object.entries(instance.config)
+      .map(([key, value]) => `${key}=${String(value)}`)
+      .join(' '),
+  ])
+  return renderTable(io, ['pos', 'instance', 'use', 'version', 'config'], rows)
+}
+
+function renderHistory(io: Context['io'], steps: readonly FunctionStep[]): string {
+  const rows = steps.map(({ revision, at, resolutions }) => [
+    String(revision),
+    at,
+    resolutions.map(({ use, version }) => `${programPart(use)}@${version}`).join(' ') || 'removed',
+  ])
+  return renderTable(io, ['revision', 'from', 'releases'], rows)
+}
+
+const programPart = (use: string): string => use.slice(0, use.indexOf('@'))

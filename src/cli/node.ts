@@ -1,0 +1,85 @@
+import { DomainError } from '../domain/errors.ts'
+import type { NodeView } from '../domain/node.ts'
+import type { Context, Outcome } from './io.ts'
+import { connectWithToken, type RegistryFlags } from './settings.ts'
+import { renderStatus } from './status-text.ts'
+import { renderFields, renderTable } from './table.ts'
+
+/** Lists the nodes that have joined. */
+export async function listNodes(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
+  const nodes = await (await connectWithToken(io, flags)).nodes()
+  const rows = nodes.map((node) => [
+    node.facts.name,
+    node.id,
+    labelsText(node),
+    node.facts.kernel,
+    node.lastSeenAt ?? 'never',
+    healthOf(node),
+  ])
+  const head = ['node', 'id', 'labels', 'kernel', 'last seen', 'state']
+  return { json: { nodes }, text: nodes.length === 0 ? 'no nodes' : renderTable(io, head, rows) }
+}
+
+/** Shows one node, by name or id. Throws `not_found`. */
+export async function showNode(
+  { node: asked, ...flags }: RegistryFlags & { node: string },
+  { io }: Context,
+): Promise<Outcome> {
+  const node = findNode(await (await connectWithToken(io, flags)).nodes(), asked)
+  const { facts, observed } = node
+  return {
+    json: node,
+    text: [
+      renderFields([
+        ['node', facts.name],
+        ['id', node.id],
+        ['labels', labelsText(node)],
+        ['kernel', `${facts.kernel} ${facts.arch}`],
+        ['agent', facts.agent],
+        ['key', node.key],
+        ['enrolled', node.enrolledAt],
+        ['last seen', node.lastSeenAt ?? 'never'],
+      ]),
+      '',
+      observed === undefined ? 'no report yet' : renderStatus(io, [{ name: facts.name, observed }]),
+    ].join('\n'),
+  }
+}
+
+/** Makes a token by which nodes may join. Its secret is shown this once. */
+export async function createJoinToken(
+  { ttl, uses, ...flags }: RegistryFlags & { ttl?: number | undefined; uses?: number | undefined },
+  { io }: Context,
+): Promise<Outcome> {
+  const client = await connectWithToken(io, flags)
+  const made = await client.createJoinToken({
+    ...(ttl === undefined ? {} : { ttl_s: ttl }),
+    ...(uses === undefined ? {} : { maxUses: uses }),
+  })
+  return {
+    json: made,
+    text: renderFields([
+      ['join token', made.secret],
+      ['expires', made.expiresAt],
+      ['on the node', 'hookline agent --registry <url> --join-token <token> --trust <trust.yaml>'],
+    ]),
+  }
+}
+
+/** The node named `asked`, or with that id. Throws `not_found`. */
+export function findNode(nodes: readonly NodeView[], asked: string): NodeView {
+  const found = nodes.find(({ id, facts }) => id === asked || facts.name === asked)
+  if (found === undefined) throw new DomainError('not_found', `there is no node ${asked}`)
+  return found
+}
+
+const labelsText = ({ facts }: NodeView): string =>
+  Object.entries(facts.labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
+
+function healthOf({ observed }: NodeView): string {
+  if (observed === undefined) return 'no report yet'
+  const failed = observed.functions.filter(({ error }) => error !== undefined).length + observed.errors.length
+  return failed === 0 ? 'ok' : `${failed} ${failed === 1 ? 'error' : 'errors'}`
+}

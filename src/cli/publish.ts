@@ -1,0 +1,61 @@
+import { type PrivateKey, sha256Digest } from '../attest/keys.ts'
+import { requireReleaseLimits } from '../attest/release-statement.ts'
+import { DomainError } from '../domain/errors.ts'
+import { requireSupported } from '../domain/manifest.ts'
+import { releaseRef } from '../domain/names.ts'
+import type { Context, Outcome } from './io.ts'
+import { readPrivateKey } from './key-file.ts'
+import { type LocalRelease, readReleaseDirectory } from './release-directory.ts'
+import { connectWithToken, type RegistryFlags } from './settings.ts'
+import { renderTable } from './table.ts'
+import { bytesText } from './terminal.ts'
+
+/** Flags of `hookline publish`. */
+export interface PublishFlags extends RegistryFlags {
+  readonly directory: string
+  readonly key?: string | undefined
+  readonly unsigned: boolean
+}
+
+/**
+ * Publishes the release that lies in a directory: checked here first, signed, and uploaded whole. `unsigned` leaves the
+ * signature out, which a registry refuses. Throws what the check that failed throws, and what the registry refuses.
+ */
+export async function publish(flags: PublishFlags, { io, progress }: Context): Promise<Outcome> {
+  const release = await readReleaseDirectory(flags.directory)
+  const { manifest, files } = release
+  await checkLocally(release)
+  const key = await signingKey(flags)
+  const client = await connectWithToken(io, flags)
+  const ref = releaseRef(manifest.name, manifest.version)
+  const rows = [...files].map(([name, bytes]) => [name, bytesText(bytes.length), sha256Digest(bytes)])
+  progress(renderTable(io, ['file', 'size', 'digest'], rows))
+  progress(key === undefined ? `publishing ${ref} UNSIGNED` : `signing ${ref} as ${key.fingerprint}`)
+  const bundle = key === undefined ? undefined : await signAs(release, key)
+  const total = [...files.values()].reduce((sum, { length }) => sum + length, 0)
+  progress(`uploading ${files.size} files, ${bytesText(total)}`)
+  const view = await client.publish({ files, bundle })
+  return { json: view, text: `published ${ref}, signed by ${view.signer}` }
+}
+
+/** What the registry will check is checked before anything is sent: its answers are then about rights, not mistakes. */
+async function checkLocally({ manifest, files }: LocalRelease): Promise<void> {
+  requireSupported(manifest)
+  requireReleaseLimits(files)
+}
+
+async function signingKey({ key, unsigned }: PublishFlags): Promise<PrivateKey | undefined> {
+  if (unsigned && key !== undefined) throw new DomainError('usage', '--unsigned contradicts --key')
+  if (unsigned) return undefined
+  if (key === undefined)
+    throw new DomainError(
+      'usage',
+      'name the key that signs: --key <private key>, as hookline keygen writes it',
+    )
+  return readPrivateKey(key)
+}
+
+async function signAs({ manifest, files }: LocalRelease, key: PrivateKey): Promise<string> {
+  const { signRelease } = await import('../attest/sign-release.ts')
+  return signRelease({ program: manifest.name, version: manifest.version, files }, key)
+}

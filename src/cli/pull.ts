@@ -1,0 +1,70 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DomainError } from '../domain/errors.ts'
+import { releaseRef } from '../domain/names.ts'
+import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
+import { checkRelease } from './check-release.ts'
+import { fetchFiles, findRelease } from './fetch-release.ts'
+import type { Context, Outcome } from './io.ts'
+import { reasonOf, writeNewFile } from './local-file.ts'
+import { connect, type RegistryFlags } from './settings.ts'
+
+/** Name of the bundle next to a pulled release's files. */
+const BUNDLE_FILE = 'bundle.json'
+
+/** Flags of `hookline pull`. */
+export interface PullFlags extends TrustFlags, RegistryFlags {
+  readonly ref: string
+  readonly out: string
+  readonly unverified: boolean
+}
+
+/**
+ * Downloads a release and writes its files and bundle into a directory, after they were checked: what is on the disk can
+ * be used. Throws what the check that failed throws, `file_exists`, `file_unwritable`.
+ */
+export async function pull(flags: PullFlags, { io }: Context): Promise<Outcome> {
+  const trusted = saysTrust(flags)
+  if (!trusted && !flags.unverified)
+    throw new DomainError(
+      'usage',
+      'say whom to trust: --signer <key or fingerprint>, or --policy <trust.yaml>; or --unverified to look at untrusted bytes',
+    )
+  if (trusted && flags.unverified)
+    throw new DomainError('usage', '--unverified contradicts --signer and --policy')
+  const client = await connect(io, flags)
+  const { view, files } = await fetchFiles(client, await findRelease(client, flags.ref))
+  const ref = releaseRef(view.program, view.version)
+  let signer: string | undefined
+  if (trusted) {
+    const keysFrom = () => client.keys(view.program.split('/')[0] ?? '')
+    const release = { program: view.program, version: view.version, files, bundle: view.bundle }
+    signer = checkRelease(release, await acceptedSigners(flags, view, keysFrom)).signer
+  } else io.note(`WARNING: ${ref} is NOT VERIFIED: nobody checked who made these files. Do not load them.\n`)
+
+  const written = new Map([...files, [BUNDLE_FILE, Buffer.from(view.bundle)]])
+  if (written.size !== files.size + 1)
+    throw new DomainError('file_exists', `the release has a file ${BUNDLE_FILE} of its own`)
+  await makeDirectory(flags.out)
+  for (const [name, bytes] of written) await writeNewFile(join(flags.out, name), bytes)
+  const judgement = signer === undefined ? 'NOT VERIFIED' : `signed by ${signer}`
+  return {
+    json: {
+      program: view.program,
+      version: view.version,
+      verified: signer !== undefined,
+      ...(signer === undefined ? {} : { signer }),
+      directory: flags.out,
+      files: [...written.keys()],
+    },
+    text: `${ref}, ${judgement}: ${written.size} files in ${flags.out}`,
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (cause) {
+    throw new DomainError('file_unwritable', `cannot make ${path}: ${reasonOf(cause)}`, { cause })
+  }
+}

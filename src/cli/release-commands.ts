@@ -1,0 +1,82 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { does, example, registryFlags, registryShape, trustFlags, trustShape } from './command.ts'
+import type { Io } from './io.ts'
+
+/** The commands of those who write, publish and check releases. */
+export function defineReleaseCommands(program: Command, io: Io): void {
+  const keygen = program
+    .command('keygen')
+    .summary('make a key pair')
+    .description('Make a key pair: <out>.pem, readable by you only, and <out>.pub.pem.')
+    .option('--out <path>', 'a directory, or the beginning of both file names', 'hookline')
+    .option('--algorithm <name>', 'p256 or ed25519', 'p256')
+    .addHelpText('after', example('hookline keygen --out keys/acme'))
+  does(io, keygen, { out: z.string().min(1), algorithm: z.enum(['p256', 'ed25519']) }, async (flags) =>
+    (await import('./keygen.ts')).keygen(flags),
+  )
+
+  const publish = program
+    .command('publish')
+    .summary('sign and publish a release')
+    .description(
+      'Check, sign and upload the release in a directory: hookline.yaml and the files that it names.',
+    )
+    .argument('<directory>', 'where hookline.yaml lies')
+    .option('--key <file>', 'private key that signs')
+    .option('--unsigned', 'leave the signature out; the registry refuses that', false)
+    .addHelpText('after', example('hookline publish ./ratelimit --key keys/acme.pem'))
+  does(
+    io,
+    registryFlags(publish),
+    { ...registryShape, directory: z.string(), key: z.string().optional(), unsigned: z.boolean() },
+    async (flags, context) => (await import('./publish.ts')).publish(flags, context),
+  )
+
+  const verify = program
+    .command('verify')
+    .summary('check who signed a release, and that its files are the signed ones')
+    .description(
+      'Check a release as a node does. <target> is namespace/name@version, or with --bundle a directory.',
+    )
+    .argument('<target>', 'namespace/name@version, or a directory')
+    .option('--bundle <file>', 'Sigstore bundle of the release in the directory <target>')
+    .addHelpText(
+      'after',
+      example(
+        'hookline verify acme/ratelimit@1.4.0 --signer keys/acme.pub.pem',
+        'hookline verify ./pulled --bundle ./pulled/bundle.json --policy trust.yaml',
+      ),
+    )
+  does(
+    io,
+    registryFlags(trustFlags(verify)),
+    { ...registryShape, ...trustShape, target: z.string(), bundle: z.string().optional() },
+    async (flags, context) => (await import('./verify.ts')).verify(flags, context),
+  )
+
+  const show = program
+    .command('show')
+    .summary('show a program or a release')
+    .description('Show the versions of a program, or with @version (or a range) one release.')
+    .argument('<ref>', 'namespace/name, or namespace/name@version')
+    .addHelpText('after', example('hookline show acme/ratelimit@^1.4'))
+  does(io, registryFlags(show), { ...registryShape, ref: z.string() }, async (flags, context) =>
+    (await import('./show.ts')).show(flags, context),
+  )
+
+  const pull = program
+    .command('pull')
+    .summary('download a release, verified')
+    .description('Download a release into a directory. Nothing is written before it is verified.')
+    .argument('<ref>', 'namespace/name@version, @range, or without either the newest')
+    .requiredOption('--out <directory>', 'where to write; existing files are not overwritten')
+    .option('--unverified', 'write untrusted bytes, to look at them', false)
+    .addHelpText('after', example('hookline pull acme/ratelimit@^1.4 --out ./pulled --policy trust.yaml'))
+  does(
+    io,
+    registryFlags(trustFlags(pull)),
+    { ...registryShape, ...trustShape, ref: z.string(), out: z.string(), unverified: z.boolean() },
+    async (flags, context) => (await import('./pull.ts')).pull(flags, context),
+  )
+}

@@ -1,0 +1,27 @@
+import { join } from 'node:path'
+import { LIMITS } from '../domain/limits.ts'
+import { type Manifest, parseManifest } from '../domain/manifest.ts'
+import { MANIFEST_FILE } from '../domain/names.ts'
+import { readLocalFile } from './local-file.ts'
+
+/** A release as it lies in a directory. */
+export interface LocalRelease {
+  readonly manifest: Manifest
+  /** hookline.yaml and the files that it names, by name. */
+  readonly files: ReadonlyMap<string, Buffer>
+}
+
+/** Reads hookline.yaml and what it names: objects and readme. Throws `file_unreadable`, `invalid_manifest`, `too_large`. */
+export async function readReleaseDirectory(directory: string): Promise<LocalRelease> {
+  const text = await readLocalFile(join(directory, MANIFEST_FILE), LIMITS.manifest_bytes, 'manifest')
+  const manifest = parseManifest(text.toString('utf8'))
+  const named = [
+    ...manifest.programs.map(({ object }) => object),
+    ...(manifest.readme === undefined ? [] : [manifest.readme]),
+  ]
+  const files = new Map([[MANIFEST_FILE, text]])
+  for (const name of named)
+    if (!files.has(name))
+      files.set(name, await readLocalFile(join(directory, name), LIMITS.file_bytes, 'file of the release'))
+  return { manifest, files }
+}

@@ -1,0 +1,57 @@
+import { Command, CommanderError } from 'commander'
+import { DomainError } from '../domain/errors.ts'
+import { reportFailure } from './failure.ts'
+import { defineFleetCommands } from './fleet-commands.ts'
+import type { Io } from './io.ts'
+import { defineRegistryCommands } from './registry-commands.ts'
+import { defineReleaseCommands } from './release-commands.ts'
+import { defineServiceCommands, type Services } from './service-commands.ts'
+
+/**
+ * Runs one command line (without the program's name) and gives its exit code: 0 done, 1 failed, 2 wrong usage, 3 refused
+ * by trust, 4 not found, 5 the kernel refused.
+ */
+export async function runCli(
+  argv: readonly string[],
+  io: Io,
+  services: Services,
+  version: string,
+): Promise<number> {
+  try {
+    await buildProgram(io, services, version).parseAsync([...argv], { from: 'user' })
+    return 0
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0 // --help and --version
+    return reportFailure(io, argv.includes('--json'), usageError(thrown))
+  }
+}
+
+function buildProgram(io: Io, services: Services, version: string): Command {
+  const program = new Command('hookline')
+    .description('A registry of signed eBPF programs, and the agent that chains them on network hooks.')
+    .version(version, '--version')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.write(text), writeErr: () => {} })
+    .configureHelp({ helpWidth: io.columns ?? 100 })
+    .addHelpText(
+      'after',
+      '\nSettings: --url and --token, else HOOKLINE_URL and HOOKLINE_TOKEN, else ~/.config/hookline/config.json.\n' +
+        'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by trust, 4 not found, 5 the kernel refused.',
+    )
+  defineReleaseCommands(program, io)
+  defineRegistryCommands(program, io)
+  defineFleetCommands(program, io)
+  defineServiceCommands(program, io, services)
+  return program
+}
+
+/** The parser's complaints in the product's words; anything else is passed on. */
+function usageError(thrown: unknown): unknown {
+  if (!(thrown instanceof CommanderError)) return thrown
+  const message =
+    thrown.code === 'commander.help'
+      ? 'name a command'
+      : thrown.message.replace(/^error: /, '').replace(/\n/g, ' ')
+  return new DomainError('usage', message, { cause: thrown })
+}

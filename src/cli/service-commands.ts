@@ -1,0 +1,95 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { Labels } from '../domain/function.ts'
+import { does, example } from './command.ts'
+import type { Context, Io } from './io.ts'
+
+/** Flags of `hookline serve`. */
+export interface ServeFlags {
+  readonly data: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Flags of `hookline agent`. */
+export interface AgentFlags {
+  readonly registry?: string | undefined
+  readonly joinToken?: string | undefined
+  readonly state: string
+  readonly trust: string
+  readonly name?: string | undefined
+  readonly labels: Labels
+  readonly netns?: string | undefined
+  readonly bpffs: string
+  /** Detach everything and end, rather than run. */
+  readonly detach: boolean
+}
+
+/** The services, which only a composition root can build. */
+export interface Services {
+  serve(flags: ServeFlags, context: Context): Promise<void>
+  agent(flags: AgentFlags, context: Context): Promise<void>
+}
+
+/** The commands that keep running. */
+export function defineServiceCommands(program: Command, io: Io, services: Services): void {
+  const serve = program
+    .command('serve')
+    .summary('run a registry')
+    .description('Run a registry with its own database and files in one directory.')
+    .option('--data <directory>', 'where everything is kept', '/var/lib/hookline')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on, 0 for any', '8080')
+    .addHelpText('after', example('hookline serve --data /var/lib/hookline --port 8080'))
+  does(io, serve, { data: z.string(), host: z.string(), port: Port }, async (flags, context) => {
+    await services.serve(flags, context)
+    return undefined
+  })
+
+  const agent = program
+    .command('agent')
+    .summary('run the node agent')
+    .description(
+      'Run the agent of this node: fetch what it is assigned, verify it, and chain it on its interfaces.',
+    )
+    .option('--registry <url>', 'address of the registry (remembered once the node has joined)')
+    .option('--join-token <token>', 'token to join by, the first time')
+    .option('--state <directory>', 'identity, last orders and objects', '/var/lib/hookline-agent')
+    .option('--trust <file>', 'trust policy of this node', '/etc/hookline/trust.yaml')
+    .option('--name <name>', 'name of this node (default: its host name)')
+    .option('--label <key=value...>', 'labels that functions select nodes by')
+    .option('--netns <name>', 'network namespace to work in (default: the own one)')
+    .option('--bpffs <path>', 'BPF file system', '/sys/fs/bpf')
+    .option('--detach', 'detach everything that this agent attached, and end', false)
+    .addHelpText(
+      'after',
+      example('hookline agent --registry https://registry.example --join-token <token> --label role=edge'),
+    )
+  const shape = {
+    registry: z.string().optional(),
+    joinToken: z.string().optional(),
+    state: z.string(),
+    trust: z.string(),
+    name: z.string().optional(),
+    label: LabelList,
+    netns: z.string().optional(),
+    bpffs: z.string(),
+    detach: z.boolean(),
+  }
+  does(io, agent, shape, async ({ label, ...flags }, context) => {
+    await services.agent({ ...flags, labels: label }, context)
+    return undefined
+  })
+}
+
+const Port = z
+  .string()
+  .regex(/^[0-9]{1,5}$/, 'give a port number')
+  .transform(Number)
+  .pipe(z.int().max(65_535))
+
+const LabelList = z
+  .array(z.string().regex(/^[^=]+=[^=]*$/, 'give a label as key=value'))
+  .default([])
+  .transform((pairs) => Object.fromEntries(pairs.map((pair) => pair.split('=', 2))))
+  .pipe(Labels)

@@ -1,0 +1,57 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { RegistryClient } from '../client/registry-client.ts'
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
+import { parseWith } from '../domain/yaml.ts'
+import type { Io } from './io.ts'
+import { readLocalText } from './local-file.ts'
+
+/** Flags of every command that talks to a registry. */
+export interface RegistryFlags {
+  readonly url?: string | undefined
+  readonly token?: string | undefined
+}
+
+const SettingsFile = z.strictObject({ url: z.string().optional(), token: z.string().optional() })
+
+/**
+ * The registry to talk to, by flag, else by HOOKLINE_URL and HOOKLINE_TOKEN, else by ~/.config/hookline/config.json. The
+ * file's token is meant for the file's registry and goes to no other. Throws `no_registry`, `usage`, `invalid_json`,
+ * `file_unreadable`.
+ */
+export async function connect(io: Io, flags: RegistryFlags): Promise<RegistryClient> {
+  const { url, token } = await resolveSettings(io, flags)
+  if (url === undefined) throw new DomainError('no_registry', 'no registry is named')
+  const { registryClient } = await import('../client/registry-client.ts')
+  return registryClient(url, token)
+}
+
+/** The same, for a command that cannot do without a token. Throws `no_token` as well. */
+export async function connectWithToken(io: Io, flags: RegistryFlags): Promise<RegistryClient> {
+  const { url, token } = await resolveSettings(io, flags)
+  if (url !== undefined && token === undefined)
+    throw new DomainError('no_token', `no token is given for ${url}`)
+  return connect(io, { url, token })
+}
+
+async function resolveSettings(io: Io, flags: RegistryFlags): Promise<RegistryFlags> {
+  const named = flags.url ?? nonEmpty(io.env['HOOKLINE_URL'])
+  const token = flags.token ?? nonEmpty(io.env['HOOKLINE_TOKEN'])
+  if (named !== undefined && token !== undefined) return { url: named, token }
+  const file = await readSettings(join(io.home, '.config', 'hookline', 'config.json'))
+  const sameRegistry = named === undefined || (file.url !== undefined && sameUrl(named, file.url))
+  return { url: named ?? file.url, token: token ?? (sameRegistry ? file.token : undefined) }
+}
+
+async function readSettings(path: string): Promise<z.infer<typeof SettingsFile>> {
+  if (!existsSync(path)) return {}
+  const text = await readLocalText(path, LIMITS.settings_bytes, 'settings')
+  return parseWith(SettingsFile, parseStrictJson(text, path), 'invalid_json', path)
+}
+
+const sameUrl = (a: string, b: string): boolean => URL.parse(a)?.href === URL.parse(b)?.href
+
+const nonEmpty = (text: string | undefined): string | undefined => (text === '' ? undefined : text)

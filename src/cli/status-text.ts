@@ -1,0 +1,63 @@
+import { type VerdictCounts, XDP_COUNTERS } from '../domain/hook.ts'
+import type { ErrorView, Observed } from '../domain/node.ts'
+import type { Io } from './io.ts'
+import { renderTable } from './table.ts'
+import { printable, red } from './terminal.ts'
+
+/** Lines of a kernel's log that are shown: the last ones say why. */
+const LOG_LINES = 5
+
+/** A node's report under its name. */
+export interface NodeStatus {
+  readonly name: string
+  readonly observed: Observed | undefined
+}
+
+/** What runs on every node, an entry a line, and below it what stands in the way of what does not run. */
+export function renderStatus(io: Io, nodes: readonly NodeStatus[]): string {
+  const rows = nodes.flatMap(({ name, observed }) =>
+    (observed?.chains ?? []).flatMap((chain) =>
+      chain.entries.map((entry) => [
+        name,
+        chain.interface,
+        chain.hook,
+        `${chain.function} r${chain.revision}`,
+        String(entry.position),
+        entry.instance,
+        entry.release,
+        entry.entry,
+        packetsText(entry.packets),
+      ]),
+    ),
+  )
+  const head = ['node', 'interface', 'hook', 'function', 'pos', 'instance', 'release', 'entry', 'packets']
+  const troubles = nodes.flatMap((node) => troublesOf(io, node))
+  return [rows.length === 0 ? 'nothing runs' : renderTable(io, head, rows), ...troubles].join('\n')
+}
+
+/** Verdicts that occurred, by their numbers. */
+function packetsText(packets: VerdictCounts): string {
+  const counted = XDP_COUNTERS.filter((verdict) => packets[verdict] > 0)
+  return counted.map((verdict) => `${verdict} ${packets[verdict]}`).join(' ') || 'none'
+}
+
+function troublesOf(io: Io, { name, observed }: NodeStatus): string[] {
+  if (observed === undefined) return [`${printable(name)}: no report yet`]
+  const lines = observed.functions.flatMap((fn) => {
+    if (fn.error !== undefined) return [errorText(io, `${name}: function ${fn.name} ${fn.state}`, fn.error)]
+    return fn.state === 'running' || fn.state === 'removed'
+      ? []
+      : [`${printable(name)}: function ${fn.name} ${fn.state}`]
+  })
+  return [...lines, ...observed.errors.map((error) => errorText(io, name, error))]
+}
+
+/** One line, the end of the kernel's log where there is one, and the remedy. */
+function errorText(io: Io, where: string, { code, message, remedy, log }: ErrorView): string {
+  const lines = log === undefined ? [] : log.trimEnd().split('\n').slice(-LOG_LINES)
+  return [
+    `${red(io, printable(where))}: ${printable(message)} [${printable(code)}]`,
+    ...lines.map((line) => `  | ${printable(line)}`),
+    `  ${printable(remedy)}`,
+  ].join('\n')
+}

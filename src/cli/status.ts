@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import { LIMITS } from '../domain/limits.ts'
+import { Observed } from '../domain/node.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
+import { parseWith } from '../domain/yaml.ts'
+import type { Context, Outcome } from './io.ts'
+import { readLocalText } from './local-file.ts'
+import { findNode } from './node.ts'
+import { connectWithToken, type RegistryFlags } from './settings.ts'
+import { renderStatus } from './status-text.ts'
+
+/** Name of an agent's report in its state directory. */
+const STATUS_FILE = 'status.json'
+
+/** Flags of `hookline status`. */
+export interface StatusFlags extends RegistryFlags {
+  readonly node?: string | undefined
+  readonly state?: string | undefined
+}
+
+/**
+ * What runs where: of every node as reported to the registry, of one, or, with `state`, of this host as its agent last
+ * wrote it, without a registry. Throws `not_found`, `file_unreadable`, `invalid_json`.
+ */
+export async function status(flags: StatusFlags, { io }: Context): Promise<Outcome> {
+  if (flags.state !== undefined) {
+    const path = join(flags.state, STATUS_FILE)
+    const text = await readLocalText(path, LIMITS.observed_bytes, 'status')
+    const observed = parseWith(Observed, parseStrictJson(text, path), 'invalid_json', path)
+    return { json: observed, text: renderStatus(io, [{ name: 'this host', observed }]) }
+  }
+  const all = await (await connectWithToken(io, flags)).nodes()
+  const nodes = flags.node === undefined ? all : [findNode(all, flags.node)]
+  const views = nodes.map(({ facts, observed }) => ({ name: facts.name, observed }))
+  return { json: { nodes }, text: nodes.length === 0 ? 'no nodes' : renderStatus(io, views) }
+}

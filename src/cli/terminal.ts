@@ -1,0 +1,34 @@
+import { styleText } from 'node:util'
+import type { Io } from './io.ts'
+
+/**
+ * Text that came from elsewhere, safe to print on a terminal: control characters, invisible formatting (which could turn
+ * text around) and broken surrogates are spelt out, so that no name or message can move the cursor or rewrite a line.
+ */
+export const printable = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  )
+
+/** The same for text of several lines, which it keeps. */
+export const printableLines = (text: string): string => text.split(/\r?\n/).map(printable).join('\n')
+
+/** Bold, where standard output is a terminal that may show colours. */
+export const bold = (io: Io, text: string): string => (coloured(io) ? style('bold', text) : text)
+
+/** Red, likewise. */
+export const red = (io: Io, text: string): string => (coloured(io) ? style('red', text) : text)
+
+/** NO_COLOR as no-color.org has it: any value but an empty one turns colours off. */
+const coloured = ({ columns, env }: Io): boolean =>
+  columns !== undefined && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
+
+const style = (format: 'bold' | 'red', text: string): string =>
+  styleText(format, text, { validateStream: false })
+
+/** A size for people: whole bytes below 1 KiB, else one decimal. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  return bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`
+}

@@ -1,0 +1,76 @@
+import { sha256Digest } from '../attest/keys.ts'
+import type { RegistryClient } from '../client/registry-client.ts'
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { type ProgramId, parseReleaseRef, releaseRef } from '../domain/names.ts'
+import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
+import { checkRelease } from './check-release.ts'
+import { fetchFiles } from './fetch-release.ts'
+import type { Context, Outcome } from './io.ts'
+import { readLocalText } from './local-file.ts'
+import { readReleaseDirectory } from './release-directory.ts'
+import { connect, type RegistryFlags } from './settings.ts'
+import { renderTable } from './table.ts'
+import { bytesText } from './terminal.ts'
+
+interface Candidate {
+  readonly program: ProgramId
+  readonly version: string
+  readonly files: ReadonlyMap<string, Buffer>
+  readonly bundle: string
+}
+
+/** Flags of `hookline verify`; `target` is a release, or with `bundle` a directory. */
+export interface VerifyFlags extends TrustFlags, RegistryFlags {
+  readonly target: string
+  readonly bundle?: string | undefined
+}
+
+/**
+ * Checks a release of the registry, or one in a directory, as a node would, and says what holds. Throws what the check
+ * that failed throws.
+ */
+export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outcome> {
+  if (!saysTrust(flags))
+    throw new DomainError(
+      'usage',
+      'say whom to trust: --signer <key or fingerprint>, or --policy <trust.yaml>',
+    )
+  const release =
+    flags.bundle === undefined
+      ? await fromRegistry(await connect(io, flags), flags.target)
+      : await fromDirectory(flags.target, flags.bundle)
+  const accepted = await acceptedSigners(flags, release, async () => {
+    const client = await connect(io, flags)
+    return client.keys(release.program.split('/')[0] ?? '')
+  })
+  const { signer } = checkRelease(release, accepted)
+  const { program, version } = release
+  const files = [...release.files].map(([name, bytes]) => ({
+    name,
+    size: bytes.length,
+    digest: sha256Digest(bytes),
+  }))
+  const rows = files.map(({ name, size, digest }) => [name, bytesText(size), digest])
+  const ref = releaseRef(program, version)
+  const text = [
+    `${ref} holds:`,
+    `- signed by ${signer}, accepted by ${accepted.rule}`,
+    `- the signature is for ${ref}, and so is its manifest`,
+    `- its ${files.length} files are exactly the signed ones:`,
+    renderTable(io, ['file', 'size', 'digest'], rows).replace(/^/gm, '  '),
+  ].join('\n')
+  return { json: { program, version, signer, files }, text }
+}
+
+async function fromRegistry(client: RegistryClient, target: string): Promise<Candidate> {
+  const { program, version } = parseReleaseRef(target)
+  const { view, files } = await fetchFiles(client, await client.release(program, version))
+  return { program, version, files, bundle: view.bundle }
+}
+
+async function fromDirectory(directory: string, bundle: string): Promise<Candidate> {
+  const { manifest, files } = await readReleaseDirectory(directory)
+  const text = await readLocalText(bundle, LIMITS.bundle_bytes, 'bundle')
+  return { program: manifest.name, version: manifest.version, files, bundle: text }
+}
