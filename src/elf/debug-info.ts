@@ -1,0 +1,28 @@
+import { type BtfExt, readBtfExt } from './btf-ext.ts'
+import { layoutWriter } from './btf-layout.ts'
+import { type Btf, type BtfType, dataSections, readBtf } from './btf-types.ts'
+import { type ElfFile, findSection } from './elf-file.ts'
+
+/** BTF of an object, with what is asked of it again and again. */
+export interface DebugInfo {
+  readonly btf: Btf
+  readonly bytes: number
+  readonly sections: ReadonlyMap<string, BtfType>
+  readonly layoutOf: (id: number) => string
+  readonly ext: BtfExt | undefined
+}
+
+/** Reads .BTF and .BTF.ext; undefined for an object without BTF. Throws `btf_malformed` or `elf_too_many`. */
+export function readDebugInfo(file: ElfFile): DebugInfo | undefined {
+  const section = findSection(file, '.BTF')
+  const extension = findSection(file, '.BTF.ext')
+  if (section === undefined) return undefined
+  const btf = readBtf(section.data.bytes)
+  return {
+    btf,
+    bytes: section.data.bytes.length,
+    sections: dataSections(btf),
+    layoutOf: layoutWriter(btf),
+    ext: extension && readBtfExt(extension.data.bytes, btf),
+  }
+}
