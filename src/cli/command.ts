@@ -12,6 +12,10 @@ export const registryFlags = (command: Command): Command =>
     .option('--url <url>', 'address of the registry (else HOOKLINE_URL, else the settings file)')
     .option('--token <token>', 'token of the registry (else HOOKLINE_TOKEN, else the settings file)')
 
+/** A command that only holds others. */
+export const group = (program: Command, name: string, description: string): Command =>
+  program.command(name).description(description).helpCommand(false)
+
 /** Shapes of the flags that {@link trustFlags} adds. */
 export const trustShape = { signer: z.array(z.string()).default([]), policy: z.string().optional() }
 

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { Name } from '../domain/names.ts'
-import { Count, does, example, registryFlags, registryShape } from './command.ts'
+import { Count, does, example, group, registryFlags, registryShape } from './command.ts'
 import type { Io } from './io.ts'
 
 /** The commands of operators: what runs where. */
 export function defineFleetCommands(program: Command, io: Io): void {
-  const fn = program.command('function').description('Functions: signed orders of what runs on which nodes.')
+  const fn = group(program, 'function', 'Functions: signed orders of what runs on which nodes.')
   defineApply(fn, io)
   const list = fn
     .command('list')

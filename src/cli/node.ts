@@ -4,6 +4,7 @@ import type { Context, Outcome } from './io.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderStatus } from './status-text.ts'
 import { renderFields, renderTable } from './table.ts'
+import { counted } from './terminal.ts'
 
 /** Lists the nodes that have joined. */
 export async function listNodes(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
@@ -81,5 +82,5 @@ const labelsText = ({ facts }: NodeView): string =>
 function healthOf({ observed }: NodeView): string {
   if (observed === undefined) return 'no report yet'
   const failed = observed.functions.filter(({ error }) => error !== undefined).length + observed.errors.length
-  return failed === 0 ? 'ok' : `${failed} ${failed === 1 ? 'error' : 'errors'}`
+  return failed === 0 ? 'ok' : counted(failed, 'error')
 }

@@ -8,7 +8,7 @@ import { readPrivateKey } from './key-file.ts'
 import { type LocalRelease, readReleaseDirectory } from './release-directory.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
-import { bytesText } from './terminal.ts'
+import { bytesText, counted } from './terminal.ts'
 
 /** Flags of `hookline publish`. */
 export interface PublishFlags extends RegistryFlags {
@@ -33,7 +33,7 @@ export async function publish(flags: PublishFlags, { io, progress }: Context): P
   progress(key === undefined ? `publishing ${ref} UNSIGNED` : `signing ${ref} as ${key.fingerprint}`)
   const bundle = key === undefined ? undefined : await signAs(release, key)
   const total = [...files.values()].reduce((sum, { length }) => sum + length, 0)
-  progress(`uploading ${files.size} files, ${bytesText(total)}`)
+  progress(`uploading ${counted(files.size, 'file')}, ${bytesText(total)}`)
   const view = await client.publish({ files, bundle })
   return { json: view, text: `published ${ref}, signed by ${view.signer}` }
 }
@@ -42,6 +42,13 @@ export async function publish(flags: PublishFlags, { io, progress }: Context): P
 async function checkLocally({ manifest, files }: LocalRelease): Promise<void> {
   requireSupported(manifest)
   requireReleaseLimits(files)
+  const { readObject } = await import('../elf/bpf-object.ts')
+  const { checkManifestAgainstObjects } = await import('../elf/check-manifest.ts')
+  const objects = manifest.programs.flatMap(({ object }) => {
+    const bytes = files.get(object)
+    return bytes === undefined ? [] : [[object, readObject(bytes)] as const]
+  })
+  checkManifestAgainstObjects(manifest, new Map(objects))
 }
 
 async function signingKey({ key, unsigned }: PublishFlags): Promise<PrivateKey | undefined> {

@@ -8,6 +8,7 @@ import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Outcome } from './io.ts'
 import { reasonOf, writeNewFile } from './local-file.ts'
 import { connect, type RegistryFlags } from './settings.ts'
+import { counted } from './terminal.ts'
 
 /** Name of the bundle next to a pulled release's files. */
 const BUNDLE_FILE = 'bundle.json'
@@ -57,7 +58,7 @@ export async function pull(flags: PullFlags, { io }: Context): Promise<Outcome> 
       directory: flags.out,
       files: [...written.keys()],
     },
-    text: `${ref}, ${judgement}: ${written.size} files in ${flags.out}`,
+    text: `${ref}, ${judgement}: ${counted(written.size, 'file')} in ${flags.out}`,
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { Name } from '../domain/names.ts'
-import { Count, Duration, does, example, registryFlags, registryShape } from './command.ts'
+import { Count, Duration, does, example, group, registryFlags, registryShape } from './command.ts'
 import type { Io } from './io.ts'
 
 /** The commands about who may do what: namespaces, keys, tokens, and the nodes that have joined. */
 export function defineRegistryCommands(program: Command, io: Io): void {
-  const namespace = program.command('namespace').description('Namespaces, in which programs are published.')
+  const namespace = group(program, 'namespace', 'Namespaces, in which programs are published.')
   const create = namespace
     .command('create')
     .description('Make a namespace.')
@@ -21,7 +21,7 @@ export function defineRegistryCommands(program: Command, io: Io): void {
 }
 
 function defineKeys(program: Command, io: Io): void {
-  const key = program.command('key').description('Keys that may sign releases or orders.')
+  const key = group(program, 'key', 'Keys that may sign releases or orders.')
   const owner = (command: Command): Command =>
     command
       .option('--namespace <name>', 'the key signs releases of this namespace')
@@ -45,7 +45,7 @@ function defineKeys(program: Command, io: Io): void {
 }
 
 function defineTokens(program: Command, io: Io): void {
-  const token = program.command('token').description('Tokens for people and pipelines.')
+  const token = group(program, 'token', 'Tokens for people and pipelines.')
   const create = token
     .command('create')
     .description('Make a token. Its secret is shown this once.')
@@ -73,7 +73,7 @@ function defineTokens(program: Command, io: Io): void {
 }
 
 function defineNodes(program: Command, io: Io): void {
-  const node = program.command('node').description('Nodes: hosts with an agent.')
+  const node = group(program, 'node', 'Nodes: hosts with an agent.')
   const list = node
     .command('list')
     .description('List the nodes that have joined.')

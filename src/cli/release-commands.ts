@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { Name } from '../domain/names.ts'
 import { does, example, registryFlags, registryShape, trustFlags, trustShape } from './command.ts'
 import type { Io } from './io.ts'
 
@@ -14,6 +15,29 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     .addHelpText('after', example('hookline keygen --out keys/acme'))
   does(io, keygen, { out: z.string().min(1), algorithm: z.enum(['p256', 'ed25519']) }, async (flags) =>
     (await import('./keygen.ts')).keygen(flags),
+  )
+
+  const init = program
+    .command('init')
+    .summary('draft hookline.yaml for objects')
+    .description('Draft hookline.yaml next to the objects of a new program, from what the objects tell.')
+    .argument('<objects...>', 'BPF objects in one directory')
+    .requiredOption('--namespace <name>', 'where the program will be published')
+    .addHelpText('after', example('hookline init ratelimit/ratelimit.bpf.o --namespace acme'))
+  does(io, init, { objects: z.array(z.string()), namespace: Name }, async (flags) =>
+    (await import('./init.ts')).init(flags),
+  )
+
+  const inspect = program
+    .command('inspect')
+    .summary('show what a BPF object holds')
+    .description(
+      'Show the programs, maps and configuration of a BPF object. No kernel and no root is needed.',
+    )
+    .argument('<object>', 'a BPF object')
+    .addHelpText('after', example('hookline inspect ratelimit.bpf.o'))
+  does(io, inspect, { object: z.string() }, async (flags, context) =>
+    (await import('./inspect.ts')).inspect(flags, context),
   )
 
   const publish = program

@@ -11,7 +11,7 @@ import { readLocalText } from './local-file.ts'
 import { readReleaseDirectory } from './release-directory.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
-import { bytesText } from './terminal.ts'
+import { bytesText, counted } from './terminal.ts'
 
 interface Candidate {
   readonly program: ProgramId
@@ -57,7 +57,7 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
     `${ref} holds:`,
     `- signed by ${signer}, accepted by ${accepted.rule}`,
     `- the signature is for ${ref}, and so is its manifest`,
-    `- its ${files.length} files are exactly the signed ones:`,
+    `- its ${counted(files.length, 'file')}, exactly the signed ones:`,
     renderTable(io, ['file', 'size', 'digest'], rows).replace(/^/gm, '  '),
   ].join('\n')
   return { json: { program, version, signer, files }, text }

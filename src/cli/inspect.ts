@@ -1,0 +1,78 @@
+import { basename } from 'node:path'
+import { LIMITS } from '../domain/limits.ts'
+import { describeObject, type ObjectReport, type ProgramReport } from '../elf/describe.ts'
+import type { Context, Io, Outcome } from './io.ts'
+import { readLocalFile } from './local-file.ts'
+import { renderFields, renderTable } from './table.ts'
+import { bold, bytesText, counted } from './terminal.ts'
+
+/** Shows what a BPF object holds, without a kernel. Throws `file_unreadable` and what the object reader finds. */
+export async function inspect({ object }: { object: string }, { io }: Context): Promise<Outcome> {
+  const report = describeObject(await readLocalFile(object, LIMITS.file_bytes, 'object'), basename(object))
+  const sections: [string, string | undefined][] = [
+    ['programs', renderPrograms(io, report.programs)],
+    ['maps', renderMaps(io, report)],
+    ['configuration', renderVariables(io, report)],
+  ]
+  const text = sections.flatMap(([title, table]) =>
+    table === undefined ? [] : ['', bold(io, title), table.replace(/^/gm, '  ')],
+  )
+  return { json: report, text: [renderSummary(report), ...text].join('\n') }
+}
+
+function renderSummary(report: ObjectReport): string {
+  const gpl = report.gplCompatible ? 'GPL-compatible' : 'not GPL-compatible: no GPL-only helpers'
+  return renderFields([
+    ['object', report.name],
+    ['size', bytesText(report.bytes)],
+    ['digest', report.digest],
+    ['license', report.license === null ? 'none' : `${report.license} (${gpl})`],
+    ['BTF', report.btf === null ? 'none' : `${report.btf.types} types, ${bytesText(report.btf.bytes)}`],
+    ['CO-RE relocations', String(report.coreRelocations)],
+    ['kernel symbols', report.kernelSymbols.join(', ') || undefined],
+  ])
+}
+
+function renderPrograms(io: Io, programs: readonly ProgramReport[]): string {
+  const head = ['entry', 'section', 'hook', 'instructions', 'maps', 'helpers', 'notes']
+  const rows = programs.map((program) => [
+    program.name,
+    program.section,
+    program.hook ?? 'unknown',
+    String(program.instructions),
+    program.maps.join(' '),
+    program.helpers.join(' '),
+    notesOf(program),
+  ])
+  return renderTable(io, head, rows)
+}
+
+/** What decides whether a program can be part of a chain. */
+const notesOf = ({ frags, tailCalls, callbacks, kfuncs, subprograms }: ProgramReport): string =>
+  [
+    ...(frags ? ['multi-buffer'] : []),
+    ...(tailCalls ? ['tail calls'] : []),
+    ...(callbacks ? ['callbacks'] : []),
+    ...(kfuncs.length > 0 ? [`kernel functions: ${kfuncs.join(' ')}`] : []),
+    ...(subprograms.length > 0 ? [counted(subprograms.length, 'subprogram')] : []),
+  ].join(', ')
+
+function renderMaps(io: Io, { maps }: ObjectReport): string | undefined {
+  const declared = maps.filter(({ kind }) => kind === 'map')
+  if (declared.length === 0) return undefined
+  const rows = declared.map(({ name, typeName, keySize, valueSize, maxEntries }) => [
+    name,
+    typeName,
+    String(keySize),
+    String(valueSize),
+    String(maxEntries),
+  ])
+  return renderTable(io, ['map', 'type', 'key bytes', 'value bytes', 'entries'], rows)
+}
+
+function renderVariables(io: Io, { variables }: ObjectReport): string | undefined {
+  const rows = variables
+    .filter(({ configurable }) => configurable)
+    .map(({ name, type, value }) => [name, type ?? 'unknown', String(value)])
+  return rows.length === 0 ? undefined : renderTable(io, ['variable', 'type', 'default'], rows)
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest'
+import { runCli } from '../../src/cli/run.ts'
+import { memoryIo } from './hookline.ts'
+
+const services = {
+  serve: () => Promise.reject(new Error('not here')),
+  agent: () => Promise.reject(new Error('not here')),
+}
+async function help(...path: string[]): Promise<string> {
+  const io = memoryIo()
+  expect(await runCli([...path, '--help'], io, services, '1.2.3')).toBe(0)
+  expect(io.err).toBe('')
+  return io.out
+}
+/** Names under "Commands:" in a help text. */
+const commandsIn = (text: string): string[] =>
+  [...(text.split('Commands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(
+    (found) => found[1] ?? '',
+  )
+
+/** Every command that does something, by its path. */
+async function leaves(path: string[] = []): Promise<string[][]> {
+  const names = commandsIn(await help(...path))
+  if (names.length === 0) return [path]
+  return (await Promise.all(names.map((name) => leaves([...path, name])))).flat()
+}
+const commands = await leaves()
+
+describe('help', () => {
+  test('lists every command', () => {
+    expect(commands.map((path) => path.join(' ')).sort()).toEqual([
+      'agent',
+      'function apply',
+      'function list',
+      'function remove',
+      'function rollback',
+      'function show',
+      'init',
+      'inspect',
+      'key add',
+      'key list',
+      'keygen',
+      'namespace create',
+      'node list',
+      'node show',
+      'node token',
+      'publish',
+      'pull',
+      'serve',
+      'show',
+      'status',
+      'token create',
+      'verify',
+    ])
+  })
+
+  test.each(commands.map((path) => [path.join(' '), path] as const))(
+    'of %s has an example of it and names --json',
+    async (name, path) => {
+      const text = await help(...path)
+      expect(text).toMatch(new RegExp(`Examples?:\\n  hookline ${name}`))
+      expect(text).toContain('--json')
+    },
+  )
+
+  test('the version is what the binary says', async () => {
+    const io = memoryIo()
+    expect(await runCli(['--version'], io, services, '1.2.3')).toBe(0)
+    expect(io.out).toBe('1.2.3\n')
+  })
+})
+
+describe('a failure that nobody foresaw', () => {
+  test('is one line, without its stack', async () => {
+    const io = memoryIo()
+    expect(await runCli(['serve'], io, services, '1.2.3')).toBe(1)
+    expect(io.err).toBe(
+      'hookline: not here [internal]\n  run it again with HOOKLINE_DEBUG=1 and report what it prints\n',
+    )
+  })
+
+  test('shows its stack when it is asked for', async () => {
+    const io = memoryIo({ env: { HOOKLINE_DEBUG: '1' } })
+    await runCli(['serve'], io, services, '1.2.3')
+    expect(io.err).toContain('help.test.ts')
+  })
+})

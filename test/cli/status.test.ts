@@ -1,0 +1,104 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { renderStatus } from '../../src/cli/status-text.ts'
+import { noPackets } from '../../src/domain/hook.ts'
+import type { Observed } from '../../src/domain/node.ts'
+import { hookline, memoryIo, scratch } from './hookline.ts'
+
+const folder = await scratch()
+const entry = {
+  position: 1,
+  instance: 'limit',
+  release: 'acme/limit@1.4.0',
+  entry: 'xdp_limit',
+  object: `sha256:${'0'.repeat(64)}`,
+  proceed: ['pass'],
+  form: 'fused' as const,
+  packets: { ...noPackets(), pass: 12, drop: 3 },
+  total: { ...noPackets(), pass: 20, drop: 3 },
+}
+const observed: Observed = {
+  at: '2026-06-01T12:00:00Z',
+  agent: '0.1.0',
+  functions: [
+    { name: 'edge', revision: 3, state: 'running' },
+    {
+      name: 'core',
+      revision: 1,
+      state: 'refused',
+      error: {
+        code: 'verifier_refused',
+        message: 'R1 is wrong\u001b[2J',
+        remedy: 'see the log',
+        log: 'a\nb\nR1 invalid',
+      },
+    },
+    { name: 'later', revision: 1, state: 'waiting' },
+  ],
+  chains: [
+    {
+      netns: '4026531840',
+      interface: 'eth0',
+      ifindex: 2,
+      hook: 'xdp',
+      mode: 'native',
+      function: 'edge',
+      revision: 3,
+      generation: 4,
+      linkId: 9,
+      programId: 10,
+      programTag: 'abc',
+      since: '2026-06-01T11:00:00Z',
+      entries: [entry, { ...entry, position: 2, instance: 'count', packets: noPackets() }],
+    },
+  ],
+  errors: [{ code: 'registry_unavailable', message: 'no answer', remedy: 'check it' }],
+}
+
+describe('status', () => {
+  test('shows every entry with the verdicts that occurred, then what stands in the way', () => {
+    expect(
+      renderStatus(memoryIo(), [
+        { name: 'n1', observed },
+        { name: 'n2', observed: undefined },
+      ]),
+    ).toBe(
+      [
+        'node  interface  hook  function  pos  instance  release           entry      packets',
+        'n1    eth0       xdp   edge r3     1  limit     acme/limit@1.4.0  xdp_limit  drop 3 pass 12',
+        'n1    eth0       xdp   edge r3     2  count     acme/limit@1.4.0  xdp_limit  none',
+        'n1: function core refused: R1 is wrong\\u{1b}[2J [verifier_refused]',
+        '  | a',
+        '  | b',
+        '  | R1 invalid',
+        '  see the log',
+        'n1: function later waiting',
+        'n1: no answer [registry_unavailable]',
+        '  check it',
+        'n2: no report yet',
+      ].join('\n'),
+    )
+  })
+
+  test('reads the report of the agent on this host without a registry', async () => {
+    const state = join(folder, 'state')
+    await mkdir(state)
+    await writeFile(join(state, 'status.json'), JSON.stringify(observed))
+    const run = await hookline(folder, ['status', '--state', state])
+    expect([run.code, run.stderr]).toEqual([0, ''])
+    expect(run.stdout).toContain('this host  eth0')
+    expect(JSON.parse((await hookline(folder, ['status', '--state', state, '--json'])).stdout)).toEqual(
+      observed,
+    )
+  })
+
+  test('refuses a report that is none', async () => {
+    const state = join(folder, 'odd')
+    await mkdir(state)
+    await writeFile(join(state, 'status.json'), '{"at":1}')
+    const run = await hookline(folder, ['status', '--state', state])
+    expect(run.code).toBe(1)
+    expect(run.stderr).toContain('[invalid_json]')
+  })
+})
