@@ -43,6 +43,7 @@ export const ERRORS = {
   no_token: entry('usage', 'No token given', 'pass --token, or set HOOKLINE_TOKEN'),
   database_failed: entry('environment', 'Database does not start', 'see postgres.log in the data directory'),
   state_in_use: entry('environment', 'Directory in use', 'stop the other process, or use another directory'),
+  address_in_use: entry('environment', 'Cannot listen', 'choose another address or port'),
   // input
   invalid_request: entry('invalid', 'Invalid request', 'compare the request with openapi.yaml'),
   invalid_name: entry(
@@ -107,6 +108,7 @@ export const ERRORS = {
     'Node signature refused',
     'check the node’s clock, or enrol it again',
   ),
+  not_ready: entry('unavailable', 'Not ready', 'see the log of the registry'),
   registry_unavailable: entry(
     'unavailable',
     'Registry cannot be reached',

@@ -53,6 +53,8 @@ export const LIMITS = {
   database_start_ms: 120_000,
   /** A stop writes a checkpoint. */
   database_stop_ms: 30_000,
+  /** Receiving one request, a release of `release_bytes` at 300 kB/s among them. */
+  request_ms: 120_000,
   /** How long one request or database transaction may wait for its turn. */
   transaction_ms: 30_000,
   page_items: 100,
@@ -73,6 +75,21 @@ export const LIMITS = {
   btf_depth: 32,
   /** The layouts of all maps of an object as text: nested types could repeat each other without end. */
   btf_layout_chars: 1 << 20,
+  // the agent
+  /** Interfaces are listed this often; a hook is taken within this time of its interface's coming. */
+  agent_interfaces_ms: 500,
+  /** The status file is written, and counters are read, this often. */
+  agent_status_ms: 1000,
+  /** Without a change the registry hears of the counters this often. */
+  agent_report_ms: 5000,
+  /** First and longest pause before the registry is tried again. */
+  agent_backoff_ms: 250,
+  agent_backoff_most_ms: 10_000,
+  /** First and longest pause before what failed is tried again. */
+  agent_retry_ms: 1000,
+  agent_retry_most_ms: 60_000,
+  /** A packet is through a chain within microseconds; a poll of the driver that holds the old program, within a few ms. */
+  agent_retire_ms: 100,
   // chains
   /** Entries of one chain; the counters of all fit one per-cpu value (32 KiB / 64 bytes = 512). */
   chain_entries: 256,

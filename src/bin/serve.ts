@@ -1,0 +1,121 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { DomainError } from '../domain/errors.ts'
+import { buildApp } from '../http/app.ts'
+import type { Services } from '../http/services.ts'
+import { createFirstToken } from '../registry/access.ts'
+import { openDatabase } from '../store/database.ts'
+import { lockDirectory } from '../store/directory-lock.ts'
+import { openFileBlobs } from '../store/file-blobs.ts'
+import { migrate } from '../store/migrations.ts'
+import { startPostgres } from '../store/postgres.ts'
+import { composeRegistry } from './registry.ts'
+
+/** Where a registry keeps its state and where it listens. All have defaults. */
+export interface ServeOptions {
+  /** Default for root /var/lib/hookline, else ~/.local/share/hookline. */
+  readonly dataDir?: string
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** Default 7070; 0 takes any free port. */
+  readonly port?: number
+  /** Told of the registry's own failures; default: nobody. */
+  readonly report?: Services['report']
+}
+
+/** A running registry. */
+export interface Registry {
+  /** Its address, such as http://127.0.0.1:7070. */
+  readonly url: string
+  readonly dataDir: string
+  /** The secret of the first token, only at the very first start: it is not kept. */
+  readonly adminToken?: string
+  /** Ends long polls and requests, then stops the database. */
+  close(): Promise<void>
+}
+
+const SYSTEM_DIR = '/var/lib/hookline'
+const DEFAULT_PORT = 7070
+const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
+
+/** The data directory of this user. */
+const defaultDataDir = (): string => {
+  if (process.getuid?.() === 0) return SYSTEM_DIR
+  return join(process.env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'hookline')
+}
+
+/**
+ * Starts a registry: takes the data directory, starts its database, migrates it, and listens.
+ * Throws `state_in_use`, `file_unreadable`, `missing_dependency`, `database_failed`, `address_in_use`.
+ */
+export async function serve(options: ServeOptions = {}): Promise<Registry> {
+  const dataDir = resolve(options.dataDir ?? defaultDataDir())
+  const undo: (() => Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step()
+  }
+  try {
+    await prepareDirectory(dataDir)
+    const lock = await lockDirectory(dataDir)
+    undo.push(() => lock.release())
+    const blobs = await openFileBlobs(join(dataDir, 'blobs'))
+    const postgres = await startPostgres(dataDir, process.getuid?.() === 0 ? SYSTEM_DIR : dataDir)
+    undo.push(() => postgres.close())
+    await migrate(postgres.url, MIGRATIONS)
+    const database = openDatabase(postgres.url)
+    undo.push(() => database.close())
+    const services = composeRegistry(database, blobs, options.report ?? (() => {}))
+    const app = await buildApp(services)
+    undo.push(() => app.close())
+    const { host = '127.0.0.1', port = DEFAULT_PORT } = options
+    const url = await app.listen({ host, port }).catch((cause: Error) => {
+      throw new DomainError('address_in_use', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })
+    })
+    // only when everything else held: the secret is shown once
+    const adminToken = await createFirstToken(services.tokens)
+    return { url, dataDir, ...(adminToken === undefined ? {} : { adminToken }), close }
+  } catch (thrown) {
+    await close()
+    throw thrown
+  }
+}
+
+/** Root's directory is entered, not read, by the database's user; anybody else's is his own. */
+async function prepareDirectory(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true })
+    await chmod(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new DomainError('file_unreadable', `${dataDir} cannot be used as data directory: ${why}`, { cause })
+  }
+}
+
+/**
+ * Runs a registry in the foreground until SIGINT or SIGTERM: prints its address, its data directory and, at the first
+ * start, the admin token; `json` prints them as one JSON line. A second signal ends it at once. Throws as {@link serve}.
+ */
+export async function runServe(options: Omit<ServeOptions, 'report'> & { json?: boolean }): Promise<void> {
+  const { json = false, ...serveOptions } = options
+  const stopped = new Promise<void>((stop) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
+  })
+  const registry = await serve({
+    ...serveOptions,
+    report: (error, request) => console.error(`hookline: ${request}:`, error),
+  })
+  const { url, dataDir, adminToken } = registry
+  if (json) console.log(JSON.stringify({ url, dataDir, ...(adminToken === undefined ? {} : { adminToken }) }))
+  else {
+    console.log(`Hookline registry on ${url}`)
+    console.log(`  data directory  ${dataDir}`)
+    if (adminToken !== undefined) {
+      console.log(`  admin token     ${adminToken}`)
+      console.log('  (keep it: it is shown this once)')
+    }
+  }
+  await stopped
+  await registry.close()
+}

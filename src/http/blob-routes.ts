@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { DomainError } from '../domain/errors.ts'
+import { Digest } from '../domain/names.ts'
+import type { ByteRange } from '../ports/blob-store.ts'
+import { type App, bytes, described, empty } from './route.ts'
+import type { Services } from './services.ts'
+
+const TYPE = 'application/octet-stream'
+
+/**
+ * The one range that `Range` asks for (RFC 9110 section 14.1.2), within `size` bytes. Undefined means the whole: no
+ * field, another unit, several ranges, or a form that is not understood. `unsatisfiable` lies beyond the end.
+ */
+export function parseRange(field: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
+  const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(field ?? '') ?? []
+  if (first === undefined || last === undefined || (first === '' && last === '')) return undefined
+  if (first === '') {
+    const length = Math.min(Number(last), size)
+    return length === 0 ? 'unsatisfiable' : { start: size - length, end: size - 1 }
+  }
+  if (last !== '' && Number(last) < Number(first)) return undefined
+  if (Number(first) >= size) return 'unsatisfiable'
+  return { start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1) }
+}
+
+/** Whether `If-None-Match` names `etag` (RFC 9110 section 13.1.2, weak comparison). */
+export const noneMatch = (field: string | undefined, etag: string): boolean =>
+  field !== undefined &&
+  (field.trim() === '*' || field.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
+
+/** Bytes by digest. */
+export function blobRoutes(app: App, { catalog, blobs }: Services): void {
+  app.get(
+    '/api/v1/blobs/:digest',
+    described(
+      'anyone',
+      {
+        operationId: 'getBlob',
+        tags: ['catalog'],
+        summary: 'Bytes of a file of any visible release; ETag is the digest, one Range is served',
+        errors: ['not_found'],
+      },
+      {
+        params: z.strictObject({ digest: Digest }),
+        response: {
+          200: bytes('the bytes', TYPE),
+          206: bytes('the part asked for', TYPE),
+          304: empty('unchanged'),
+          416: empty('the range lies beyond the end'),
+        },
+      },
+    ),
+    async ({ params: { digest }, headers }, reply) => {
+      const size = await catalog.visibleBlob(digest)
+      if (size === undefined) throw new DomainError('not_found', `there is no blob ${digest}`)
+      const etag = `"${digest}"`
+      // the bytes of a digest never change: whoever has them need not ask again
+      reply.headers({
+        etag,
+        'cache-control': 'public, max-age=31536000, immutable',
+        'accept-ranges': 'bytes',
+      })
+      if (noneMatch(headers['if-none-match'], etag)) return reply.code(304).send(null)
+      // a range of other bytes than those the reader holds would be put together wrongly
+      const ifRange = headers['if-range']
+      const asked = ifRange === undefined || ifRange === etag ? headers.range : undefined
+      const range = parseRange(asked, size)
+      if (range === 'unsatisfiable')
+        return reply.code(416).header('content-range', `bytes */${size}`).send(null)
+      reply.type(TYPE)
+      if (range === undefined) return reply.header('content-length', size).send(await blobs.open(digest))
+      reply.headers({
+        'content-length': range.end - range.start + 1,
+        'content-range': `bytes ${range.start}-${range.end}/${size}`,
+      })
+      return reply.code(206).send(await blobs.open(digest, range))
+    },
+  )
+}

@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { LIMITS } from '../domain/limits.ts'
+import { Name, ProgramId, Version } from '../domain/names.ts'
+import { ProgramPage, ProgramView, ReleaseView } from '../domain/release.ts'
+import { publish } from '../registry/publish.ts'
+import { type App, bytes, described } from './route.ts'
+import type { Services } from './services.ts'
+import { readUpload } from './upload.ts'
+
+const ProgramPath = z.strictObject({ ns: Name, name: Name })
+const ReleasePath = z.strictObject({ ns: Name, name: Name, version: Version })
+const Page = z.strictObject({
+  cursor: ProgramId.optional(),
+  limit: z.coerce.number().int().min(1).max(LIMITS.page_items).default(LIMITS.page_items),
+})
+
+/** The parts of a release, for the description only: they are read as they arrive, see {@link readUpload}. */
+const ReleaseUpload = z.strictObject({
+  manifest: z.string().meta({ format: 'binary', description: 'hookline.yaml' }),
+  bundle: z.string().meta({ format: 'binary', description: 'Sigstore bundle v0.3 (JSON)' }).optional(),
+  file: z
+    .array(z.string().meta({ format: 'binary' }))
+    .meta({ description: 'the other files, each with its filename' }),
+})
+
+const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+const tags = ['catalog']
+
+/** Publishing and browsing. */
+export function catalogRoutes(app: App, services: Services): void {
+  const { catalog } = services
+  const publishing = described(
+    'publish',
+    {
+      operationId: 'publishRelease',
+      tags,
+      summary: 'Publish a release; all of it becomes visible at once, or nothing',
+      errors: [
+        ...(['too_large', 'invalid_manifest', 'not_supported_yet', 'not_found', 'release_exists'] as const),
+        ...([
+          'elf_malformed',
+          'entry_not_found',
+          'object_mismatch',
+          'bundle_missing',
+          'bundle_invalid',
+        ] as const),
+        ...(['signer_not_allowed', 'signature_invalid', 'statement_invalid'] as const),
+        ...(['release_mismatch', 'subject_mismatch'] as const),
+      ],
+    },
+    { body: ReleaseUpload, response: { 201: ReleaseView } },
+  )
+  app.post(
+    '/api/v1/releases',
+    {
+      ...publishing,
+      schema: { ...publishing.schema, consumes: ['multipart/form-data'] },
+      // the parts are checked while they arrive: there is no body to validate
+      validatorCompiler: () => (value) => ({ value }),
+    },
+    async (request, reply) => {
+      const release = await publish(services, request.actor, await readUpload(request))
+      const [path, version] = [release.program, release.version]
+      return reply.code(201).header('location', `/api/v1/programs/${path}/versions/${version}`).send(release)
+    },
+  )
+  app.get(
+    '/api/v1/programs',
+    described(
+      'anyone',
+      { operationId: 'listPrograms', tags, summary: 'Programs by name' },
+      { querystring: Page, response: { 200: ProgramPage } },
+    ),
+    ({ query }) => catalog.programs(query.cursor, query.limit),
+  )
+  app.get(
+    '/api/v1/programs/:ns/:name',
+    described(
+      'anyone',
+      { operationId: 'getProgram', tags, summary: 'A program and its versions', errors: ['not_found'] },
+      { params: ProgramPath, response: { 200: ProgramView } },
+    ),
+    ({ params }) => catalog.program(`${params.ns}/${params.name}`),
+  )
+  app.get(
+    '/api/v1/programs/:ns/:name/versions/:version',
+    described(
+      'anyone',
+      { operationId: 'getRelease', tags, summary: 'A release', errors: ['not_found', 'version_not_found'] },
+      { params: ReleasePath, response: { 200: ReleaseView } },
+    ),
+    ({ params }) => catalog.release(`${params.ns}/${params.name}`, params.version),
+  )
+  app.get(
+    '/api/v1/programs/:ns/:name/versions/:version/bundle',
+    described(
+      'anyone',
+      {
+        operationId: 'getBundle',
+        tags,
+        summary: 'The Sigstore bundle of a release, byte for byte',
+        errors: ['not_found', 'version_not_found'],
+      },
+      {
+        params: ReleasePath,
+        response: { 200: bytes('the bundle', BUNDLE_TYPE) },
+      },
+    ),
+    async ({ params }, reply) => {
+      const { bundle } = await catalog.release(`${params.ns}/${params.name}`, params.version)
+      reply.type(BUNDLE_TYPE)
+      return reply.send(Buffer.from(bundle))
+    },
+  )
+}

@@ -1,0 +1,80 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Actor } from '../domain/access.ts'
+import { DomainError } from '../domain/errors.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
+import { authenticate, requireRight } from '../registry/access.ts'
+import type { KnownNode } from '../registry/nodes.ts'
+import type { Access } from './route.ts'
+import type { Services } from './services.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, once its credentials held. */
+    actor: Actor
+    node: KnownNode | undefined
+  }
+  interface FastifyContextConfig {
+    access?: Access
+  }
+}
+
+/** The token of `Authorization: Bearer <token>` (RFC 6750 section 2.1), undefined without the field. */
+function bearerToken(request: FastifyRequest): string | undefined {
+  const { authorization } = request.headers
+  if (authorization === undefined) return undefined
+  const token = /^Bearer ([A-Za-z0-9._~+/-]{1,200}=*)$/i.exec(authorization)?.[1]
+  if (token === undefined)
+    throw new DomainError('unauthenticated', 'Authorization is not "Bearer" and a token')
+  return token
+}
+
+/**
+ * Checks credentials before anything else is read, in one fixed order: the token and its right, or the node that is
+ * claimed; then, when the body is there, the node's signature over its bytes; only then is the body parsed.
+ */
+export function checkCredentials(
+  app: FastifyInstance,
+  { tokens, clock, nodeDesk }: Pick<Services, 'tokens' | 'clock' | 'nodeDesk'>,
+): void {
+  app.decorateRequest('node', undefined)
+  app.decorateRequest('actor')
+  app.addHook('onRequest', async (request) => {
+    request.actor = { kind: 'anonymous' }
+    // a route that forgot to say who may use it is for nobody but admins
+    const access = request.routeOptions.config.access ?? (request.is404 ? 'anyone' : 'admin')
+    if (access === 'node') {
+      const node = await nodeDesk.claimed(request.headers)
+      request.node = node
+      request.actor = { kind: 'node', id: node.id, name: node.name }
+      return
+    }
+    const secret = bearerToken(request)
+    if (secret !== undefined) request.actor = await authenticate(tokens, clock, secret)
+    requireRight(request.actor, access)
+  })
+  app.addHook('preValidation', async (request) => {
+    const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    if (request.node !== undefined) {
+      const { method, headers } = request
+      nodeDesk.prove(request.node, { method, path: request.raw.url ?? '', headers, body: bytes })
+      requireOwn(request, request.node)
+    }
+    if (request.routeOptions.schema?.body !== undefined && !request.isMultipart())
+      request.body = parseStrictJson(utf8(bytes), 'body')
+  })
+}
+
+/** A node speaks for itself only: the `id` of its routes is its own. */
+function requireOwn({ params }: FastifyRequest, node: KnownNode): void {
+  const id = typeof params === 'object' && params !== null && 'id' in params ? params.id : undefined
+  if (id !== node.id)
+    throw new DomainError('forbidden', `node ${node.id} may speak for itself only, not for ${String(id)}`)
+}
+
+function utf8(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new DomainError('invalid_json', 'body: it is not UTF-8', { cause })
+  }
+}

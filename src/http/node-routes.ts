@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { LIMITS } from '../domain/limits.ts'
+import { Desired, Enrolled, Enrolment, NodeList, Observed } from '../domain/node.ts'
+import { noneMatch } from './blob-routes.ts'
+import { type App, described, empty, nodeOf, sentAsBytes } from './route.ts'
+import type { Services } from './services.ts'
+
+const NodePath = z.strictObject({ id: z.string().max(64) })
+const Wait = z.strictObject({ wait: z.coerce.number().int().min(0).max(LIMITS.poll_s).default(0) })
+const tags = ['nodes']
+
+/** What nodes ask, and what operators ask about them. `closing` ends long polls when the server closes. */
+export function nodeRoutes(app: App, { nodeDesk, desiredDesk }: Services, closing: AbortSignal): void {
+  app.post(
+    '/api/v1/nodes',
+    described(
+      'anyone',
+      {
+        operationId: 'enrolNode',
+        tags,
+        summary: 'Join with a join token; the same name and key again gives the same id',
+        errors: ['invalid_json', 'invalid_key', 'join_token_refused', 'node_exists'],
+      },
+      { body: Enrolment, response: { 201: Enrolled } },
+    ),
+    async ({ body }, reply) => reply.code(201).send(await nodeDesk.enrol(body)),
+  )
+  app.get(
+    '/api/v1/nodes',
+    described(
+      'fleet',
+      { operationId: 'listNodes', tags, summary: 'Nodes and what they report' },
+      { response: { 200: NodeList } },
+    ),
+    async () => ({ nodes: await nodeDesk.list() }),
+  )
+  app.get(
+    '/api/v1/nodes/:id/desired',
+    {
+      ...described(
+        'node',
+        {
+          operationId: 'getDesired',
+          tags,
+          summary:
+            'What the node is to run, whole; waits up to `wait` seconds for another than If-None-Match',
+          errors: ['too_large'],
+        },
+        {
+          params: NodePath,
+          querystring: Wait,
+          response: { 200: sentAsBytes(Desired), 304: empty('unchanged') },
+        },
+      ),
+      exposeHeadRoute: false,
+    },
+    async (request, reply) => {
+      const gone = new AbortController()
+      reply.raw.once('close', () => gone.abort())
+      const field = request.headers['if-none-match']
+      const known = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(field?.trim() ?? '')?.[1]
+      const document = await desiredDesk.desired(
+        nodeOf(request).labels,
+        known,
+        request.query.wait,
+        AbortSignal.any([gone.signal, closing]),
+      )
+      reply.header('cache-control', 'private, no-cache')
+      if (document === undefined) return reply.code(304).header('etag', `"${known}"`).send(null)
+      const etag = `"${document.tag}"`
+      if (noneMatch(field, etag)) return reply.code(304).header('etag', etag).send(null)
+      // made once for many nodes, so it is sent as the bytes that it is
+      return reply.header('etag', etag).type('application/json').send(document.body)
+    },
+  )
+  app.put(
+    '/api/v1/nodes/:id/observed',
+    {
+      ...described(
+        'node',
+        {
+          operationId: 'putObserved',
+          tags,
+          summary: 'What the node’s kernel runs',
+          errors: ['invalid_json', 'too_large'],
+        },
+        { params: NodePath, body: Observed, response: { 204: empty('kept') } },
+      ),
+      bodyLimit: LIMITS.observed_bytes,
+    },
+    async (request, reply) => {
+      await nodeDesk.report(nodeOf(request), request.body)
+      return reply.code(204).send(null)
+    },
+  )
+}

@@ -1,0 +1,81 @@
+import swagger from '@fastify/swagger'
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import type { OpenAPIV3_1 } from 'openapi-types'
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import { KeyView, NewToken, TokenRequest } from '../domain/access.ts'
+import { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
+import { Desired, NodeView, Observed, ObservedChain } from '../domain/node.ts'
+import { ProgramPage, ProgramView, ReleaseDescriptor, ReleaseView } from '../domain/release.ts'
+import { Problem } from './problem.ts'
+import type { App } from './route.ts'
+
+const NAMED = {
+  ...{ Problem, ReleaseView, ReleaseDescriptor, ProgramPage, ProgramView, KeyView, NewToken, TokenRequest },
+  ...{ FunctionView, FunctionStep, Desired, NodeView, Observed, ObservedChain },
+}
+for (const [id, schema] of Object.entries(NAMED)) z.globalRegistry.add(schema, { id })
+
+/** Collects the description of every route registered after it. */
+export async function describeRoutes(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Hookline registry',
+        version: '1',
+        description:
+          'Signed eBPF programs and signed orders to nodes. Errors are problems (RFC 9457); `code` is stable.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'A token made by POST /api/v1/tokens' },
+          nodeSignature: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'Signature',
+            description:
+              'HTTP message signature (RFC 9421) by the node’s Ed25519 key, label `hookline`, over @method, @path, @query and content-digest, with created, keyid (the node’s id) and nonce',
+          },
+        },
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  })
+}
+
+/** The description of all routes: OpenAPI 3.1 in YAML. The app must be ready. */
+export function openApiYaml(app: App): string {
+  const document: OpenAPIV3_1.Document = JSON.parse(JSON.stringify(app.swagger()))
+  for (const response of responsesOf(document))
+    if (response.description === 'Default Response') response.description = 'done'
+  const components = { ...document.components, schemas: usedSchemas(document) }
+  return stringify({ ...document, components }, { lineWidth: 110, aliasDuplicateObjects: false })
+}
+
+function responsesOf(document: OpenAPIV3_1.Document): OpenAPIV3_1.ResponseObject[] {
+  const operations = Object.values(document.paths ?? {}).flatMap((path) => [
+    ...[path?.get, path?.put, path?.post, path?.delete],
+  ])
+  return operations
+    .flatMap((operation) => Object.values(operation?.responses ?? {}))
+    .flatMap((response) => (response === undefined || '$ref' in response ? [] : [response]))
+}
+
+/** Each named schema comes in a form for requests and one for answers: those that no route leads to are left out. */
+function usedSchemas(document: OpenAPIV3_1.Document): Record<string, OpenAPIV3_1.SchemaObject> {
+  const schemas = document.components?.schemas ?? {}
+  const used = new Set<string>()
+  const follow = (part: unknown): void => {
+    for (const [, name = ''] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      if (used.has(name)) continue
+      used.add(name)
+      follow(schemas[name] ?? {})
+    }
+  }
+  follow(document.paths ?? {})
+  return Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)))
+}

@@ -1,0 +1,24 @@
+import type { BlobStore } from '../ports/blob-store.ts'
+import type { Catalog } from '../ports/catalog.ts'
+import type { ChangeNotices } from '../ports/change-notices.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Fleet } from '../ports/fleet.ts'
+import type { Tokens } from '../ports/tokens.ts'
+import type { DesiredDesk } from '../registry/desired.ts'
+import type { NodeDesk } from '../registry/nodes.ts'
+import type { ReportFailure } from './problem.ts'
+
+/** What the HTTP edge is built over. */
+export interface Services {
+  readonly tokens: Tokens
+  readonly catalog: Catalog
+  readonly fleet: Fleet
+  readonly blobs: BlobStore
+  readonly notices: ChangeNotices
+  readonly clock: Clock
+  readonly nodeDesk: NodeDesk
+  readonly desiredDesk: DesiredDesk
+  /** Resolves when the database answers. */
+  readonly ping: () => Promise<void>
+  readonly report: ReportFailure
+}

@@ -1,0 +1,49 @@
+import { parsePublicKey } from '../attest/keys.ts'
+import type { Actor, KeyView } from '../domain/access.ts'
+import { DomainError } from '../domain/errors.ts'
+import type { Digest } from '../domain/names.ts'
+import type { Catalog, StoredKey } from '../ports/catalog.ts'
+import type { ChangeNotices } from '../ports/change-notices.ts'
+import type { Fleet } from '../ports/fleet.ts'
+
+/** A key as it is shown. */
+export const keyView = ({ fingerprint, spki, addedAt }: StoredKey): KeyView => ({
+  fingerprint,
+  publicKey: spki.toString('base64'),
+  addedAt: addedAt.toISOString(),
+})
+
+/**
+ * Lets a key sign releases of a namespace; `publicKey` is SPKI DER in base64.
+ * Throws `invalid_key`, also when the fingerprint is not the key's, and `not_found`.
+ */
+export async function addNamespaceKey(
+  catalog: Pick<Catalog, 'addNamespaceKey'>,
+  actor: Actor,
+  namespace: string,
+  fingerprint: Digest,
+  publicKey: string,
+): Promise<KeyView> {
+  return keyView(await catalog.addNamespaceKey(namespace, namedKey(fingerprint, publicKey), actor))
+}
+
+/** Lets a key sign orders, and wakes the nodes: keys travel with their desired state. Throws `invalid_key`. */
+export async function addOperatorKey(
+  fleet: Pick<Fleet, 'addOperatorKey'>,
+  notices: ChangeNotices,
+  actor: Actor,
+  fingerprint: Digest,
+  publicKey: string,
+): Promise<KeyView> {
+  const added = await fleet.addOperatorKey(namedKey(fingerprint, publicKey), actor)
+  notices.announce()
+  return keyView(added)
+}
+
+/** What the caller believes to add must be what is added: a fingerprint is what people compare, not base64. */
+function namedKey(fingerprint: Digest, publicKey: string): { fingerprint: Digest; spki: Buffer } {
+  const key = parsePublicKey(Buffer.from(publicKey, 'base64'))
+  if (key.fingerprint !== fingerprint)
+    throw new DomainError('invalid_key', `the key's fingerprint is ${key.fingerprint}, not ${fingerprint}`)
+  return { fingerprint: key.fingerprint, spki: key.spki }
+}

@@ -1,0 +1,95 @@
+import {
+  type RequestHeaders,
+  type SignedRequest,
+  signatureKeyId,
+  verifyRequest,
+} from '../attest/http-signature.ts'
+import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
+import { DomainError } from '../domain/errors.ts'
+import type { Labels } from '../domain/function.ts'
+import type { Enrolment, NodeView, Observed } from '../domain/node.ts'
+import type { ChangeNotices } from '../ports/change-notices.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Nodes } from '../ports/nodes.ts'
+import { rememberNonces } from './nonces.ts'
+import { hashSecret } from './secrets.ts'
+
+/** A node that is known here, by the key that its requests must be signed with. */
+export interface KnownNode {
+  readonly id: string
+  readonly name: string
+  readonly labels: Labels
+  readonly key: PublicKey
+}
+
+/** What the registry does with nodes. */
+export interface NodeDesk {
+  /** Lets a node in. Throws `invalid_key`, `join_token_refused`, `node_exists`. */
+  enrol(enrolment: Enrolment): Promise<{ id: string }>
+  /** The node that a request claims to come from, not yet proven. Throws `node_unauthenticated`. */
+  claimed(headers: RequestHeaders): Promise<KnownNode>
+  /** Proves the claim: signature, time, and that it was not made before. Throws `node_unauthenticated`. */
+  prove(node: KnownNode, request: SignedRequest & { headers: RequestHeaders }): void
+  report(node: KnownNode, observed: Observed): Promise<void>
+  list(): Promise<NodeView[]>
+}
+
+/** Opens the desk; it remembers nonces and nodes, and when each was last seen. */
+export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock): NodeDesk {
+  const nonces = rememberNonces(clock)
+  const find = rememberNodes(nodes, notices)
+  const lastSeen = new Map<string, Date>()
+  return {
+    enrol: async ({ token, publicKey, facts }) => {
+      const key = parsePublicKey(Buffer.from(publicKey, 'base64'))
+      if (key.algorithm !== 'ed25519')
+        throw new DomainError('invalid_key', 'a node needs an Ed25519 key: its requests are signed with it')
+      const { fingerprint, spki } = key
+      const id = await nodes.enrol({ fingerprint, spki, facts }, hashSecret(token), clock())
+      notices.announce()
+      return { id }
+    },
+    claimed: async (headers) => {
+      const keyId = signatureKeyId(headers)
+      if (keyId === undefined)
+        throw new DomainError('node_unauthenticated', 'this needs the signature of a node')
+      const node = await find(keyId)
+      if (node === undefined)
+        throw new DomainError('node_unauthenticated', `node ${keyId} is not known here: enrol it`)
+      return node
+    },
+    prove: (node, request) => {
+      nonces.use(verifyRequest(request, node.key, clock()))
+      lastSeen.set(node.id, clock())
+    },
+    report: (node, observed) => nodes.report(node.id, observed, clock()),
+    list: async () =>
+      (await nodes.list()).map((node) => {
+        const seen = lastSeen.get(node.id)?.toISOString()
+        return seen !== undefined && seen > (node.lastSeenAt ?? '') ? { ...node, lastSeenAt: seen } : node
+      }),
+  }
+}
+
+/** Nodes poll all the time: each is read once after every change. */
+function rememberNodes(
+  nodes: Pick<Nodes, 'find'>,
+  notices: ChangeNotices,
+): (id: string) => Promise<KnownNode | undefined> {
+  let known = new Map<string, KnownNode>()
+  let as_of = notices.seen
+  return async (id) => {
+    if (as_of !== notices.seen) {
+      known = new Map()
+      as_of = notices.seen
+    }
+    const found = known.get(id)
+    if (found !== undefined) return found
+    const into = known // a change meanwhile starts a new map, which must not get what was read before it
+    const row = await nodes.find(id)
+    if (row === undefined) return undefined
+    const node = { id, name: row.facts.name, labels: row.facts.labels, key: parsePublicKey(row.spki) }
+    into.set(id, node)
+    return node
+  }
+}

@@ -1,0 +1,103 @@
+import { parsePublicKey, sha256Digest } from '../attest/keys.ts'
+import { verifyRelease } from '../attest/verify-release.ts'
+import type { Actor } from '../domain/access.ts'
+import { DomainError } from '../domain/errors.ts'
+import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
+import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
+import type { ReleaseView } from '../domain/release.ts'
+import { readObject } from '../elf/bpf-object.ts'
+import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
+import type { BlobStore } from '../ports/blob-store.ts'
+import type { Catalog } from '../ports/catalog.ts'
+import type { ChangeNotices } from '../ports/change-notices.ts'
+import { requirePublisher } from './access.ts'
+
+/** A release as it was sent. */
+export interface Upload {
+  /** The bytes of hookline.yaml. */
+  readonly manifest: Buffer
+  /** Sigstore bundle, JSON text; empty when none was sent. */
+  readonly bundle: string
+  /** The other files by name. */
+  readonly files: ReadonlyMap<string, Buffer>
+}
+
+/** What publishing works on. */
+export interface PublishDependencies {
+  readonly catalog: Pick<Catalog, 'releaseExists' | 'namespaceKeys' | 'addRelease'>
+  readonly blobs: Pick<BlobStore, 'put'>
+  readonly notices: ChangeNotices
+}
+
+/**
+ * Publishes a release: all of it becomes visible at once, or nothing. What costs little and refuses most comes first;
+ * files are stored before the one transaction that names them, so that a release never lacks a file.
+ *
+ * Throws `invalid_manifest`, `not_supported_yet`, `forbidden`, `not_found` for the namespace, `release_exists`, what the
+ * object reader finds, `entry_not_found`, `object_mismatch`, and the codes of {@link verifyRelease}.
+ */
+export async function publish(
+  { catalog, blobs, notices }: PublishDependencies,
+  actor: Actor,
+  { manifest: manifestBytes, bundle, files: others }: Upload,
+): Promise<ReleaseView> {
+  const manifest = parseManifest(utf8(manifestBytes))
+  requireSupported(manifest)
+  const { name: program, version } = manifest
+  const namespace = program.slice(0, program.indexOf('/'))
+  requirePublisher(actor, namespace)
+  const keys = (await catalog.namespaceKeys(namespace)).map(({ spki }) => parsePublicKey(spki))
+  if (await catalog.releaseExists(program, version))
+    throw new DomainError('release_exists', `${releaseRef(program, version)} is published already`)
+  checkFiles(manifest, others)
+  const files = new Map([[MANIFEST_FILE, manifestBytes], ...others])
+  const allowed = keys.map(({ fingerprint }) => fingerprint)
+  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed })
+  const stored = await storeFiles(blobs, files)
+  const release = await catalog.addRelease({ manifest, files: stored, bundle, signer }, actor)
+  notices.announce()
+  return release
+}
+
+/** The manifest's bytes as text, refused rather than mended: what is shown must be what was signed. */
+function utf8(bytes: Buffer): string {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (cause) {
+    throw new DomainError('invalid_manifest', 'hookline.yaml is not UTF-8', { cause })
+  }
+  if (text.includes('\0') || /\\(0|x00|u0000|U00000000)/.test(text))
+    throw new DomainError('invalid_manifest', 'hookline.yaml holds a NUL character')
+  return text
+}
+
+/** Every file that the manifest names is there, and each object is what the manifest says. */
+function checkFiles(manifest: Manifest, files: ReadonlyMap<string, Buffer>): void {
+  if (manifest.readme !== undefined && !files.has(manifest.readme))
+    throw new DomainError('object_mismatch', `the manifest names ${manifest.readme}, which was not sent`)
+  const objects = new Map(
+    [...new Set(manifest.programs.map(({ object }) => object))].map((name) => {
+      const bytes = files.get(name)
+      if (bytes === undefined)
+        throw new DomainError('object_mismatch', `the manifest names ${name}, which was not sent`)
+      return [name, readObject(bytes)] as const
+    }),
+  )
+  checkManifestAgainstObjects(manifest, objects)
+}
+
+async function storeFiles(
+  blobs: Pick<BlobStore, 'put'>,
+  files: ReadonlyMap<string, Buffer>,
+): Promise<{ name: string; digest: Digest; size: number }[]> {
+  const stored = [...files].map(([name, bytes]) => ({
+    name,
+    digest: sha256Digest(bytes),
+    size: bytes.length,
+    bytes,
+  }))
+  const distinct = new Map(stored.map(({ digest, bytes }) => [digest, bytes]))
+  await Promise.all([...distinct].map(([digest, bytes]) => blobs.put(digest, bytes)))
+  return stored.map(({ name, digest, size }) => ({ name, digest, size }))
+}

@@ -1,0 +1,25 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { composeRegistry } from '../src/bin/registry.ts'
+import { buildApp } from '../src/http/app.ts'
+import { openDatabase } from '../src/store/database.ts'
+import { openFileBlobs } from '../src/store/file-blobs.ts'
+
+/** The description of the HTTP interface as the registry itself answers it. Needs no database: none is asked. */
+export async function describeRegistry(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'hookline-openapi-'))
+  const database = openDatabase('postgresql://127.0.0.1:1/none')
+  try {
+    const services = composeRegistry(database, await openFileBlobs(dir), (error) => console.error(error))
+    const app = await buildApp(services)
+    const { payload } = await app.inject({ url: '/openapi.yaml' })
+    await app.close()
+    return payload
+  } finally {
+    await database.close()
+    await rm(dir, { recursive: true })
+  }
+}
+
+if (import.meta.main) await writeFile(new URL('../openapi.yaml', import.meta.url), await describeRegistry())
