@@ -64,6 +64,8 @@ export const LIMITS = {
   elf_relocations: 1 << 18,
   /** A name in a string table. KSYM_NAME_LEN of the kernel is 512; only this many bytes are ever searched for its end. */
   elf_name_bytes: 512,
+  /** Functions of one object; one program can have `bpf_subprograms`. */
+  elf_functions: 8192,
   /** Maps of one object; one program can use `bpf_maps`. */
   elf_maps: 1024,
   /** All .bss sections of an object together: a section header of 64 bytes may claim any size. */

@@ -6,7 +6,8 @@ import { LIMITS } from './limits.ts'
 import { Digest, InstanceName, Name, Use, Version } from './names.ts'
 import { ReleaseDescriptor } from './release.ts'
 
-const NodeName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'a host name')
+/** A host name: what a node is called, and its folder in bpffs. */
+export const NodeName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'a host name')
 
 /** What a node says of itself at enrolment. */
 export const NodeFacts = z.strictObject({
@@ -127,3 +128,21 @@ export const NodeList = z.strictObject({ nodes: z.array(NodeView) })
 
 /** What a node is known by from its enrolment on. */
 export const Enrolled = z.strictObject({ id: z.string().max(64) })
+
+/** Who a node is: its id at the registry, what selectors see of it, and its private key, which never leaves it (PKCS#8 PEM). */
+export const Identity = z.strictObject({
+  registry: z.string(),
+  id: z.string(),
+  name: NodeName,
+  labels: Labels,
+  privateKey: z.string(),
+})
+export type Identity = z.infer<typeof Identity>
+
+/** The newest order that a node accepted for a function: what it refuses older ones by. */
+export const AcceptedOrder = z.strictObject({
+  ...SignedOrder.shape,
+  /** The operator's key, so that the order can be verified again without the registry. */
+  operatorKey: PublicKeyText,
+})
+export type AcceptedOrder = z.infer<typeof AcceptedOrder>

@@ -1,11 +1,11 @@
 import { attr, textOf } from './bpf-attr.ts'
-import type { Fd } from './fd.ts'
+import type { OpenFile } from './fd.ts'
 import { bpf, KernelError } from './libc.ts'
 
 /** BPF_OBJ_GET_INFO_BY_FD, linux/bpf.h. */
 const BPF_OBJ_GET_INFO_BY_FD = 15
 
-function infoOf(fd: Fd, bytes: number): Buffer {
+function infoOf(fd: OpenFile, bytes: number): Buffer {
   const info = Buffer.alloc(bytes)
   const request = attr(16, [
     [0, 'u32', fd.number],
@@ -18,13 +18,13 @@ function infoOf(fd: Fd, bytes: number): Buffer {
 }
 
 /** struct bpf_prog_info, its first fields. `tag` is the kernel's digest of the loaded instructions, 16 hex digits. */
-export function programInfo(fd: Fd): { id: number; tag: string; name: string } {
+export function programInfo(fd: OpenFile): { id: number; tag: string; name: string } {
   const info = infoOf(fd, 232)
   return { id: info.readUInt32LE(4), tag: info.toString('hex', 8, 16), name: textOf(info.subarray(64, 80)) }
 }
 
 /** struct bpf_map_info, its first fields. */
-export function mapInfo(fd: Fd): {
+export function mapInfo(fd: OpenFile): {
   type: number
   id: number
   keyBytes: number
@@ -44,7 +44,7 @@ export function mapInfo(fd: Fd): {
 }
 
 /** struct bpf_link_info of an XDP link. `ifindex` is 0 once the interface is gone. */
-export function xdpLinkInfo(fd: Fd): { id: number; programId: number; ifindex: number } {
+export function xdpLinkInfo(fd: OpenFile): { id: number; programId: number; ifindex: number } {
   const info = infoOf(fd, 64)
   return { id: info.readUInt32LE(4), programId: info.readUInt32LE(8), ifindex: info.readUInt32LE(16) }
 }

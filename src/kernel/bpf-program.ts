@@ -6,7 +6,7 @@ import { addressOf, bpf, KernelError } from './libc.ts'
 import { usefulLines } from './verifier-log.ts'
 
 /** enum bpf_cmd, linux/bpf.h. */
-const [BPF_PROG_LOAD, BPF_PROG_TEST_RUN] = [5, 10] as const
+const [BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_GET_FD_BY_ID] = [5, 10, 13] as const
 /** BPF_PROG_TYPE_XDP and the attach type BPF_XDP, linux/bpf.h. */
 export const PROG_TYPE_XDP = 6
 export const ATTACH_TYPE_XDP = 37
@@ -75,6 +75,13 @@ export function verifierError(name: string, log: string): DomainError {
   return new DomainError('verifier_refused', `${name}: ${usefulLines(log)}`, { log })
 }
 
+/** Opens a loaded program by its id. Throws KernelError. */
+export function programById(id: number): Fd {
+  const result = bpf(BPF_PROG_GET_FD_BY_ID, attr(12, [[0, 'u32', id]]))
+  if (result < 0) throw new KernelError(`open program ${id}`, -result)
+  return new Fd(result)
+}
+
 /** Result of one test run: the verdict, the packet as the program left it, and nanoseconds a run. */
 export interface TestRun {
   readonly verdict: number
@@ -96,7 +103,8 @@ export function testRun(program: Fd, packet: Buffer, repeat = 1): TestRun {
   ])
   let result = bpf(BPF_PROG_TEST_RUN, request)
   // a signal ends a repeated run early; it is handled once the call is back, so the next try can finish
-  for (let tries = 1; result === -EINTR && tries < TEST_RUN_TRIES; tries++) result = bpf(BPF_PROG_TEST_RUN, request)
+  for (let tries = 1; result === -EINTR && tries < TEST_RUN_TRIES; tries++)
+    result = bpf(BPF_PROG_TEST_RUN, request)
   if (result < 0) throw new KernelError('test run', -result)
   return {
     verdict: request.readUInt32LE(4),

@@ -1,7 +1,12 @@
 import { closeFd } from './libc.ts'
 
+/** An open file descriptor, whoever closes it. */
+export interface OpenFile {
+  readonly number: number
+}
+
 /** An open file descriptor that is closed once, at the latest when its scope ends (`using`). */
-export class Fd implements Disposable {
+export class Fd implements OpenFile, Disposable {
   #fd: number
   constructor(fd: number) {
     this.#fd = fd

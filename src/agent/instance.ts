@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import { sha256Digest } from '../attest/keys.ts'
+import { encodeScalar, resolveConfig } from '../domain/config.ts'
+import { DomainError } from '../domain/errors.ts'
+import { type FunctionSpec, type Instance, instanceName } from '../domain/function.ts'
+import type { EntryRecord } from '../domain/generation.ts'
+import { XdpVerdict } from '../domain/hook.ts'
+import type { ConfigValue } from '../domain/manifest.ts'
+import type { BpfObject } from '../elf/bpf-object.ts'
+import { isGplCompatible } from '../elf/license.ts'
+import type { EntryImage, EntryMap } from '../ports/chain-kernel.ts'
+import type { VerifiedRelease } from './release-source.ts'
+
+/** An entry that is ready to be loaded, with what the agent remembers of it. */
+export interface ReadyEntry {
+  readonly record: EntryRecord
+  readonly image: EntryImage
+}
+
+/** Verdicts after which a chain goes on when neither function nor manifest says otherwise. */
+const DEFAULT_PROCEED: readonly XdpVerdict[] = ['pass']
+const KEY_HASH_CHARS = 16
+
+/**
+ * The entries that an instance of a verified release places on the XDP hook, in the order of its manifest; pure.
+ * Throws `invalid_config`, `invalid_function`.
+ */
+export function entriesOf(spec: FunctionSpec, instance: Instance, release: VerifiedRelease): ReadyEntry[] {
+  const { manifest } = release
+  const name = instanceName(instance)
+  const known = manifest.programs.map(({ entry }) => entry)
+  for (const entry of Object.keys(instance.proceed))
+    if (!known.includes(entry))
+      throw new DomainError(
+        'invalid_function',
+        `${release.ref} has no entry ${entry}; it has: ${known.join(', ')}`,
+      )
+  const values = resolveConfig(manifest, instance.config as Record<string, ConfigValue>)
+  return manifest.programs.map((program) => {
+    const bytes = release.files.get(program.object)
+    const object = release.objects.get(program.object)
+    const found = object?.programs.find((candidate) => candidate.name === program.entry)
+    if (bytes === undefined || object === undefined || found === undefined)
+      throw new DomainError('object_mismatch', `${release.ref} has no ${program.entry} in ${program.object}`)
+    const proceed = xdpProceed(instance.proceed[program.entry] ?? program.proceed, program.entry)
+    return {
+      record: {
+        instance: name,
+        release: release.ref,
+        entry: program.entry,
+        object: sha256Digest(bytes),
+        proceed: [...proceed],
+      },
+      image: {
+        entry: program.entry,
+        bytes,
+        license: object.license ?? '',
+        gplCompatible: isGplCompatible(object.license),
+        frags: found.frags,
+        proceed,
+        variables: values.flatMap((value) =>
+          placeOf(object, value.variable).map((place) => ({ ...place, value: encodeScalar(value) })),
+        ),
+        maps: object.maps.map((map) => entryMap(`${spec.name}/${name}`, program.object, map)),
+      },
+    }
+  })
+}
+
+/** Only verdicts of XDP make sense on its hook. */
+function xdpProceed(given: readonly string[] | undefined, entry: string): readonly XdpVerdict[] {
+  return (
+    given?.map((verdict) => {
+      const parsed = XdpVerdict.safeParse(verdict)
+      if (!parsed.success)
+        throw new DomainError('invalid_function', `proceed of ${entry}: "${verdict}" is no verdict of XDP`)
+      return parsed.data
+    }) ?? DEFAULT_PROCEED
+  )
+}
+
+/** Where a variable lies; nowhere in an object of the release that does not have it. */
+const placeOf = (object: BpfObject, variable: string): { section: string; offset: number }[] =>
+  object.variables.filter(({ name }) => name === variable).map(({ section, offset }) => ({ section, offset }))
+
+/**
+ * A map with the key it is kept under. Constants belong to a generation; everything else is state and is carried over
+ * exactly when name, type, sizes, flags and BTF layout are equal. Sections are told apart by object: two objects may
+ * have a .bss that looks the same and means something else.
+ */
+function entryMap(owner: string, object: string, map: BpfObject['maps'][number]): EntryMap {
+  const internal = map.kind !== 'map'
+  if (map.kind === 'rodata') return { name: map.name, internal, stateKey: undefined }
+  const shape = JSON.stringify([map.type, map.keySize, map.valueSize, map.maxEntries, map.flags, map.layout])
+  const hash = createHash('sha256').update(shape).digest('hex').slice(0, KEY_HASH_CHARS)
+  const name = internal ? `${object}:${map.name}` : map.name
+  return { name: map.name, internal, stateKey: `${owner}/${name}-${hash}` }
+}

@@ -1,0 +1,137 @@
+import type { PublicKey } from '../attest/keys.ts'
+import { verifyOrder } from '../attest/order.ts'
+import { asDomainError, DomainError } from '../domain/errors.ts'
+import {
+  type FunctionSpec,
+  type Labels,
+  type Order,
+  orderName,
+  requireSupportedFunction,
+  selects,
+} from '../domain/function.ts'
+import type { Digest } from '../domain/names.ts'
+import type { AcceptedOrder, Desired } from '../domain/node.ts'
+
+/** What a node makes of one function after looking at all orders it holds and was sent. */
+export type Standing =
+  /** The newest accepted order selects this node. */
+  | {
+      readonly kind: 'active'
+      readonly name: string
+      readonly revision: number
+      readonly spec: FunctionSpec
+      readonly problem?: DomainError
+    }
+  /** A signed order ended it, or no longer selects this node. */
+  | {
+      readonly kind: 'ended'
+      readonly name: string
+      readonly revision: number
+      readonly problem?: DomainError
+    }
+  /** Nothing may be changed: what runs goes on, because no order that could be obeyed speaks of it. */
+  | { readonly kind: 'held'; readonly name: string; readonly revision: number; readonly problem: DomainError }
+
+/** The result of {@link reviewOrders}: orders newly accepted, to be kept, and where each function stands. */
+export interface OrderReview {
+  readonly accepted: readonly AcceptedOrder[]
+  readonly standings: readonly Standing[]
+}
+
+/**
+ * Looks at every order sent, beside those held, and decides by signature, operator and revision; pure. A function that
+ * is held but was not sent goes on: absence ends nothing, since a registry could make anything absent. The name and
+ * revision beside an envelope are the registry's word and only decide where a refusal is shown.
+ *
+ * `operators` are the keys that the node's policy accepts.
+ */
+export function reviewOrders(
+  sent: Desired['functions'],
+  held: readonly AcceptedOrder[],
+  operators: readonly PublicKey[],
+  labels: Labels,
+): OrderReview {
+  const newest = new Map(held.map((order) => [order.name, order]))
+  const accepted = new Map<string, AcceptedOrder>()
+  const problems = new Map<string, DomainError>()
+  for (const { name, envelope } of sent) {
+    try {
+      const order = reviewOne(envelope, name, operators, labels, newest)
+      if (order === undefined) continue
+      newest.set(order.name, order)
+      accepted.set(order.name, order)
+    } catch (error) {
+      problems.set(name, asDomainError(error))
+    }
+  }
+  const standings = [...newest.values()].map((order) =>
+    standingOf(order, operators, labels, problems.get(order.name)),
+  )
+  for (const [name, problem] of problems)
+    if (!newest.has(name)) standings.push({ kind: 'held', name, revision: 0, problem })
+  return { accepted: [...accepted.values()], standings }
+}
+
+/** The order to accept, or undefined when it is the one held already. Throws the reason of a refusal. */
+function reviewOne(
+  envelope: string,
+  claimedName: string,
+  operators: readonly PublicKey[],
+  labels: Labels,
+  newest: ReadonlyMap<string, AcceptedOrder>,
+): AcceptedOrder | undefined {
+  if (newest.get(claimedName)?.envelope === envelope) return undefined
+  const { order, operator } = verifyOrder(envelope, operators)
+  const name = orderName(order)
+  if (name !== claimedName)
+    throw new DomainError(
+      'order_invalid',
+      `the registry shows an order for ${name} as one for ${claimedName}`,
+    )
+  const before = newest.get(name)
+  // an old order replayed would undo a newer one; an equal revision with other content is two orders in one's clothes
+  if (before !== undefined && order.revision <= before.revision)
+    throw new DomainError(
+      'stale_revision',
+      `order ${order.revision} of ${name} is not newer than ${before.revision}, which this node has seen`,
+    )
+  if (before === undefined && order.kind === 'apply' && !selects(order.function.selector, labels))
+    throw new DomainError(
+      'selector_mismatch',
+      `function ${name} is for nodes with ${describe(order.function.selector)}`,
+    )
+  const key = operators.find(({ fingerprint }) => fingerprint === operator)
+  return { name, revision: order.revision, envelope, operatorKey: key?.spki.toString('base64') ?? '' }
+}
+
+/** Reads an accepted order again, signature first: the disk is not trusted either. */
+function standingOf(
+  accepted: AcceptedOrder,
+  operators: readonly PublicKey[],
+  labels: Labels,
+  problem: DomainError | undefined,
+): Standing {
+  const { name, revision } = accepted
+  const also = problem === undefined ? {} : { problem }
+  let order: Order
+  try {
+    order = verifyOrder(accepted.envelope, operators).order
+    if (order.kind === 'apply') requireSupportedFunction(order.function)
+  } catch (error) {
+    return { kind: 'held', name, revision, problem: problem ?? asDomainError(error) }
+  }
+  if (order.kind === 'remove' || !selects(order.function.selector, labels))
+    return { kind: 'ended', name, revision, ...also }
+  return { kind: 'active', name, revision, spec: order.function, ...also }
+}
+
+const describe = (labels: Labels): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ')
+
+/** Of the keys a registry sent and those kept with orders, the ones that the policy names as operators. */
+export const acceptedOperators = (
+  keys: readonly PublicKey[],
+  allowed: readonly { key: Digest }[],
+): PublicKey[] => keys.filter(({ fingerprint }) => allowed.some(({ key }) => key === fingerprint))

@@ -1,0 +1,81 @@
+import { type PublicKey, sha256Digest } from '../attest/keys.ts'
+import { verifyRelease } from '../attest/verify-release.ts'
+import { DomainError } from '../domain/errors.ts'
+import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
+import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
+import type { ReleaseDescriptor, ReleaseFile } from '../domain/release.ts'
+import { requireMinVersion, ruleFor, signerKeys, type TrustPolicy } from '../domain/trust-policy.ts'
+import { type BpfObject, readObject } from '../elf/bpf-object.ts'
+import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
+import type { AgentState } from '../ports/agent-state.ts'
+import type { NodeRegistry } from '../ports/node-registry.ts'
+
+/** A release of which every byte was checked; `files` are the very buffers that were. */
+export interface VerifiedRelease {
+  readonly ref: string
+  readonly manifest: Manifest
+  readonly signer: Digest
+  readonly files: ReadonlyMap<string, Buffer>
+  readonly objects: ReadonlyMap<string, BpfObject>
+}
+
+/**
+ * Fetches a release and checks it in a fixed order: policy before anything is downloaded, digest and size of each file,
+ * then bundle, signer, statement and subject set by the one verifier, then the manifest against its objects.
+ *
+ * Throws `policy_denied`, `below_min_version`, `digest_mismatch`, the codes of {@link verifyRelease},
+ * `not_supported_yet`, `object_mismatch`, `registry_unavailable`.
+ */
+export async function obtainRelease(
+  descriptor: ReleaseDescriptor,
+  policy: TrustPolicy,
+  keys: readonly PublicKey[],
+  state: Pick<AgentState, 'blob' | 'saveBlob'>,
+  registry: Pick<NodeRegistry, 'blob'>,
+): Promise<VerifiedRelease> {
+  const { program, version, bundle } = descriptor
+  const ref = releaseRef(program, version)
+  const rule = ruleFor(policy, program)
+  if (rule === undefined) throw new DomainError('policy_denied', `no rule of trust.yaml accepts ${program}`)
+  requireMinVersion(rule, program, version)
+
+  const files = new Map<string, Buffer>()
+  for (const file of descriptor.files) {
+    if (files.has(file.name)) throw new DomainError('subject_mismatch', `${ref} lists ${file.name} twice`)
+    files.set(file.name, await obtainFile(ref, file, state, registry))
+  }
+  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed: signerKeys(rule) })
+
+  const manifest = parseManifest(files.get(MANIFEST_FILE)?.toString('utf8') ?? '')
+  if (manifest.name !== program || manifest.version !== version)
+    throw new DomainError(
+      'release_mismatch',
+      `the manifest of ${ref} is that of ${manifest.name}@${manifest.version}`,
+    )
+  requireSupported(manifest)
+  const names = new Set(manifest.programs.map(({ object }) => object))
+  const objects = new Map(
+    [...files].filter(([name]) => names.has(name)).map(([name, bytes]) => [name, readObject(bytes)]),
+  )
+  checkManifestAgainstObjects(manifest, objects)
+  return { ref, manifest, signer, files, objects }
+}
+
+/** The bytes of one file, from the cache when they are still what their digest says. */
+async function obtainFile(
+  ref: string,
+  { name, digest, size }: ReleaseFile,
+  state: Pick<AgentState, 'blob' | 'saveBlob'>,
+  registry: Pick<NodeRegistry, 'blob'>,
+): Promise<Buffer> {
+  const cached = await state.blob(digest)
+  if (cached !== undefined && sha256Digest(cached) === digest) return cached
+  const bytes = await registry.blob(digest, size)
+  if (bytes.length !== size || sha256Digest(bytes) !== digest)
+    throw new DomainError(
+      'digest_mismatch',
+      `${name} of ${ref}: the registry sent other bytes than ${digest}`,
+    )
+  await state.saveBlob(digest, bytes)
+  return bytes
+}

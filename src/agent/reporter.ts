@@ -1,0 +1,109 @@
+import { asDomainError, type DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import type { ErrorView, Observed, ObservedChain, ObservedFunction } from '../domain/node.ts'
+import type { AgentState } from '../ports/agent-state.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { NodeRegistry } from '../ports/node-registry.ts'
+
+/** How a function fares, before it is put into words. */
+export interface FunctionStatus {
+  readonly name: string
+  readonly revision: number
+  readonly state: 'running' | 'waiting' | 'removed'
+  readonly problem: DomainError | undefined
+}
+
+interface ReporterParts {
+  readonly state: Pick<AgentState, 'saveStatus' | 'saveVerifierLog'>
+  readonly registry: Pick<NodeRegistry, 'report'>
+  readonly version: string
+  readonly clock: Clock
+  readonly say: (line: string) => void
+}
+
+/** Says what a node runs: to a file for those on the host, always; to the registry on a change, and now and then. */
+export class Reporter {
+  readonly #parts: ReporterParts
+  #sent: string | undefined
+  #sentAt = 0
+  #waiting: Observed | undefined
+  #sending: Promise<void> | undefined
+  #said = new Map<string, string>()
+
+  constructor(parts: ReporterParts) {
+    this.#parts = parts
+  }
+
+  /** Reports. A registry that cannot be reached is no failure here: the next report says it all again. */
+  async report(
+    chains: readonly ObservedChain[],
+    statuses: readonly FunctionStatus[],
+    problems: readonly DomainError[],
+  ): Promise<void> {
+    const functions: ObservedFunction[] = []
+    for (const status of statuses) functions.push(await this.#functionView(status))
+    const observed: Observed = {
+      at: this.#parts.clock().toISOString(),
+      agent: this.#parts.version,
+      functions,
+      chains: [...chains],
+      errors: problems.map((problem) => errorView(problem)),
+    }
+    await this.#parts.state.saveStatus(observed)
+    const shape = JSON.stringify([functions, chains.map(({ entries, ...chain }) => chain), observed.errors])
+    const due = performance.now() - this.#sentAt >= LIMITS.agent_report_ms
+    if ((shape === this.#sent || this.#sent === '') && !due) return
+    this.#sent = shape
+    this.#sentAt = performance.now()
+    this.#waiting = observed
+    this.#sending ??= this.#send().finally(() => {
+      this.#sending = undefined
+    })
+  }
+
+  /** Waits for a report that is on its way. */
+  async close(): Promise<void> {
+    await this.#sending
+  }
+
+  /** Sends the newest report, and what came meanwhile. Nobody waits for it: a slow registry must not hold up a change. */
+  async #send(): Promise<void> {
+    while (this.#waiting !== undefined) {
+      const observed = this.#waiting
+      this.#waiting = undefined
+      try {
+        await this.#parts.registry.report(observed)
+      } catch (error) {
+        this.#sent = '' // said again with the next report that is due
+        const { code, message } = asDomainError(error)
+        if (code !== 'registry_unavailable') this.#parts.say(`report: ${message} [${code}]`)
+      }
+    }
+  }
+
+  async #functionView({ name, revision, state, problem }: FunctionStatus): Promise<ObservedFunction> {
+    if (problem === undefined) {
+      this.#said.delete(name)
+      return { name, revision, state }
+    }
+    const text = `${problem.code}: ${problem.message}`
+    if (this.#said.get(name) !== text) {
+      this.#said.set(name, text)
+      this.#parts.say(`refused ${name}: ${problem.message} [${problem.code}]`)
+      if (problem.log !== undefined)
+        this.#parts.say(`whole log: ${await this.#parts.state.saveVerifierLog(name, problem.log)}`)
+    }
+    return { name, revision, state: 'refused', error: errorView(problem) }
+  }
+}
+
+/** An error as reports carry it: bounded, with the end of the log, where a verifier says why. */
+function errorView(problem: DomainError): ErrorView {
+  const { code, message, remedy, log } = problem
+  return {
+    code,
+    message: message.slice(0, 4096),
+    remedy,
+    ...(log === undefined ? {} : { log: log.slice(-16_384) }),
+  }
+}

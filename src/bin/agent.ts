@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises'
+import { arch, hostname, release } from 'node:os'
+import { Agent } from '../agent/agent.ts'
+import { enrol } from '../agent/enrol.ts'
+import { parsePrivateKey } from '../attest/keys.ts'
+import type { Context } from '../cli/io.ts'
+import type { AgentFlags } from '../cli/service-commands.ts'
+import { nodeRegistry } from '../client/node-registry.ts'
+import { DomainError } from '../domain/errors.ts'
+import { type Identity, NodeName } from '../domain/node.ts'
+import { parseTrustPolicy, type TrustPolicy } from '../domain/trust-policy.ts'
+import { parseWith } from '../domain/yaml.ts'
+import { ensureBpffs } from '../kernel/bpffs.ts'
+import { netnsPath } from '../kernel/netns.ts'
+import { xdpChains } from '../kernel/xdp-chains.ts'
+import type { AgentState } from '../ports/agent-state.ts'
+import type { ChainKernel } from '../ports/chain-kernel.ts'
+import { openAgentState } from '../store/agent-state.ts'
+import { lockDirectory } from '../store/directory-lock.ts'
+
+/**
+ * Runs the agent until SIGTERM or SIGINT, which leave its chains in place; with `detach`, removes all that it owns and
+ * returns. Throws `needs_root`, `state_in_use`, `not_found` (namespace), `invalid_policy`, the codes of enrolment.
+ */
+export async function runAgent(flags: AgentFlags, context: Context, version: string): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new DomainError('needs_root', 'the agent loads programs into the kernel, which needs root')
+  const netns = flags.netns === undefined ? undefined : netnsPath(flags.netns)
+  const policy = readPolicy(flags.trust)
+  if (!flags.detach) await policy() // say what is wrong with it before anything is made
+  const state = await openAgentState(flags.state)
+  const lock = await lockDirectory(flags.state)
+  try {
+    ensureBpffs(flags.bpffs)
+    const say = sayer(context)
+    if (flags.detach) {
+      const name = (await state.identity())?.name ?? nodeName(flags)
+      return await detachAll(xdpChains(flags.bpffs, name, netns), state, say)
+    }
+    const identity = await identify(flags, state, version, say)
+    const agent = new Agent({
+      kernel: xdpChains(flags.bpffs, identity.name, netns),
+      state,
+      registry: nodeRegistry(flags.registry ?? identity.registry, {
+        id: identity.id,
+        key: parsePrivateKey(identity.privateKey),
+      }),
+      policy,
+      labels: identity.labels,
+      netns: flags.netns ?? '',
+      kernelRelease: release(),
+      version,
+      clock: () => new Date(),
+      say,
+    })
+    const stopped = new Promise<void>((stop) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
+    })
+    await agent.start()
+    await stopped
+    await agent.close()
+    say('stopped; chains stay as they are (remove them with `hookline agent --detach`)')
+  } finally {
+    await lock.release()
+  }
+}
+
+/** Lines for whoever watches; JSON lines with --json. */
+const sayer =
+  ({ io, json }: Context) =>
+  (line: string): void => {
+    const at = new Date().toISOString()
+    io.write(json ? `${JSON.stringify({ at, message: line })}\n` : `${at} ${line}\n`)
+  }
+
+const nodeName = (flags: AgentFlags): string =>
+  parseWith(NodeName, (flags.name ?? hostname()).toLowerCase(), 'invalid_name', 'name of this node')
+
+/** Reads trust.yaml anew each time, so that an edit counts from the next change on. */
+const readPolicy = (path: string) => async (): Promise<TrustPolicy> => {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new DomainError(
+      'file_unreadable',
+      `the trust policy ${path} cannot be read: without one nothing is trusted`,
+      { cause },
+    )
+  }
+  return parseTrustPolicy(text)
+}
+
+/** The node's identity: the one it has, or a new one by way of the join token. */
+async function identify(
+  flags: AgentFlags,
+  state: AgentState,
+  version: string,
+  say: (line: string) => void,
+): Promise<Identity> {
+  const known = await state.identity()
+  if (known !== undefined && known.id !== '') {
+    const given = Object.keys(flags.labels).length > 0
+    if (!given || JSON.stringify(flags.labels) === JSON.stringify(known.labels)) return known
+    say(
+      'labels differ from those at enrolment: this node obeys the new ones, the registry lists the old ones',
+    )
+    const relabelled = { ...known, labels: flags.labels }
+    await state.saveIdentity(relabelled)
+    return relabelled
+  }
+  if (flags.registry === undefined)
+    throw new DomainError('no_registry', 'this node has not joined a registry: pass --registry')
+  if (flags.joinToken === undefined)
+    throw new DomainError(
+      'join_token_refused',
+      'this node has not joined: pass --join-token (see `hookline node token`)',
+    )
+  const facts = {
+    name: nodeName(flags),
+    labels: flags.labels,
+    kernel: release(),
+    arch: arch(),
+    agent: version,
+  }
+  const { registry } = flags
+  const identity = await enrol(registry, flags.joinToken, facts, state, (key) =>
+    nodeRegistry(registry, { key }),
+  )
+  say(`joined ${registry} as ${identity.name} (${identity.id})`)
+  return identity
+}
+
+async function detachAll(kernel: ChainKernel, state: AgentState, say: (line: string) => void): Promise<void> {
+  const chains = kernel.pinned()
+  for (const { key } of chains) {
+    kernel.detach(key)
+    await state.removeChain(key)
+    say(`detached ${key}`)
+  }
+  kernel.collectMaps(new Set())
+  say(`detached ${chains.length} ${chains.length === 1 ? 'chain' : 'chains'}; no pin is left`)
+}

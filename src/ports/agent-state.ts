@@ -1,0 +1,26 @@
+import type { ChainRecord } from '../domain/generation.ts'
+import type { Digest } from '../domain/names.ts'
+import type { AcceptedOrder, Desired, Identity, Observed } from '../domain/node.ts'
+
+/** What an agent keeps on disk. A write is durable when it returns, and whole after a crash. */
+export interface AgentState {
+  identity(): Promise<Identity | undefined>
+  saveIdentity(identity: Identity): Promise<void>
+  acceptedOrders(): Promise<AcceptedOrder[]>
+  saveAcceptedOrder(order: AcceptedOrder): Promise<void>
+  /** The last desired state received: as it came, its signatures are checked again at every use. */
+  desired(): Promise<Desired | undefined>
+  saveDesired(desired: Desired): Promise<void>
+  /** A cached file, or undefined. The bytes are not checked: the caller compares the digest. */
+  blob(digest: Digest): Promise<Buffer | undefined>
+  saveBlob(digest: Digest, bytes: Buffer): Promise<void>
+  /** Removes cached files that are not in `keep`. */
+  collectBlobs(keep: ReadonlySet<Digest>): Promise<void>
+  chains(): Promise<ChainRecord[]>
+  saveChain(record: ChainRecord): Promise<void>
+  removeChain(key: string): Promise<void>
+  /** Keeps a verifier's whole log for the operator; gives where. */
+  saveVerifierLog(name: string, log: string): Promise<string>
+  /** The report as others on this host may read it; not durable, it is written anew all the time. */
+  saveStatus(observed: Observed): Promise<void>
+}

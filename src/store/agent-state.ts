@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { z } from 'zod'
+import { DomainError } from '../domain/errors.ts'
+import { ChainRecord } from '../domain/generation.ts'
+import type { Digest } from '../domain/names.ts'
+import { AcceptedOrder, Desired, Identity } from '../domain/node.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
+import { parseWith } from '../domain/yaml.ts'
+import type { AgentState } from '../ports/agent-state.ts'
+import { errnoOf } from './errno.ts'
+import { syncDirectory, writeSynced } from './sync.ts'
+
+const [IDENTITY, DESIRED, STATUS] = ['identity.json', 'desired.json', 'status.json'] as const
+const FOLDERS = ['orders', 'chains', 'objects', 'logs'] as const
+
+/**
+ * Opens an agent's state directory: `identity.json` (0600), `orders/<function>.json`, `chains/<key>.json`,
+ * `objects/<sha256>`, `desired.json`, `logs/`, and `status.json`, which others may read. Throws `file_unwritable`.
+ */
+export async function openAgentState(dir: string): Promise<AgentState> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o755 })
+    for (const folder of FOLDERS) await mkdir(join(dir, folder), { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new DomainError('file_unwritable', `the state directory ${dir} cannot be written`, { cause })
+  }
+  const objectPath = (digest: Digest): string => join(dir, 'objects', digest.slice('sha256:'.length))
+  const chainPath = (key: string): string => join(dir, 'chains', `${key}.json`)
+  return {
+    identity: () => readParsed(join(dir, IDENTITY), Identity),
+    saveIdentity: (identity) => replace(dir, IDENTITY, identity),
+    acceptedOrders: () => readAll(join(dir, 'orders'), AcceptedOrder),
+    saveAcceptedOrder: (order) => replace(join(dir, 'orders'), `${order.name}.json`, order),
+    desired: () => readParsed(join(dir, DESIRED), Desired),
+    saveDesired: (desired) => replace(dir, DESIRED, desired),
+    blob: (digest) => readIfThere(objectPath(digest)),
+    saveBlob: async (digest, bytes) => {
+      const path = objectPath(digest)
+      await writeAside(path, bytes, 0o600)
+      await syncDirectory(join(dir, 'objects'))
+    },
+    collectBlobs: async (keep) => {
+      const names = new Set([...keep].map((digest) => digest.slice('sha256:'.length)))
+      for (const name of await readdir(join(dir, 'objects')))
+        if (!names.has(name)) await rm(join(dir, 'objects', name), { force: true })
+    },
+    chains: () => readAll(join(dir, 'chains'), ChainRecord),
+    saveChain: (record) => replace(join(dir, 'chains'), `${record.key}.json`, record),
+    removeChain: (key) => rm(chainPath(key), { force: true }),
+    saveVerifierLog: async (name, log) => {
+      const path = join(dir, 'logs', `${name}.log`)
+      await writeFile(path, log, { mode: 0o600 })
+      return path
+    },
+    saveStatus: async (observed) => {
+      const aside = join(dir, `${STATUS}.new`)
+      await writeFile(aside, JSON.stringify(observed), { mode: 0o644 })
+      await rename(aside, join(dir, STATUS))
+    },
+  }
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return undefined
+    throw new DomainError('file_unreadable', `${path} cannot be read`, { cause })
+  }
+}
+
+async function readParsed<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T> | undefined> {
+  const bytes = await readIfThere(path)
+  if (bytes === undefined) return undefined
+  return parseWith(schema, parseStrictJson(bytes.toString('utf8'), path), 'file_unreadable', path)
+}
+
+async function readAll<T extends z.ZodType>(folder: string, schema: T): Promise<z.output<T>[]> {
+  const found: z.output<T>[] = []
+  for (const name of (await readdir(folder)).sort()) {
+    if (!name.endsWith('.json')) continue
+    const value = await readParsed(join(folder, name), schema)
+    if (value !== undefined) found.push(value)
+  }
+  return found
+}
+
+/** Replaces a file durably: after a crash it is the old one or the new one, whole. */
+async function replace(folder: string, name: string, value: unknown): Promise<void> {
+  await writeAside(join(folder, name), JSON.stringify(value), 0o600)
+  await syncDirectory(folder)
+}
+
+async function writeAside(path: string, content: Buffer | string, mode: number): Promise<void> {
+  const aside = `${path}.${randomUUID()}.new`
+  try {
+    await writeSynced(aside, content, mode)
+    await rename(aside, path)
+  } catch (cause) {
+    await rm(aside, { force: true })
+    throw new DomainError('file_unwritable', `${path} cannot be written`, { cause })
+  }
+}
