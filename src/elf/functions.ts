@@ -1,4 +1,5 @@
 import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { i32, u8 } from './byte-view.ts'
 import { type ElfFile, isExecutable, type Section } from './elf-file.ts'
 import { R_BPF, type Relocation, type SectionRelocations } from './relocations.ts'
@@ -32,7 +33,7 @@ const PSEUDO = { call: 1, func: 4 } as const
 /**
  * The functions of all executable sections, with what each names. Throws `elf_malformed` for functions that overlap or
  * end inside an instruction, a call or address that meets no function's start, and numbers that would mean something to
- * the loading process only, such as a file descriptor.
+ * the loading process only, such as a file descriptor; `elf_too_many` for too many functions.
  */
 export function readFunctions(
   file: ElfFile,
@@ -40,11 +41,18 @@ export function readFunctions(
   relocations: ReadonlyMap<number, SectionRelocations>,
   dataName: DataName,
 ): ElfFunction[] {
-  const functions = symbols.flatMap((symbol): ElfFunction[] => {
+  const found = symbols.flatMap((symbol) => {
     const section = symbol.section === undefined ? undefined : file.sections[symbol.section]
-    if (symbol.type !== STT.func || section === undefined || !isExecutable(section)) return []
-    return [newFunction(symbol, section)]
+    return symbol.type === STT.func && section !== undefined && isExecutable(section)
+      ? [{ symbol, section }]
+      : []
   })
+  if (found.length > LIMITS.elf_functions)
+    throw new DomainError(
+      'elf_too_many',
+      `the object has ${found.length} functions; at most ${LIMITS.elf_functions} are accepted`,
+    )
+  const functions = found.map(({ symbol, section }) => newFunction(symbol, section))
   const starts = startsOf(functions)
   for (const each of functions) scan(each, relocations.get(each.section.index) ?? new Map(), starts, dataName)
   return functions
