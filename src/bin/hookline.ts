@@ -25,8 +25,14 @@ process.exitCode = await runCli(
   process.argv.slice(2),
   io,
   {
-    serve: async () => {},
-    agent: async () => {},
+    // each service's modules are loaded only when it runs: an agent never loads the database's
+    serve: async ({ data, ...listen }, { json }) =>
+      (await import('./serve.ts')).runServe({
+        ...listen,
+        json,
+        ...(data === undefined ? {} : { dataDir: data }),
+      }),
+    agent: async (flags, context) => (await import('./agent.ts')).runAgent(flags, context, version),
   },
   version,
 )

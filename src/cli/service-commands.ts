@@ -6,7 +6,7 @@ import type { Context, Io } from './io.ts'
 
 /** Flags of `hookline serve`. */
 export interface ServeFlags {
-  readonly data: string
+  readonly data?: string | undefined
   readonly host: string
   readonly port: number
 }
@@ -37,11 +37,14 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     .command('serve')
     .summary('run a registry')
     .description('Run a registry with its own database and files in one directory.')
-    .option('--data <directory>', 'where everything is kept', '/var/lib/hookline')
+    .option(
+      '--data <directory>',
+      'where everything is kept (default: /var/lib/hookline, without root ~/.local/share/hookline)',
+    )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--port <port>', 'port to listen on, 0 for any', '8080')
-    .addHelpText('after', example('hookline serve --data /var/lib/hookline --port 8080'))
-  does(io, serve, { data: z.string(), host: z.string(), port: Port }, async (flags, context) => {
+    .option('--port <port>', 'port to listen on, 0 for any', '7070')
+    .addHelpText('after', example('hookline serve --data /srv/hookline --port 7070'))
+  does(io, serve, { data: z.string().optional(), host: z.string(), port: Port }, async (flags, context) => {
     await services.serve(flags, context)
     return undefined
   })
