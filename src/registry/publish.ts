@@ -43,6 +43,9 @@ export async function publish(
 ): Promise<ReleaseView> {
   const manifest = parseManifest(utf8(manifestBytes))
   requireSupported(manifest)
+  // a text column cannot hold it, and no reader could show it
+  if (manifest.summary.includes('\0'))
+    throw new DomainError('invalid_manifest', 'hookline.yaml: summary: it holds a NUL character')
   const { name: program, version } = manifest
   const namespace = program.slice(0, program.indexOf('/'))
   requirePublisher(actor, namespace)
@@ -61,15 +64,11 @@ export async function publish(
 
 /** The manifest's bytes as text, refused rather than mended: what is shown must be what was signed. */
 function utf8(bytes: Buffer): string {
-  let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
     throw new DomainError('invalid_manifest', 'hookline.yaml is not UTF-8', { cause })
   }
-  if (text.includes('\0') || /\\(0|x00|u0000|U00000000)/.test(text))
-    throw new DomainError('invalid_manifest', 'hookline.yaml holds a NUL character')
-  return text
 }
 
 /** Every file that the manifest names is there, and each object is what the manifest says. */

@@ -1,0 +1,115 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { composeRegistry } from '../../src/bin/registry.ts'
+import { type Grant, NewToken } from '../../src/domain/access.ts'
+import { buildApp } from '../../src/http/app.ts'
+import { Problem } from '../../src/http/problem.ts'
+import type { Services } from '../../src/http/services.ts'
+import { createFirstToken } from '../../src/registry/access.ts'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import { openFileBlobs } from '../../src/store/file-blobs.ts'
+import { migrate } from '../../src/store/migrations.ts'
+import { startPostgres } from '../../src/store/postgres.ts'
+
+/** An answer with its body read: parsed when it is JSON. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly bytes: Buffer
+  readonly json: unknown
+  /** The code of a problem. */
+  readonly code: string | undefined
+}
+
+/** A registry that listens on loopback, over a database and a folder of its own. */
+export interface RunningRegistry {
+  readonly url: string
+  readonly services: Services
+  readonly database: Database
+  readonly dataDir: string
+  readonly admin: string
+  /** What the registry reported as its own failure. */
+  readonly failures: unknown[]
+  /** Makes a token with this right and gives its secret. */
+  token(grant: Grant): Promise<string>
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>
+  close(): Promise<void>
+}
+
+/** What a call sends: JSON in `body`, or a form. */
+export interface CallOptions {
+  readonly token?: string | undefined
+  readonly body?: unknown
+  readonly form?: FormData
+  readonly headers?: Record<string, string>
+  readonly signal?: AbortSignal
+}
+
+/** A folder that the database's user may enter. */
+export async function temporaryDirectory(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'hookline-test-'))
+  await chmod(dir, 0o711)
+  return dir
+}
+
+/** Where the database's programs are copied when they lie where its user may not read: once for all tests. */
+export const COPY_DIR = process.getuid?.() === 0 ? '/var/lib/hookline' : tmpdir()
+
+/** Starts a registry of its own for a test file. */
+export async function startRegistry(): Promise<RunningRegistry> {
+  const dataDir = await temporaryDirectory()
+  const postgres = await startPostgres(dataDir, COPY_DIR)
+  await migrate(postgres.url, 'prisma/migrations')
+  const database = openDatabase(postgres.url)
+  const failures: unknown[] = []
+  const blobs = await openFileBlobs(join(dataDir, 'blobs'))
+  const services = composeRegistry(database, blobs, (error) => failures.push(error))
+  const app = await buildApp(services)
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const admin = (await createFirstToken(services.tokens)) ?? ''
+  const call: RunningRegistry['call'] = (method, path, options) => callAt(url, method, path, options)
+  return {
+    ...{ url, services, database, dataDir, admin, failures, call },
+    token: async (grant) =>
+      NewToken.parse((await call('POST', '/api/v1/tokens', { token: admin, body: { grant } })).json).secret,
+    close: async () => {
+      await app.close()
+      await database.close()
+      await postgres.close()
+      await rm(dataDir, { recursive: true })
+    },
+  }
+}
+
+/** Sends one request to a registry and reads the whole answer. */
+export async function callAt(
+  url: string,
+  method: string,
+  path: string,
+  { token, body, form, headers = {}, signal }: CallOptions = {},
+): Promise<Answer> {
+  const answer = await fetch(url + path, {
+    method,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined
+      ? {}
+      : { body: Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body) }),
+    ...(form === undefined ? {} : { body: form }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const bytes = Buffer.from(await answer.arrayBuffer())
+  const type = answer.headers.get('content-type') ?? ''
+  const json: unknown = /^application\/(problem\+)?json/.test(type) ? JSON.parse(bytes.toString()) : undefined
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    bytes,
+    json,
+    code: type.startsWith('application/problem+json') ? Problem.parse(json).code : undefined,
+  }
+}
