@@ -73,7 +73,7 @@ export function parsePublicKey(pemOrSpki: string | Buffer): PublicKey {
   if (label.endsWith('PRIVATE KEY'))
     throw new DomainError(
       'invalid_key',
-      'this is a private key; give the public one (keygen writes it as .pub)',
+      'this is a private key; give the public one (keygen writes it as .pub.pem)',
     )
   // A certificate would be read as its key by OpenSSL: nobody would look at its dates or its issuer.
   if (label !== 'PUBLIC KEY')
@@ -87,7 +87,10 @@ export function parsePrivateKey(pem: string): PrivateKey {
   if (text === undefined) throw new DomainError('invalid_key', 'the private key is not in PEM')
   const label = pemLabel(text)
   if (label === 'PUBLIC KEY')
-    throw new DomainError('invalid_key', 'this is a public key; give the private one (without .pub)')
+    throw new DomainError(
+      'invalid_key',
+      'this is a public key; give the private one (ending in .pem without .pub)',
+    )
   if (label === 'ENCRYPTED PRIVATE KEY' || text.includes('Proc-Type: 4,ENCRYPTED'))
     throw new DomainError(
       'invalid_key',

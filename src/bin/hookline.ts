@@ -14,7 +14,7 @@ for (const stream of [process.stdout, process.stderr])
 const io: Io = {
   env: process.env,
   home: homedir(),
-  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+  columns: process.stdout.isTTY ? process.stdout.columns || 80 : undefined, // 0: a terminal that does not say,
   write: (text) => void process.stdout.write(text),
   note: (text) => void process.stderr.write(text),
 }

@@ -80,11 +80,19 @@ function defineStatus(program: Command, io: Io): void {
     .description('Show what runs on every node, entry by entry, and what stands in the way of what does not.')
     .option('--node <node>', 'only this node, by name or id')
     .option('--state <directory>', 'this host, from the state directory of its agent, without a registry')
-    .addHelpText('after', example('hookline status', 'hookline status --state /var/lib/hookline-agent'))
-  does(
-    io,
-    registryFlags(status),
-    { ...registryShape, node: z.string().optional(), state: z.string().optional() },
-    async (flags, context) => (await import('./status.ts')).status(flags, context),
-  )
+    .option('--watch', 'show it again every 2 seconds', false)
+    .addHelpText(
+      'after',
+      example('hookline status --watch', 'hookline status --state /var/lib/hookline-agent'),
+    )
+  const shape = {
+    ...registryShape,
+    node: z.string().optional(),
+    state: z.string().optional(),
+    watch: z.boolean(),
+  }
+  does(io, registryFlags(status), shape, async ({ watch, ...flags }, context) => {
+    const { status: once, watchStatus } = await import('./status.ts')
+    return watch ? watchStatus(flags, context) : once(flags, context)
+  })
 }

@@ -5,7 +5,7 @@ import { does, example } from './command.ts'
 import type { Context, Io } from './io.ts'
 
 /** Flags of `hookline serve`. */
-export interface ServeFlags {
+interface ServeFlags {
   readonly data?: string | undefined
   readonly host: string
   readonly port: number

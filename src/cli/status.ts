@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { LIMITS } from '../domain/limits.ts'
 import { Observed } from '../domain/node.ts'
 import { parseStrictJson } from '../domain/strict-json.ts'
@@ -34,3 +35,17 @@ export async function status(flags: StatusFlags, { io }: Context): Promise<Outco
   const views = nodes.map(({ facts, observed }) => ({ name: facts.name, observed }))
   return { json: { nodes }, text: nodes.length === 0 ? 'no nodes' : renderStatus(io, views) }
 }
+
+/** Shows the status again and again until the process is ended; on a terminal each time on a cleared screen. */
+export async function watchStatus(flags: StatusFlags, context: Context): Promise<never> {
+  const { io, json } = context
+  for (;;) {
+    const outcome = await status(flags, context)
+    const clear = io.columns === undefined || json ? '' : CLEAR_SCREEN
+    io.write(`${clear}${json ? JSON.stringify(outcome.json) : outcome.text}\n`)
+    await setTimeout(LIMITS.watch_ms)
+  }
+}
+
+/** Cursor home, erase display (ECMA-48). */
+const CLEAR_SCREEN = '\u001b[H\u001b[2J'

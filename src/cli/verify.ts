@@ -41,7 +41,7 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
       ? await fromRegistry(await connect(io, flags), flags.target)
       : await fromDirectory(flags.target, flags.bundle)
   const accepted = await acceptedSigners(flags, release, async () => {
-    const client = await connect(io, flags)
+    const client = await connect(io, flags).catch(explainMissingKey)
     return client.keys(release.program.split('/')[0] ?? '')
   })
   const { signer } = checkRelease(release, accepted)
@@ -73,4 +73,13 @@ async function fromDirectory(directory: string, bundle: string): Promise<Candida
   const { manifest, files } = await readReleaseDirectory(directory)
   const text = await readLocalText(bundle, LIMITS.bundle_bytes, 'bundle')
   return { program: manifest.name, version: manifest.version, files, bundle: text }
+}
+
+/** Without a registry a fingerprint alone cannot check a signature. */
+function explainMissingKey(thrown: unknown): never {
+  if (!(thrown instanceof DomainError) || thrown.code !== 'no_registry') throw thrown
+  throw new DomainError(
+    'no_registry',
+    'a signer is named by its fingerprint only: give its public key file to --signer, or name a registry that has it',
+  )
 }

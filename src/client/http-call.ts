@@ -54,9 +54,9 @@ export async function callRegistry(registry: URL, call: HttpCall): Promise<HttpA
       signal: call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal]),
       ...(call.body === undefined ? {} : { body: call.body }),
     })
-    const body = await readBounded(response, call)
-    if (!response.ok && response.status !== 304) throw problemOf(registry, response, body)
-    return { status: response.status, headers: response.headers, body }
+    const { status, headers } = response
+    if (!response.ok && status !== 304) throw await problemOf(registry, response, call.path)
+    return { status, headers, body: await readBounded(response, call.maxBytes, call.path) }
   } catch (cause) {
     if (cause instanceof DomainError) throw cause
     if (call.signal?.aborted === true) throw call.signal.reason
@@ -77,26 +77,25 @@ export function readJson<T extends z.ZodType>(answer: HttpAnswer, schema: T, wha
 }
 
 /** Reads at most `maxBytes`; a longer body is cut off rather than kept in memory. */
-async function readBounded(response: Response, { maxBytes, path }: HttpCall): Promise<Buffer> {
+async function readBounded(response: Response, maxBytes: number, path: string): Promise<Buffer> {
+  const announced = Number(response.headers.get('content-length') ?? 0)
   const reader = response.body?.getReader()
   const chunks: Uint8Array[] = []
-  let length = Number(response.headers.get('content-length') ?? 0)
-  if (!(length > maxBytes)) {
-    length = 0
-    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
-      length += part.value.length
-      if (length > maxBytes) break
-      chunks.push(part.value)
-    }
+  let length = announced > maxBytes ? announced : 0
+  while (length <= maxBytes) {
+    const part = await reader?.read()
+    if (part === undefined || part.done) return Buffer.concat(chunks)
+    length += part.value.length
+    chunks.push(part.value)
   }
-  if (!(length > maxBytes)) return Buffer.concat(chunks)
   await reader?.cancel()
   throw new DomainError('too_large', `the registry's answer to ${path} is larger than ${maxBytes} bytes`)
 }
 
 /** The failure that an answer stands for: the registry's own code when it is one of ours. */
-function problemOf(registry: URL, response: Response, body: Buffer): DomainError {
+async function problemOf(registry: URL, response: Response, path: string): Promise<DomainError> {
   const { status } = response
+  const body = await readBounded(response, LIMITS.problem_bytes, path)
   if (status >= 300 && status < 400)
     return new DomainError(
       'registry_answer',

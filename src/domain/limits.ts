@@ -32,6 +32,8 @@ export const LIMITS = {
   desired_bytes: 32 << 20,
   /** Any JSON answer that a client reads: a fleet's reports are the largest. */
   answer_bytes: 64 << 20,
+  /** A problem document (RFC 9457), whatever the answer's own limit. */
+  problem_bytes: 64 << 10,
   /** How long a client waits for an answer, beyond what a long poll waits by itself. */
   http_timeout_s: 30,
   /** The same for an upload: 32 MiB at 1 Mbit/s take 270 s. */
@@ -57,6 +59,8 @@ export const LIMITS = {
   request_ms: 120_000,
   /** How long one request or database transaction may wait for its turn. */
   transaction_ms: 30_000,
+  /** Pause between two looks of `hookline status --watch`. */
+  watch_ms: 2000,
   page_items: 100,
   // the ELF reader
   elf_sections: 4096,

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { Io } from '../../src/cli/io.ts'
 
-const BINARY = new URL('../../src/bin/hookline.ts', import.meta.url).pathname
+/** The real binary. */
+export const BINARY = new URL('../../src/bin/hookline.ts', import.meta.url).pathname
 
 /** What a run of the binary left behind. */
 export interface Run {

@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { describe, expect, test } from 'vitest'
 import { renderStatus } from '../../src/cli/status-text.ts'
 import { noPackets } from '../../src/domain/hook.ts'
 import type { Observed } from '../../src/domain/node.ts'
-import { hookline, memoryIo, scratch } from './hookline.ts'
+import { BINARY, hookline, memoryIo, scratch } from './hookline.ts'
 
 const folder = await scratch()
 const entry = {
@@ -91,6 +93,19 @@ describe('status', () => {
     expect(JSON.parse((await hookline(folder, ['status', '--state', state, '--json'])).stdout)).toEqual(
       observed,
     )
+  })
+
+  test('shows itself again and again when it is watched', async () => {
+    const state = join(folder, 'watched')
+    await mkdir(state)
+    await writeFile(join(state, 'status.json'), JSON.stringify(observed))
+    const child = spawn(process.execPath, [BINARY, 'status', '--state', state, '--watch', '--json'])
+    const lines: string[] = []
+    for await (const line of createInterface(child.stdout)) {
+      lines.push(line)
+      if (lines.length === 2) child.kill()
+    }
+    expect(lines.map((line) => JSON.parse(line))).toEqual([observed, observed])
   })
 
   test('refuses a report that is none', async () => {
