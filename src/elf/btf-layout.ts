@@ -70,7 +70,7 @@ export function scalarOf(btf: Btf, id: number): ScalarType | undefined {
     return int.bool && bits === 8 ? 'bool' : (`${int.signed ? 'i' : 'u'}${bits}` as ScalarType)
   }
   if ((type.kind === 'enum' || type.kind === 'enum64') && INT_BITS.includes(bits))
-    return `${type.flag ? 'i' : 'u'}${bits}` as ScalarType
+    return `${type.signed ? 'i' : 'u'}${bits}` as ScalarType
   return undefined
 }
 

@@ -1,6 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { type ByteView, nameAt, part, u8, u16, u32 } from './byte-view.ts'
+import { type ByteView, i32, nameAt, part, u8, u16, u32 } from './byte-view.ts'
 
 /** Kinds of BTF types by number (BTF_KIND_*, linux/btf.h). */
 export const BTF_KINDS = [
@@ -35,8 +35,10 @@ export interface BtfType {
   readonly name: number
   /** Members, enumerators, parameters or variables. */
   readonly count: number
-  /** kind_flag: bit-field offsets of a struct or union, signedness of an enum. */
+  /** kind_flag of a struct or union: its member offsets hold bit-field widths. */
   readonly flag: boolean
+  /** Whether the values of an enum are signed. */
+  readonly signed: boolean
   /** Size in bytes of int, enum, struct, union, datasec, float; type id of the others. */
   readonly sizeOrType: number
   readonly extra: number
@@ -59,6 +61,16 @@ export interface BtfMember {
   readonly bits: number
 }
 
+const VOID: BtfType = {
+  id: 0,
+  kind: 'void',
+  name: 0,
+  count: 0,
+  flag: false,
+  signed: false,
+  sizeOrType: 0,
+  extra: 0,
+}
 const HEADER_BYTES = 24 // struct btf_header
 const TYPE_BYTES = 12 // struct btf_type
 const MAGIC = 0xeb9f
@@ -109,7 +121,7 @@ export function readBtf(bytes: Buffer): Btf {
 }
 
 function readTypes(data: ByteView): BtfType[] {
-  const types: BtfType[] = [{ id: 0, kind: 'void', name: 0, count: 0, flag: false, sizeOrType: 0, extra: 0 }]
+  const types: BtfType[] = [VOID]
   let at = 0
   while (at < data.bytes.length) {
     if (types.length > LIMITS.btf_types)
@@ -118,20 +130,30 @@ function readTypes(data: ByteView): BtfType[] {
     const number = (info >>> 24) & 31
     const kind = BTF_KINDS[number]
     if (kind === undefined || kind === 'void') return malformed(`type ${types.length} has kind ${number}`)
-    const type = {
+    const count = info & 0xffff
+    const flag = info >>> 31 === 1
+    const extra = at + TYPE_BYTES
+    const end = extra + (EXTRA_BYTES[kind] ?? 0) + (EACH_BYTES[kind] ?? 0) * count
+    if (end > data.bytes.length) malformed(`type ${types.length} ends outside of the types`)
+    types.push({
       id: types.length,
       kind,
       name: u32(data, at),
-      count: info & 0xffff,
-      flag: info >>> 31 === 1,
+      count,
+      flag,
+      signed: flag || (kind === 'enum' && hasNegative(data, extra, count)),
       sizeOrType: u32(data, at + 8),
-      extra: at + TYPE_BYTES,
-    }
-    types.push(type)
-    at = type.extra + (EXTRA_BYTES[kind] ?? 0) + (EACH_BYTES[kind] ?? 0) * type.count
-    if (at > data.bytes.length) malformed(`type ${type.id} ends outside of the types`)
+      extra,
+    })
+    at = end
   }
   return types
+}
+
+/** Compilers of before 2022 (clang 14) leave kind_flag of an enum 0: only its values (struct btf_enum) tell that it is signed. */
+function hasNegative(data: ByteView, extra: number, count: number): boolean {
+  for (let index = 0; index < count; index++) if (i32(data, extra + index * 8 + 4) < 0) return true
+  return false
 }
 
 /** References and offsets of one type; loops among types are found by whoever follows them, by depth. */

@@ -125,7 +125,7 @@ function assemble(sections: readonly CraftedSection[], nameAt: (name: string) =>
   header.writeUInt16LE(sections.length, 60)
   header.writeUInt16LE(1, 62)
   const table = Buffer.alloc(sections.length * 64)
-  const parts = [header]
+  const parts: Buffer[] = [header]
   let end = 64
   sections.forEach((section, index) => {
     const data = section.data ?? Buffer.alloc(0)
