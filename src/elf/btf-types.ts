@@ -3,7 +3,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { type ByteView, i32, nameAt, part, u8, u16, u32 } from './byte-view.ts'
 
 /** Kinds of BTF types by number (BTF_KIND_*, linux/btf.h). */
-export const BTF_KINDS = [
+const BTF_KINDS = [
   'void',
   'int',
   'ptr',
@@ -84,6 +84,8 @@ const EACH_BYTES: Partial<Record<BtfKind, number>> = {
   datasec: 12,
   enum64: 12,
 }
+/** Kinds that add nothing to the bytes of the type they name. */
+const STANDS_FOR = new Set<BtfKind>(['typedef', 'volatile', 'const', 'restrict', 'type_tag'])
 const TAKES_TYPE = new Set<BtfKind>([
   ...(['ptr', 'typedef', 'volatile', 'const', 'restrict', 'func', 'func_proto', 'var'] as const),
   ...(['decl_tag', 'type_tag'] as const),
@@ -236,7 +238,7 @@ export const typeOf = (btf: Btf, id: number): BtfType => btf.types[id] ?? malfor
 export function resolve(btf: Btf, id: number): BtfType {
   let type = typeOf(btf, id)
   for (let depth = 0; depth <= LIMITS.btf_depth; depth++) {
-    if (!['typedef', 'volatile', 'const', 'restrict', 'type_tag'].includes(type.kind)) return type
+    if (!STANDS_FOR.has(type.kind)) return type
     type = typeOf(btf, type.sizeOrType)
   }
   return malformed(`type ${id} has more than ${LIMITS.btf_depth} typedefs and qualifiers`)

@@ -5,7 +5,7 @@ import { type ByteView, nameAt, part, u8, u16, u32, u64 } from './byte-view.ts'
 /** Section types (sh_type, elf.h). */
 export const SHT = { null: 0, progbits: 1, symtab: 2, strtab: 3, rela: 4, nobits: 8, rel: 9 } as const
 /** Section flags (sh_flags, elf.h). */
-export const SHF = { alloc: 0x2, exec: 0x4 } as const
+const SHF = { alloc: 0x2, exec: 0x4 } as const
 
 /** A section of an object. `size` is in memory; a NOBITS section has no `data`. */
 export interface Section {
