@@ -25,7 +25,8 @@ import { lockDirectory } from '../store/directory-lock.ts'
 export async function runAgent(flags: AgentFlags, context: Context, version: string): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new DomainError('needs_root', 'the agent loads programs into the kernel, which needs root')
-  const netns = flags.netns === undefined ? undefined : netnsPath(flags.netns)
+  // what is pinned can be detached even when its namespace is gone
+  const netns = flags.netns === undefined || flags.detach ? undefined : netnsPath(flags.netns)
   const policy = readPolicy(flags.trust)
   if (!flags.detach) await policy() // say what is wrong with it before anything is made
   const state = await openAgentState(flags.state)

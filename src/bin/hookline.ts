@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './agent-heap.ts'
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { Io } from '../cli/io.ts'

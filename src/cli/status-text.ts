@@ -26,7 +26,7 @@ export function renderStatus(io: Io, nodes: readonly NodeStatus[]): string {
         entry.instance,
         entry.release,
         entry.entry,
-        packetsText(entry.packets),
+        packetsText(entry.total),
       ]),
     ),
   )

@@ -57,6 +57,8 @@ export const LIMITS = {
   database_stop_ms: 30_000,
   /** Receiving one request, a release of `release_bytes` at 300 kB/s among them. */
   request_ms: 120_000,
+  /** What requests under way get when the registry closes. */
+  close_grace_ms: 5000,
   /** How long one request or database transaction may wait for its turn. */
   transaction_ms: 30_000,
   /** Pause between two looks of `hookline status --watch`. */
@@ -87,7 +89,7 @@ export const LIMITS = {
   /** The status file is written, and counters are read, this often. */
   agent_status_ms: 1000,
   /** Without a change the registry hears of the counters this often. */
-  agent_report_ms: 5000,
+  agent_report_ms: 2000,
   /** First and longest pause before the registry is tried again. */
   agent_backoff_ms: 250,
   agent_backoff_most_ms: 10_000,
