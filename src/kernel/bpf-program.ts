@@ -15,8 +15,10 @@ export const PROG_FLAG_FRAGS = 1 << 5
 /** BPF_LOG_LEVEL1, kernel/bpf: the instructions walked. */
 const LOG_WALK = 1
 const NAME_BYTES = 16
-const [EINTR, ENOSPC] = [4, 28] as const
+const [EINTR, EAGAIN, ENOSPC] = [4, 11, 28] as const
 const TEST_RUN_TRIES = 10
+/** As many as libbpf's bpf_prog_load makes. */
+const LOAD_TRIES = 5
 const SMALL_LOG_BYTES = 1 << 16
 
 /** What {@link loadXdpProgram} takes: instructions with map descriptors patched in. */
@@ -47,7 +49,9 @@ export function loadXdpProgram(image: ProgramImage): Fd {
     }
     return bpf(BPF_PROG_LOAD, request)
   }
-  const fd = load(undefined) // the log costs time and memory: only after a refusal
+  let fd = load(undefined) // the log costs time and memory: only after a refusal
+  // a signal that comes while the verifier walks cuts it short
+  for (let tries = 1; fd === -EAGAIN && tries < LOAD_TRIES; tries++) fd = load(undefined)
   if (fd >= 0) return new Fd(fd)
   const { log, errno } = refusalLog(load)
   if (log === '') throw new KernelError(`load program ${image.name}`, errno)
@@ -61,7 +65,7 @@ function refusalLog(load: (log: Buffer) => number): { log: string; errno: number
     const result = load(log)
     if (result >= 0) {
       new Fd(result).close()
-      return { log: '', errno: 11 } // it loads now: the first refusal was for lack of resources (EAGAIN)
+      return { log: '', errno: EAGAIN } // it loads now: the first refusal was for lack of resources
     }
     if (result !== -ENOSPC || log.length === LIMITS.verifier_log_bytes)
       return { log: textOf(log), errno: -result }
