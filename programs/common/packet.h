@@ -17,10 +17,9 @@
 #define VLAN_TAGS_MAX 2
 /* More extension headers than any stack sends; RFC 8200 section 4.1 names six kinds, one of them twice. */
 #define IPV6_EXTENSIONS_MAX 8
-/* Bits that hold the length of an Ethernet header with its tags, at most 22. */
-#define ETHERNET_BYTES_MASK 31
-/* Bits that hold the length of all extension headers; more than 16 KiB of them is refused as cut short. */
-#define IPV6_OFFSET_MASK 16383
+/* Longer than any packet that XDP gives in one piece (a page). */
+#define IPV6_EXTENSION_BYTES_MAX 0x3fff
+#define ETHERNET_BYTES_MAX (sizeof(struct ethhdr) + VLAN_TAGS_MAX * sizeof(struct vlan_tag))
 
 /* The fragment field of IPv4 (RFC 791 section 3.1), in host order: offsets count 8 bytes. */
 #define IPV4_MORE_FRAGMENTS 0x2000
@@ -31,10 +30,11 @@ struct vlan_tag {
 	__be16 ethertype;
 };
 
+/* A fragment header (RFC 8200 section 4.5); every extension header begins with the same two bytes. */
 struct ipv6_fragment {
 	__u8 next_header;
-	__u8 reserved;
-	__be16 offset; /* RFC 8200 section 4.5: offset in units of 8 bytes << 3 | reserved << 1 | more */
+	__u8 length;   /* reserved in a fragment header */
+	__be16 offset; /* in units of 8 bytes << 3 | reserved << 1 | more */
 	__be32 identification;
 };
 
@@ -46,16 +46,16 @@ struct upper_layer {
 };
 
 /*
- * Zero, which the kernel's verifier takes for any number: it does not see that the subtraction is of a byte from itself.
- * Adding it to a value makes paths that differ only in that value look alike, so that the verifier walks what follows
- * once and not once for each: a chain is verified as one program, and has a budget.
+ * Bytes from one place in a packet to a later one. In assembler, so that the compiler does not work it out from what was
+ * added: the kernel's verifier then takes it for any number, finds all headers that are read in a loop alike, and does not
+ * follow every sequence of them (scrub: 3,300 instructions verified in place of 790,000).
  */
-static __always_inline __u32 opaque_zero(const void *byte)
+static __always_inline __u64 distance(void *from, void *to)
 {
-	__u64 zero = *(const __u8 *)byte;
+	__u64 bytes = (__u64)to;
 
-	asm volatile("%0 -= %0" : "+r"(zero));
-	return zero;
+	asm volatile("%0 -= %1" : "+r"(bytes) : "r"(from));
+	return bytes;
 }
 
 /* Moves *cursor behind the Ethernet header and up to two VLAN tags. The EtherType in host order, 0 when cut short. */
@@ -64,6 +64,7 @@ static __always_inline __u16 read_ethernet(void **cursor, void *end)
 	struct ethhdr *ethernet = *cursor;
 	struct vlan_tag *tag = (void *)(ethernet + 1);
 	__be16 ethertype;
+	__u64 way;
 
 	if ((void *)(ethernet + 1) > end)
 		return 0;
@@ -77,8 +78,10 @@ static __always_inline __u16 read_ethernet(void **cursor, void *end)
 		ethertype = tag->ethertype;
 		tag++;
 	}
-	/* 14, 18 or 22 bytes: within the mask, so that it changes nothing */
-	*cursor += (((void *)tag - (void *)ethernet) + opaque_zero(ethernet)) & ETHERNET_BYTES_MASK;
+	way = distance(ethernet, tag);
+	if (way > ETHERNET_BYTES_MAX)
+		return 0; /* never; tells the verifier */
+	*cursor += way;
 	return bpf_ntohs(ethertype);
 }
 
@@ -108,53 +111,38 @@ static __always_inline bool is_ipv6_extension(__u8 protocol)
  */
 static __always_inline bool read_ipv6_upper(void **cursor, void *end, __u8 protocol, struct upper_layer *upper)
 {
-	void *base = *cursor;
-	__u32 offset, zero;
+	void *start = *cursor;
+	__u64 way = 0;
+	__u16 fragment = 0; /* as in struct ipv6_fragment */
 
-	if (base + 1 > end) {
-		/* nothing behind the fixed header: whole, if it says so itself */
-		*upper = (struct upper_layer){ .protocol = protocol };
-		return !is_ipv6_extension(protocol);
-	}
-	zero = opaque_zero(base);
-	offset = zero & IPV6_OFFSET_MASK;
-	upper->more_fragments = zero & 1;
-	upper->fragment_offset = zero & IPV4_FRAGMENT_OFFSET;
 #pragma clang loop unroll(disable)
 	for (int headers = 0; headers < IPV6_EXTENSIONS_MAX; headers++) {
-		struct ipv6_opt_hdr *option = base + offset;
-		__u32 length;
+		struct ipv6_fragment *header = start + way;
+		__u64 length;
 
 		if (!is_ipv6_extension(protocol))
 			break;
-		if ((void *)(option + 1) > end)
-			return false;
-		/* AH counts 4 bytes and leaves out two (RFC 4302 section 2.2), the others 8 and leave out one. */
-		length = protocol == IPPROTO_AH ? ((__u32)option->hdrlen + 2) << 2 : ((__u32)option->hdrlen + 1) << 3;
+		if ((void *)(header + 1) > end)
+			return false; /* every extension header has at least 8 bytes */
+		length = ((__u64)header->length + 1) << 3; /* RFC 8200 section 4.3: in 8 bytes, less 1 */
 		if (protocol == IPPROTO_FRAGMENT) {
-			struct ipv6_fragment *fragment = (void *)option;
-			__u16 field;
-
-			if ((void *)(fragment + 1) > end)
-				return false;
-			field = bpf_ntohs(fragment->offset);
-			upper->more_fragments = field & 1;
-			upper->fragment_offset = field >> 3;
-			length = sizeof(*fragment);
+			fragment = bpf_ntohs(header->offset);
+			length = sizeof(*header);
+		} else if (protocol == IPPROTO_AH) {
+			length = ((__u64)header->length + 2) << 2; /* RFC 4302 section 2.2: in 4 bytes, less 2 */
 		}
-		protocol = option->nexthdr;
-		offset += length;
-		if (offset > IPV6_OFFSET_MASK)
+		protocol = header->next_header;
+		way = distance(start, (void *)header + length);
+		if (way > IPV6_EXTENSION_BYTES_MAX)
 			return false;
-		offset = (offset + zero) & IPV6_OFFSET_MASK;
-		if (base + offset > end)
-			return false;
-		if (upper->fragment_offset != 0)
-			break; /* what follows is the middle of something */
+		if (fragment >> 3)
+			break;
 	}
+	*cursor = start + way;
 	upper->protocol = protocol;
-	*cursor = base + offset;
-	return true;
+	upper->more_fragments = fragment & 1;
+	upper->fragment_offset = fragment >> 3;
+	return *cursor <= end;
 }
 
 /* Adds to slot `key` of a per-cpu array: no other cpu writes it, so a plain addition is exact. */
