@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { readObject } from '../../src/elf/bpf-object.ts'
 import { readBtfExt } from '../../src/elf/btf-ext.ts'
 import { readBtf } from '../../src/elf/btf-types.ts'
 import { expectRefusal } from './codes.ts'
 import { craftBtf, int, KIND, words } from './craft-btf.ts'
+import { craftWith } from './craft-elf.ts'
 
 /** Types: 1 int, 2 its function type, 3 a function. Strings: 1 `xdp`, and more than 20 bytes of others. */
 const btf = readBtf(
@@ -82,4 +84,25 @@ describe('.BTF.ext', () => {
   test.each(refused)('%s: refused', (_, bytes, message) =>
     expectRefusal(() => readBtfExt(bytes, btf), 'btf_malformed', message),
   )
+})
+
+describe('a CO-RE relocation', () => {
+  const at = (offset: number, section = 'xdp') => {
+    const types = craftBtf([{ ...int(4), name: section }])
+    const table = words([16, 1, 1, offset, 1, 1, 0])
+    const header = words([0x0001eb9f, 32, 0, 0, 0, 0, 0, table.length])
+    return () =>
+      readObject(
+        craftWith([
+          { name: '.BTF', data: types },
+          { name: '.BTF.ext', data: Buffer.concat([header, table]) },
+        ]),
+      )
+  }
+  test('counts for the function that it is in', () =>
+    expect(at(8)()).toMatchObject({ coreRelocations: 1, programs: [{ name: 'entry', coreRelocations: 1 }] }))
+  test.each([
+    ['behind every function', at(16)],
+    ['in a section without functions', at(0, 'other')],
+  ])('%s: refused', (_, read) => expectRefusal(read, 'btf_malformed', /is in no function/))
 })

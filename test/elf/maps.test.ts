@@ -149,6 +149,22 @@ describe('symbols and types of maps', () => {
   })
 })
 
+test('a map of programs may name its first ones', () => {
+  const source = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("xdp") int second(void *ctx) { return 2; }
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__array(values, int (void *));
+} jumps SEC(".maps") = { .values = { &second } };
+`
+  expect(readObject(compileBpf(source)).maps).toMatchObject([
+    { name: 'jumps', typeName: 'prog_array', keySize: 4, valueSize: 4, layout: 'key 4 bytes value program' },
+  ])
+})
+
 describe('layouts of compiled maps', () => {
   /** Layout of the map whose value has these members. */
   const layoutOf = (members: string, types = ''): string | undefined =>
