@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeAsRoot } from '../support/needs-root.ts'
 import {
@@ -87,6 +89,31 @@ describeAsRoot('hookline/ratelimit', () => {
     expect(passed + dropped).toBe(repeat)
     expect(passed).toBeGreaterThanOrEqual(Math.min(burst, repeat))
     expect(passed).toBeLessThanOrEqual(burst + rate * 1.0007 * elapsed_s + 1)
+  })
+
+  test('charges every packet once when cpus take from one bucket at the same time', async () => {
+    const [burst, cpus, repeat] = [50_000, 2, 400_000]
+    using program = loadStarter(built, { rate: 1, burst })
+    const frame = from4('192.0.2.1')
+    const kernel = new URL('../../src/kernel/', import.meta.url)
+    const start = performance.now()
+    const workers = Array.from(
+      { length: cpus },
+      () =>
+        new Worker(
+          `const { workerData } = require('node:worker_threads')
+           Promise.all([import('${kernel}bpf-program.ts'), import('${kernel}fd.ts')]).then(([{ testRun }, { Fd }]) =>
+             testRun(new Fd(workerData.program), Buffer.from(workerData.frame), workerData.repeat))`,
+          { eval: true, workerData: { program: program.fd.number, frame, repeat } },
+        ),
+    )
+    const codes = await Promise.all(workers.map((worker) => once(worker, 'exit')))
+    expect(codes).toEqual(workers.map(() => [0]))
+    const [passed = 0] = program.counters('rl_passed')
+    expect(passed + (program.counters('rl_dropped')[0] ?? 0)).toBe(cpus * repeat)
+    expect(passed).toBeGreaterThanOrEqual(burst)
+    // what time gave back, and at most one packet a cpu that lost every race
+    expect(passed).toBeLessThanOrEqual(burst + Math.ceil((performance.now() - start) / 1000) + cpus)
   })
 
   test('keeps sources apart', () => {

@@ -23,10 +23,9 @@ export function buildStarter(
 
 /** A program in the kernel, not attached to anything. */
 export interface StarterProgram extends Disposable {
+  readonly fd: Fd
   /** The name of the verdict on a frame. */
   run(frame: Buffer, repeat?: number): string
-  /** Nanoseconds a run, of `repeat` runs. */
-  ns(frame: Buffer, repeat: number): number
   /** The slots of a per-cpu array of 64-bit counters, summed over all cpus. */
   counters(map: string): number[]
   /** The keys of a map. */
@@ -59,8 +58,8 @@ export function loadStarter(
     return new Fd(map.fd) // closed with the object
   }
   return {
+    fd: loaded,
     run: (frame, repeat) => XDP_VERDICTS[testRun(loaded, frame, repeat).verdict] ?? 'other',
-    ns: (frame, repeat) => testRun(loaded, frame, repeat).ns,
     counters: (name) => {
       const slots = maps.find((map) => map.name === name)?.maxEntries ?? 0
       return Array.from({ length: slots }, (_, slot) => sumOfSlot(mapFd(name), slot))

@@ -12,6 +12,7 @@
 
 /* Addresses for benchmarks: 198.18.0.0/15 (RFC 2544 appendix C.2.2) and 2001:2::/48 (RFC 5180 section 8). */
 #define GOOD_IPV4 0xc6120001U /* 198.18.<source>.1 */
+#define BOGUS_IPV4 0xc612fe01U /* 198.18.254.1: no good source is charged for these */
 #define FLOOD_IPV4 0xc612ff01U /* 198.18.255.1 */
 #define MULTICAST_IPV4 0xe0000001U
 #define LOOPBACK_IPV4 0x7f000001U
@@ -169,7 +170,7 @@ enum fault {
 static void faulty_udp(struct frame *frame, const struct options *options, enum fault fault)
 {
 	struct packet packet = { .frame = frame };
-	struct iphdr *ip = start_ipv4(&packet, options, GOOD_IPV4, IPPROTO_UDP);
+	struct iphdr *ip = start_ipv4(&packet, options, BOGUS_IPV4, IPPROTO_UDP);
 	struct udphdr *udp = start_udp(&packet);
 
 	switch (fault) {
@@ -188,7 +189,7 @@ static void faulty_udp(struct frame *frame, const struct options *options, enum 
 static void faulty_tcp(struct frame *frame, const struct options *options, enum fault fault)
 {
 	struct packet packet = { .frame = frame };
-	struct iphdr *ip = start_ipv4(&packet, options, GOOD_IPV4, IPPROTO_TCP);
+	struct iphdr *ip = start_ipv4(&packet, options, BOGUS_IPV4, IPPROTO_TCP);
 
 	if (fault == TCP_AT_OFFSET_8)
 		ip->frag_off = htons(1);
