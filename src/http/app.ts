@@ -6,6 +6,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { blobRoutes } from './blob-routes.ts'
 import { catalogRoutes } from './catalog-routes.ts'
+import { closeSoon } from './closing.ts'
 import { checkCredentials } from './credentials.ts'
 import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
@@ -41,12 +42,10 @@ export async function buildApp(services: Services): Promise<App> {
   await app.register(multipart, MULTIPART)
   checkCredentials(app, services)
   await describeRoutes(app)
-  const closing = new AbortController()
-  app.addHook('preClose', async () => closing.abort())
   catalogRoutes(app, services)
   blobRoutes(app, services)
   adminRoutes(app, services)
-  nodeRoutes(app, services, closing.signal)
+  nodeRoutes(app, services, closeSoon(app))
   functionRoutes(app, services)
   let description: string | undefined
   healthRoutes(app, services, () => {

@@ -60,13 +60,12 @@ export function blobRoutes(app: App, { catalog, blobs }: Services): void {
         'cache-control': 'public, max-age=31536000, immutable',
         'accept-ranges': 'bytes',
       })
-      if (noneMatch(headers['if-none-match'], etag)) return reply.code(304).send(null)
+      if (noneMatch(headers['if-none-match'], etag)) return reply.code(304).send()
       // a range of other bytes than those the reader holds would be put together wrongly
       const ifRange = headers['if-range']
       const asked = ifRange === undefined || ifRange === etag ? headers.range : undefined
       const range = parseRange(asked, size)
-      if (range === 'unsatisfiable')
-        return reply.code(416).header('content-range', `bytes */${size}`).send(null)
+      if (range === 'unsatisfiable') return reply.code(416).header('content-range', `bytes */${size}`).send()
       reply.type(TYPE)
       if (range === undefined) return reply.header('content-length', size).send(await blobs.open(digest))
       reply.headers({

@@ -66,9 +66,9 @@ export function nodeRoutes(app: App, { nodeDesk, desiredDesk }: Services, closin
         AbortSignal.any([gone.signal, closing]),
       )
       reply.header('cache-control', 'private, no-cache')
-      if (document === undefined) return reply.code(304).header('etag', `"${known}"`).send(null)
+      if (document === undefined) return reply.code(304).header('etag', `"${known}"`).send()
       const etag = `"${document.tag}"`
-      if (noneMatch(field, etag)) return reply.code(304).header('etag', etag).send(null)
+      if (noneMatch(field, etag)) return reply.code(304).header('etag', etag).send()
       // made once for many nodes, so it is sent as the bytes that it is
       return reply.header('etag', etag).type('application/json').send(document.body)
     },
@@ -90,7 +90,7 @@ export function nodeRoutes(app: App, { nodeDesk, desiredDesk }: Services, closin
     },
     async (request, reply) => {
       await nodeDesk.report(nodeOf(request), request.body)
-      return reply.code(204).send(null)
+      return reply.code(204).send()
     },
   )
 }

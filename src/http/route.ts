@@ -67,7 +67,7 @@ export function described<S extends Schemas>(access: Access, description: Descri
 }
 
 /** An answer without a body. */
-export const empty = (description: string) => z.null().describe(description)
+export const empty = (description: string) => z.unknown().meta({ type: 'null', description })
 
 /** An answer of bytes, sent as they are. */
 export const bytes = (description: string, type: string) => ({

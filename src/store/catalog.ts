@@ -1,5 +1,6 @@
 import type { Actor } from '../domain/access.ts'
 import { DomainError } from '../domain/errors.ts'
+import { Manifest } from '../domain/manifest.ts'
 import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { ProgramView, ReleaseView } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
@@ -7,7 +8,7 @@ import type { Catalog, NewRelease, StoredKey } from '../ports/catalog.ts'
 import { audit, type Database, isDuplicate, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
 import { storedKey } from './keys.ts'
-import { releaseSelect, releaseView } from './releases.ts'
+import { readFiles, releaseView } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database): Catalog {
@@ -108,12 +109,13 @@ async function addRelease({ transact }: Database, release: NewRelease, by: Actor
         signer,
         files: { createMany: { data: files.map(({ name, digest }) => ({ name, digest })) } },
       },
-      select: releaseSelect,
+      select: { publishedAt: true },
     })
     await recordSteps(transaction, manifest.name)
     const ref = releaseRef(manifest.name, manifest.version)
     await audit(transaction, by, 'release.publish', ref, { signer })
-    return releaseView(row)
+    const { name, version } = manifest
+    return releaseView({ ref: name, version, bundle, files, signer, publishedAt: row.publishedAt }, manifest)
   })
 }
 
@@ -155,12 +157,15 @@ async function readProgram({ prisma }: Database, ref: ProgramId): Promise<Progra
 }
 
 async function readRelease(
-  client: Pick<Transaction, 'release' | 'program'>,
+  client: Pick<Transaction, 'release' | 'program' | 'releaseFile'>,
   ref: ProgramId,
   version: string,
 ): Promise<ReleaseView> {
-  const row = await client.release.findFirst({ where: { version, program: { ref } }, select: releaseSelect })
-  if (row !== null) return releaseView(row)
+  const row = await client.release.findFirst({ where: { version, program: { ref } } })
+  if (row !== null) {
+    const files = (await readFiles(client, [row.id])).get(row.id) ?? []
+    return releaseView({ ...row, ref, files }, Manifest.parse(row.manifest))
+  }
   if ((await client.program.findUnique({ where: { ref }, select: { id: true } })) === null)
     throw new DomainError('not_found', `there is no program ${ref}`)
   throw new DomainError('version_not_found', `there is no release ${releaseRef(ref, version)}`)

