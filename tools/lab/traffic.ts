@@ -137,7 +137,7 @@ export interface ReceiveOptions {
 export const newRun = (): number => randomInt(1, 2 ** 32)
 
 /** The traffic tool's executable, compiled when its sources have changed. Throws with clang's output. */
-export function buildTraffic(): string {
+function buildTraffic(): string {
   const names = readdirSync(SOURCES).sort()
   const hash = createHash('sha256').update(CFLAGS.join(' '))
   for (const name of names) hash.update(name).update(readFileSync(join(SOURCES, name)))
