@@ -17,8 +17,13 @@ export function buildStarter(
   options: Omit<BuildOptions, 'outDir'> = {},
 ): BuiltProgram & { remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'hookline-programs-'))
-  const built = buildProgram(join(PROGRAMS, name), { ...options, outDir: join(folder, name) })
-  return { ...built, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  const remove = (): void => rmSync(folder, { recursive: true, force: true })
+  try {
+    return { ...buildProgram(join(PROGRAMS, name), { ...options, outDir: join(folder, name) }), remove }
+  } catch (error) {
+    remove()
+    throw error
+  }
 }
 
 /** A program in the kernel, not attached to anything. */
