@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { requireKernel } from '../../src/agent/kernel-version.ts'
+import { Manifest } from '../../src/domain/manifest.ts'
+import { codeOf } from '../attest/craft.ts'
+
+const manifest = (kernel: string | undefined): Manifest =>
+  Manifest.parse({
+    ...{ name: 'acme/limit', version: '1.0.0', summary: 'Test', license: 'GPL-2.0-only' },
+    programs: [{ object: 'limit.bpf.o', entry: 'xdp_limit', hook: 'xdp' }],
+    ...(kernel === undefined ? {} : { requires: { kernel } }),
+  })
+
+test.each([
+  ['>=5.10', '6.1.0-18-amd64'],
+  ['>=5.10', '5.10.0'],
+  ['>=5.10', '6.18.5-generic+'],
+  ['>=6.1 <7', '6.12-rc3'],
+  ['5.15.x', '5.15.167.4-microsoft-standard-WSL2'],
+  [undefined, 'nobody knows'],
+])('a release that asks for kernel %s runs on %s', (range, kernel) => {
+  expect(codeOf(() => requireKernel(manifest(range), kernel))).toBe('no error')
+})
+
+test.each([
+  ['>=5.10', '5.9.16', 'kernel_too_old'],
+  ['>=6.1 <7', '7.0.0', 'kernel_too_old'],
+  ['>=5.10', 'nobody knows', 'kernel_too_old'],
+  ['rather new', '6.1.0', 'invalid_manifest'],
+])('a release that asks for kernel %s does not run on %s: %s', (range, kernel, code) => {
+  expect(codeOf(() => requireKernel(manifest(range), kernel))).toBe(code)
+})
