@@ -2,7 +2,7 @@ import type { Digest } from '../domain/names.ts'
 import type { NodeFacts, NodeView, Observed } from '../domain/node.ts'
 
 /** A node as it is kept. */
-export interface StoredNode {
+interface StoredNode {
   readonly id: string
   readonly spki: Buffer
   readonly facts: NodeFacts

@@ -1,7 +1,7 @@
 import type { Actor, Grant } from '../domain/access.ts'
 
 /** A token as it is kept; `hash` is the SHA-256 of its secret. */
-export interface StoredToken {
+interface StoredToken {
   readonly id: string
   readonly hash: Buffer
   readonly grant: Grant

@@ -9,7 +9,7 @@ import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Fleet, FleetSnapshot, FunctionHead } from '../ports/fleet.ts'
 
 /** A desired state as it is sent. */
-export interface DesiredDocument {
+interface DesiredDocument {
   /** SHA-256 of `body`, hexadecimal. */
   readonly tag: string
   /** {@link Desired} in JSON. */
@@ -32,7 +32,7 @@ export function ordersFor(heads: readonly FunctionHead[], labels: Labels): Funct
 }
 
 /** Puts together what a node is sent: its orders, what their ranges resolve to, those releases, and all keys needed. */
-export function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]): Desired {
+function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]): Desired {
   const uses = new Set(orders.flatMap(({ order }) => usesOf(order)))
   const resolutions = snapshot.resolutions.flatMap(({ use, version }) =>
     version !== undefined && uses.has(use) ? [{ use, version }] : [],

@@ -15,8 +15,8 @@ import { syncDirectory, writeSynced } from './sync.ts'
 export async function openFileBlobs(dir: string): Promise<BlobStore> {
   const aside = join(dir, 'tmp')
   try {
-    await mkdir(join(dir, 'sha256'), { recursive: true })
-    await mkdir(aside, { recursive: true })
+    await mkdir(join(dir, 'sha256'), { recursive: true, mode: 0o700 })
+    await mkdir(aside, { recursive: true, mode: 0o700 })
     for (const name of await readdir(aside)) await rm(join(aside, name), { force: true })
   } catch (cause) {
     throw new DomainError('file_unreadable', `${dir} cannot be written: check its owner and mode`, { cause })
