@@ -25,7 +25,6 @@ const GenerationRecord = z.strictObject({
   /** Pinned state maps that it uses. */
   stateKeys: z.array(z.string()),
 })
-export type GenerationRecord = z.infer<typeof GenerationRecord>
 
 /** The memory of one hook of one interface: its generations, and the packets that those already gone have counted. */
 export const ChainRecord = z.strictObject({

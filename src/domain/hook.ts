@@ -12,7 +12,7 @@ export const XdpVerdict = z.enum(XDP_VERDICTS)
 export type XdpVerdict = z.infer<typeof XdpVerdict>
 
 /** Verdicts of TC by name (TC_ACT_*, linux/pkt_cls.h); `next` is TC_ACT_UNSPEC / TCX_NEXT. */
-export const TcVerdict = z.enum(['next', 'ok', 'shot', 'stolen', 'queued', 'trap', 'redirect'])
+const TcVerdict = z.enum(['next', 'ok', 'shot', 'stolen', 'queued', 'trap', 'redirect'])
 
 /** Any verdict a manifest or function may name. */
 export const Verdict = z.union([XdpVerdict, TcVerdict])

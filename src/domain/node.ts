@@ -36,7 +36,6 @@ const SignedOrder = z.strictObject({
 
 /** What the registry answers to `use` ranges. The node checks each against the range itself. */
 const Resolution = z.strictObject({ use: Use, version: Version })
-export type Resolution = z.infer<typeof Resolution>
 
 /** Everything a node is to run, whole. Nothing in it is believed before its signatures hold. */
 export const Desired = z.strictObject({
@@ -58,7 +57,7 @@ export const ErrorView = z.strictObject({
 export type ErrorView = z.infer<typeof ErrorView>
 
 /** One entry of a running chain. */
-export const ObservedEntry = z.strictObject({
+const ObservedEntry = z.strictObject({
   position: z.int().min(1),
   instance: InstanceName,
   release: z.string(),
@@ -72,7 +71,6 @@ export const ObservedEntry = z.strictObject({
   /** The same over all generations of the chain that held this instance's entry. */
   total: VerdictCounts,
 })
-export type ObservedEntry = z.infer<typeof ObservedEntry>
 
 /** The chain that runs on one hook of one interface. */
 export const ObservedChain = z.strictObject({

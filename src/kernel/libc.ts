@@ -29,7 +29,7 @@ const NR_BPF: Partial<Record<NodeJS.Architecture, number>> = {
 const MAX_ERRNO = 4095
 
 /** Name of an errno, such as `EPERM`; `errno N` for one that this platform does not name. */
-export function errnoName(errno: number): string {
+function errnoName(errno: number): string {
   const named = Object.entries(koffi.os.errno).find(([, value]) => value === errno)
   return named?.[0] ?? `errno ${errno}`
 }
