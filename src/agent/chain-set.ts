@@ -59,7 +59,17 @@ export class ChainSet {
       this.#kernel.detach(key)
       this.#pinned.delete(key)
     }
-    for (const key of this.#records.keys()) if (!this.#pinned.has(key)) await this.#forget(key)
+    for (const record of this.#records.values()) await this.#prune(record)
+  }
+
+  /** Forgets what is no longer pinned: whoever took it back died before it could say so. */
+  async #prune(record: ChainRecord): Promise<void> {
+    const pinned = this.#pinned.get(record.key)
+    if (pinned === undefined) return this.#forget(record.key)
+    const generations = record.generations.filter(({ generation }) =>
+      pinned.generations.some((one) => one.generation === generation),
+    )
+    if (generations.length < record.generations.length) await this.#save({ ...record, generations })
   }
 
   /** The function of each chain that runs, by key; undefined where nothing is remembered. */
