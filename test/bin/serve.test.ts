@@ -63,13 +63,20 @@ test('a directory that cannot be made is refused', async () => {
     code: 'file_unreadable',
   })
 })
+/** A backend looks for its postmaster at the latest when it has nothing else to do. */
+const POLL = { timeout: 10_000, interval: 50 }
 test('when the database is gone, it is alive but not ready', async () => {
   const failures: unknown[] = []
   const registry = await serve({ dataDir: dir, port: 0, report: (error) => failures.push(error) })
   process.kill(await postgresPid(), 'SIGKILL')
-  const ready = await callAt(registry.url, 'GET', '/readyz')
-  expect([ready.status, ready.code]).toEqual([503, 'not_ready'])
-  expect(failures).toHaveLength(1)
+  // backends outlive their postmaster by a moment, and go on answering
+  await expect
+    .poll(async () => {
+      const ready = await callAt(registry.url, 'GET', '/readyz')
+      return [ready.status, ready.code]
+    }, POLL)
+    .toEqual([503, 'not_ready'])
+  expect(failures.length).toBeGreaterThan(0)
   expect((await callAt(registry.url, 'GET', '/healthz')).status).toBe(200)
   const failed = await callAt(registry.url, 'GET', '/api/v1/programs')
   expect([failed.status, failed.code]).toEqual([500, 'internal'])

@@ -52,7 +52,7 @@ const observed: Observed = {
       programId: 10,
       programTag: 'abc',
       since: '2026-06-01T11:00:00Z',
-      entries: [entry, { ...entry, position: 2, instance: 'count', packets: noPackets() }],
+      entries: [entry, { ...entry, position: 2, instance: 'count', total: noPackets() }],
     },
   ],
   errors: [{ code: 'registry_unavailable', message: 'no answer', remedy: 'check it' }],
@@ -68,7 +68,7 @@ describe('status', () => {
     ).toBe(
       [
         'node  interface  hook  function  pos  instance  release           entry      packets',
-        'n1    eth0       xdp   edge r3     1  limit     acme/limit@1.4.0  xdp_limit  drop 3 pass 12',
+        'n1    eth0       xdp   edge r3     1  limit     acme/limit@1.4.0  xdp_limit  drop 3 pass 20',
         'n1    eth0       xdp   edge r3     2  count     acme/limit@1.4.0  xdp_limit  none',
         'n1: function core refused: R1 is wrong\\u{1b}[2J [verifier_refused]',
         '  | a',
