@@ -50,9 +50,13 @@ export class Agent {
   readonly #loops: Promise<void>[] = []
   #queue: Promise<void> = Promise.resolve()
   #desired: Desired = NOTHING
+  /** The desired state that the disk holds. */
+  #saved: Desired = NOTHING
   #statuses: FunctionStatus[] = []
   #registryProblem: DomainError | undefined
   #policyProblem: DomainError | undefined
+  /** What cut the last pass short, such as a full disk. */
+  #passProblem: DomainError | undefined
   #retry_ms: number = LIMITS.agent_retry_ms
 
   constructor(parts: AgentParts) {
@@ -64,6 +68,7 @@ export class Agent {
   /** Adopts what runs, restores what should, and starts to follow the registry. */
   async start(): Promise<void> {
     this.#desired = (await this.#parts.state.desired()) ?? NOTHING
+    this.#saved = this.#desired
     await this.#serially(() => this.#reconcile())
     this.#loops.push(this.#follow(), this.#watchInterfaces(), this.#retryProblems(), this.#reportLoop())
   }
@@ -82,7 +87,8 @@ export class Agent {
       try {
         await work()
       } catch (error) {
-        this.#parts.say(`internal: ${asDomainError(error).message}`)
+        const { message, code } = asDomainError(error)
+        this.#parts.say(`agent: ${message} [${code}]`)
       }
     })
     return this.#queue
@@ -98,10 +104,9 @@ export class Agent {
         pause_ms = LIMITS.agent_backoff_ms
         this.#setRegistryProblem(undefined)
         if (answer === undefined) continue
-        etag = answer.etag
         this.#desired = answer.desired
-        await this.#parts.state.saveDesired(answer.desired)
         await this.#serially(() => this.#reconcile())
+        etag = answer.etag
       } catch (error) {
         if (this.#stop.signal.aborted) return
         this.#setRegistryProblem(asDomainError(error))
@@ -141,7 +146,7 @@ export class Agent {
   /** What failed for a reason that may pass is tried again, ever less often. */
   async #retryProblems(): Promise<void> {
     while (await this.#sleep(this.#retry_ms)) {
-      if (this.#statuses.every(({ problem }) => problem === undefined)) {
+      if (this.#settled()) {
         this.#retry_ms = LIMITS.agent_retry_ms
         continue
       }
@@ -150,12 +155,20 @@ export class Agent {
     }
   }
 
+  /** Whether nothing stands in the way of anything. */
+  #settled(): boolean {
+    const problems = [this.#policyProblem, this.#passProblem, ...this.#statuses.map(({ problem }) => problem)]
+    return problems.every((problem) => problem === undefined)
+  }
+
   async #reportLoop(): Promise<void> {
     while (await this.#sleep(LIMITS.agent_status_ms)) await this.#serially(() => this.#report())
   }
 
   async #report(): Promise<void> {
-    const problems = [this.#registryProblem, this.#policyProblem].filter((problem) => problem !== undefined)
+    const problems = [this.#registryProblem, this.#policyProblem, this.#passProblem].filter(
+      (problem) => problem !== undefined,
+    )
     for (const key of this.#chains.unknown())
       problems.push(
         new DomainError(
@@ -171,8 +184,24 @@ export class Agent {
     return !this.#stop.signal.aborted
   }
 
-  /** One pass from the desired state to the kernel. Whatever is refused on the way leaves its function as it runs. */
+  /** One pass; what cuts it short is said once, reported, and tried again. */
   async #reconcile(): Promise<void> {
+    try {
+      await this.#pass()
+      this.#passProblem = undefined
+    } catch (error) {
+      const problem = asDomainError(error)
+      if (problem.message !== this.#passProblem?.message)
+        this.#parts.say(`agent: ${problem.message} [${problem.code}]`)
+      this.#passProblem = problem
+      await this.#report()
+    }
+  }
+
+  /** From the desired state to the kernel. Whatever is refused on the way leaves its function as it runs. */
+  async #pass(): Promise<void> {
+    if (this.#saved !== this.#desired) await this.#parts.state.saveDesired(this.#desired)
+    this.#saved = this.#desired
     await this.#chains.refresh()
     const policy = await this.#readPolicy()
     if (policy === undefined) return this.#report()
@@ -198,8 +227,9 @@ export class Agent {
     this.#statuses = [...statuses.values()]
     if (changed.length > 0) this.#retry_ms = LIMITS.agent_retry_ms
     await this.#report()
-    // what was in flight through the old program when it was replaced has been counted by then
-    await sleep(changed.length > 0 ? LIMITS.agent_retire_ms : 0)
+    // what was in flight through the old program when it was replaced has been counted by then; where one hook of
+    // several failed, the others were switched all the same
+    await sleep(changed.length > 0 || !this.#settled() ? LIMITS.agent_retire_ms : 0)
     await this.#chains.retire()
     // files are let go only when all that is wanted was obtained: a registry that withholds empties no cache
     if (this.#statuses.every(({ problem }) => problem === undefined))

@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
+import { parseDocument } from '../attest/document.ts'
 import { DomainError } from '../domain/errors.ts'
 import { ChainRecord } from '../domain/generation.ts'
 import type { Digest } from '../domain/names.ts'
 import { AcceptedOrder, Desired, Identity } from '../domain/node.ts'
-import { parseStrictJson } from '../domain/strict-json.ts'
-import { parseWith } from '../domain/yaml.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
 import { syncDirectory, writeSynced } from './sync.ts'
@@ -74,7 +73,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
 async function readParsed<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T> | undefined> {
   const bytes = await readIfThere(path)
   if (bytes === undefined) return undefined
-  return parseWith(schema, parseStrictJson(bytes.toString('utf8'), path), 'file_unreadable', path)
+  return parseDocument(bytes, schema, 'file_unreadable', path)
 }
 
 async function readAll<T extends z.ZodType>(folder: string, schema: T): Promise<z.output<T>[]> {

@@ -14,6 +14,10 @@ export interface Service {
   line(fits: (line: string) => boolean): Promise<string>
   /** Sends SIGTERM and waits; a process that does not end is killed and named. */
   stop(): Promise<void>
+  /** Sends SIGKILL, which nobody can prepare for, and waits. */
+  kill(): Promise<void>
+  /** Its exit code once it has ended, null when a signal ended it. */
+  readonly ended: Promise<number | null>
 }
 
 /** Starts `node <binary> <args>`. */
@@ -24,7 +28,7 @@ export function startService(binary: string, args: readonly string[]): Service {
   })
   const lines: string[] = []
   const watchers = new Set<() => void>()
-  const ended = once(child, 'exit')
+  const ended = once(child, 'close').then(([code]): number | null => code)
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on('line', (line) => {
       lines.push(line)
@@ -42,6 +46,11 @@ export function startService(binary: string, args: readonly string[]): Service {
       clearTimeout(timer)
       if (child.signalCode === 'SIGKILL') throw new Error(`hookline ${args[0]} did not end by itself`)
     },
+    kill: async () => {
+      child.kill('SIGKILL')
+      await ended
+    },
+    ended,
   }
 }
 
