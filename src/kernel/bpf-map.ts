@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { attr } from './bpf-attr.ts'
-import { Fd } from './fd.ts'
+import { Fd, type OpenFile } from './fd.ts'
 import { bpf, KernelError } from './libc.ts'
 
 /** enum bpf_cmd, linux/bpf.h. */
@@ -40,7 +40,7 @@ export function possibleCpus(): number {
  * The value under `key`, or undefined. `valueBytes` is what the kernel writes: for per-cpu maps the value rounded up to
  * 8 bytes, times {@link possibleCpus}. Throws KernelError.
  */
-export function lookupElement(map: Fd, key: Buffer, valueBytes: number): Buffer | undefined {
+export function lookupElement(map: OpenFile, key: Buffer, valueBytes: number): Buffer | undefined {
   const value = Buffer.alloc(valueBytes)
   const result = bpf(
     BPF_MAP_LOOKUP_ELEM,
@@ -56,7 +56,7 @@ export function lookupElement(map: Fd, key: Buffer, valueBytes: number): Buffer 
 }
 
 /** Writes `value` under `key`. Throws KernelError. */
-export function updateElement(map: Fd, key: Buffer, value: Buffer): void {
+export function updateElement(map: OpenFile, key: Buffer, value: Buffer): void {
   const result = bpf(
     BPF_MAP_UPDATE_ELEM,
     attr(32, [
@@ -69,7 +69,7 @@ export function updateElement(map: Fd, key: Buffer, value: Buffer): void {
 }
 
 /** The keys of a map, `keyBytes` each; a map that changes meanwhile may skip or repeat some. Throws KernelError. */
-export function* keysOf(map: Fd, keyBytes: number): Generator<Buffer> {
+export function* keysOf(map: OpenFile, keyBytes: number): Generator<Buffer> {
   for (let key: Buffer | undefined; ; ) {
     const next = Buffer.alloc(keyBytes)
     const request = attr(32, [
@@ -86,7 +86,7 @@ export function* keysOf(map: Fd, keyBytes: number): Generator<Buffer> {
 }
 
 /** Element 0 of a per-cpu array, its u64 words summed over all cpus. Throws KernelError. */
-export function sumPercpuWords(map: Fd, valueBytes: number): bigint[] {
+export function sumPercpuWords(map: OpenFile, valueBytes: number): bigint[] {
   const cpus = possibleCpus()
   const value = lookupElement(map, Buffer.alloc(4), valueBytes * cpus)
   const words = Array<bigint>(valueBytes / 8).fill(0n)

@@ -72,9 +72,12 @@ function refusalLog(load: (log: Buffer) => number): { log: string; errno: number
   }
 }
 
+/** check_max_stack_depth, kernel/bpf/verifier.c: frames of one call chain, together or one alone, exceed the stack. */
+const STACK_TOO_LARGE = /^(combined stack size of \d+ calls|stack size of subprog \d+) is \d+\. Too large/m
+
 /** A refusal by the kernel's verifier: the message leads with the log's useful lines, the whole log is kept. */
 export function verifierError(name: string, log: string): DomainError {
-  if (/combined stack size|stack depth .* exceeds|too large/i.test(log) && /stack/i.test(log))
+  if (STACK_TOO_LARGE.test(log))
     return new DomainError('chain_stack', `${name}: ${usefulLines(log)}`, { log })
   return new DomainError('verifier_refused', `${name}: ${usefulLines(log)}`, { log })
 }

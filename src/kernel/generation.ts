@@ -103,12 +103,10 @@ function loadEntry(image: EntryImage, mapsFolder: string, newPins: string[]): Lo
 }
 
 function pinNewMap(object: LoadedObject, name: string, path: string, newPins: string[]): void {
-  const map = [...object.maps].find(
-    ([ofLibbpf, { internal }]) => ofLibbpf === name || (internal && ofLibbpf.endsWith(name)),
-  )
-  if (map === undefined) throw new DomainError('map_incompatible', `the object has no map ${name}`)
+  const number = object.maps.get(name)
+  if (number === undefined) throw new DomainError('map_incompatible', `the object has no map ${name}`)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  pin({ number: map[1].fd }, path)
+  pin({ number }, path)
   newPins.push(path)
 }
 

@@ -18,7 +18,7 @@ export interface LoadRequest {
   readonly entry: string
   /** Values written into global variables before the load: section (such as `.rodata`), offset in it, bytes. */
   readonly variables: readonly { readonly section: string; readonly offset: number; readonly value: Buffer }[]
-  /** File descriptors of maps to use instead of new ones, by the map's name as libbpf has it. */
+  /** File descriptors of maps to use instead of new ones, by name as in {@link LoadedObject.maps}. */
   readonly reuse: ReadonlyMap<string, number>
 }
 
@@ -27,8 +27,8 @@ export interface LoadedObject {
   readonly code: Buffer
   /** Bytes of stack of each function of the program, the entry's first, as the verifier counts them. */
   readonly stackBytes: readonly number[]
-  /** Maps by libbpf's name; internal ones end in `.rodata`, `.data` or `.bss`. */
-  readonly maps: ReadonlyMap<string, { readonly fd: number; readonly internal: boolean }>
+  /** File descriptors by the map's name; the map of a data section is named as the section, such as `.bss`. */
+  readonly maps: ReadonlyMap<string, number>
   close(): void
 }
 
@@ -60,12 +60,7 @@ function loadOnce(request: LoadRequest, logLevel: number, logBytes: number): Loa
     const result = lib.load(object)
     if (result < 0) throw loadError(request.entry, -result, textOf(log))
     const slots = Number(lib.instructionCount(program))
-    const maps = new Map(
-      [...mapsOf(object)].map((map) => [
-        lib.mapName(map),
-        { fd: lib.mapFd(map), internal: lib.mapIsInternal(map) },
-      ]),
-    )
+    const maps = new Map([...mapsOf(object)].map((map) => [nameOf(map), lib.mapFd(map)]))
     return {
       code: copyMemory(lib.instructions(program), slots * SLOT_BYTES),
       stackBytes: stackDepths(request.entry, textOf(log)),
@@ -96,6 +91,12 @@ function* listOf(next: (previous: Pointer) => Pointer): Generator<Pointer> {
 const mapsOf = (object: Pointer): Generator<Pointer> =>
   listOf((previous) => libbpf().nextMap(object, previous))
 
+/** libbpf names the map of a data section `hookline.bss`, but one of more dots as the section: `.data.hot`. */
+function nameOf(map: Pointer): string {
+  const name = libbpf().mapName(map)
+  return libbpf().mapIsInternal(map) ? name.slice(Math.max(0, name.indexOf('.'))) : name
+}
+
 /** Makes the entry the only program that is loaded. Its type follows from the hook, not from its section's name. */
 function selectEntry(object: Pointer, entry: string): Pointer {
   const lib = libbpf()
@@ -113,7 +114,7 @@ function selectEntry(object: Pointer, entry: string): Pointer {
 function prepareMaps(object: Pointer, request: LoadRequest): void {
   const lib = libbpf()
   for (const map of mapsOf(object)) {
-    const name = lib.mapName(map)
+    const name = nameOf(map)
     lib.setPinPath(map, null) // LIBBPF_PIN_BY_NAME would share state with whoever uses the same name
     const fd = request.reuse.get(name)
     if (fd !== undefined) {
@@ -121,9 +122,7 @@ function prepareMaps(object: Pointer, request: LoadRequest): void {
       if (result < 0) throw new KernelError(`use the kept map ${name}`, -result)
       continue
     }
-    const values = request.variables.filter(
-      (variable) => lib.mapIsInternal(map) && name.endsWith(variable.section),
-    )
+    const values = request.variables.filter(({ section }) => section === name)
     if (values.length > 0) setVariables(map, name, values)
   }
 }

@@ -60,7 +60,7 @@ export function loadStarter(
   const mapFd = (name: string): Fd => {
     const map = object.maps.get(name)
     if (map === undefined) throw new Error(`${program.object} has no map ${name}`)
-    return new Fd(map.fd) // closed with the object
+    return new Fd(map) // closed with the object
   }
   return {
     fd: loaded,
