@@ -2,7 +2,7 @@ import { DomainError } from '../domain/errors.ts'
 import type { NodeView } from '../domain/node.ts'
 import type { Context, Outcome } from './io.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
-import { renderStatus } from './status-text.ts'
+import { renderStatus, statusOf } from './status-text.ts'
 import { renderFields, renderTable } from './table.ts'
 import { counted } from './terminal.ts'
 
@@ -42,7 +42,7 @@ export async function showNode(
         ['last seen', node.lastSeenAt ?? 'never'],
       ]),
       '',
-      observed === undefined ? 'no report yet' : renderStatus(io, [{ name: facts.name, observed }]),
+      observed === undefined ? 'no report yet' : renderStatus(io, [statusOf(node)], new Date()),
     ].join('\n'),
   }
 }

@@ -1,20 +1,30 @@
 import { type VerdictCounts, XDP_COUNTERS } from '../domain/hook.ts'
-import type { ErrorView, Observed } from '../domain/node.ts'
+import { LIMITS } from '../domain/limits.ts'
+import type { ErrorView, NodeView, Observed } from '../domain/node.ts'
 import type { Io } from './io.ts'
 import { renderTable } from './table.ts'
-import { printable, red } from './terminal.ts'
+import { durationText, printable, red } from './terminal.ts'
 
 /** Lines of a kernel's log that are shown: the last ones say why. */
 const LOG_LINES = 5
 
 /** A node's report under its name. */
-export interface NodeStatus {
+interface NodeStatus {
   readonly name: string
   readonly observed: Observed | undefined
+  /** When the node was last heard of; by the registry's clock where that is known. */
+  readonly heardAt: Date | undefined
 }
 
+/** The status of a node as the registry tells it. */
+export const statusOf = ({ facts, observed, lastSeenAt }: NodeView): NodeStatus => ({
+  name: facts.name,
+  observed,
+  heardAt: lastSeenAt === undefined ? undefined : new Date(lastSeenAt),
+})
+
 /** What runs on every node, an entry a line, and below it what stands in the way of what does not run. */
-export function renderStatus(io: Io, nodes: readonly NodeStatus[]): string {
+export function renderStatus(io: Io, nodes: readonly NodeStatus[], now: Date): string {
   const rows = nodes.flatMap(({ name, observed }) =>
     (observed?.chains ?? []).flatMap((chain) =>
       chain.entries.map((entry) => [
@@ -31,7 +41,7 @@ export function renderStatus(io: Io, nodes: readonly NodeStatus[]): string {
     ),
   )
   const head = ['node', 'interface', 'hook', 'function', 'pos', 'instance', 'release', 'entry', 'packets']
-  const troubles = nodes.flatMap((node) => troublesOf(io, node))
+  const troubles = nodes.flatMap((node) => [...silence(io, node, now), ...troublesOf(io, node)])
   return [rows.length === 0 ? 'nothing runs' : renderTable(io, head, rows), ...troubles].join('\n')
 }
 
@@ -39,6 +49,13 @@ export function renderStatus(io: Io, nodes: readonly NodeStatus[]): string {
 function packetsText(packets: VerdictCounts): string {
   const counted = XDP_COUNTERS.filter((verdict) => packets[verdict] > 0)
   return counted.map((verdict) => `${verdict} ${packets[verdict]}`).join(' ') || 'none'
+}
+
+/** A word where the report is old: the chain goes on without its agent, but its numbers here do not. */
+function silence(io: Io, { name, heardAt }: NodeStatus, now: Date): string[] {
+  const seconds = heardAt === undefined ? 0 : Math.floor((now.getTime() - heardAt.getTime()) / 1000)
+  if (seconds < LIMITS.node_silent_s) return []
+  return [`${red(io, printable(name))}: not heard of for ${durationText(seconds)}; this is its last report`]
 }
 
 function troublesOf(io: Io, { name, observed }: NodeStatus): string[] {

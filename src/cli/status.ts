@@ -8,7 +8,7 @@ import type { Context, Outcome } from './io.ts'
 import { readLocalText } from './local-file.ts'
 import { findNode } from './node.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
-import { renderStatus } from './status-text.ts'
+import { renderStatus, statusOf } from './status-text.ts'
 
 /** Name of an agent's report in its state directory. */
 const STATUS_FILE = 'status.json'
@@ -28,12 +28,17 @@ export async function status(flags: StatusFlags, { io }: Context): Promise<Outco
     const path = join(flags.state, STATUS_FILE)
     const text = await readLocalText(path, LIMITS.observed_bytes, 'status')
     const observed = parseWith(Observed, parseStrictJson(text, path), 'invalid_json', path)
-    return { json: observed, text: renderStatus(io, [{ name: 'this host', observed }]) }
+    return {
+      json: observed,
+      text: renderStatus(io, [{ name: 'this host', observed, heardAt: new Date(observed.at) }], new Date()),
+    }
   }
   const all = await (await connectWithToken(io, flags)).nodes()
   const nodes = flags.node === undefined ? all : [findNode(all, flags.node)]
-  const views = nodes.map(({ facts, observed }) => ({ name: facts.name, observed }))
-  return { json: { nodes }, text: nodes.length === 0 ? 'no nodes' : renderStatus(io, views) }
+  return {
+    json: { nodes },
+    text: nodes.length === 0 ? 'no nodes' : renderStatus(io, nodes.map(statusOf), new Date()),
+  }
 }
 
 /** Shows the status again and again until the process is ended; on a terminal each time on a cleared screen. */

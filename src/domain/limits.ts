@@ -90,6 +90,8 @@ export const LIMITS = {
   agent_status_ms: 1000,
   /** Without a change the registry hears of the counters this often. */
   agent_report_ms: 2000,
+  /** A node that was not heard of for so long is shown as silent: several reports and a poll are missing. */
+  node_silent_s: 45,
   /** First and longest pause before the registry is tried again. */
   agent_backoff_ms: 250,
   agent_backoff_most_ms: 10_000,

@@ -61,10 +61,14 @@ const observed: Observed = {
 describe('status', () => {
   test('shows every entry with the verdicts that occurred, then what stands in the way', () => {
     expect(
-      renderStatus(memoryIo(), [
-        { name: 'n1', observed },
-        { name: 'n2', observed: undefined },
-      ]),
+      renderStatus(
+        memoryIo(),
+        [
+          { name: 'n1', observed, heardAt: new Date(observed.at) },
+          { name: 'n2', observed: undefined, heardAt: undefined },
+        ],
+        new Date(observed.at),
+      ),
     ).toBe(
       [
         'node  interface  hook  function  pos  instance  release           entry      packets',
@@ -81,6 +85,20 @@ describe('status', () => {
         'n2: no report yet',
       ].join('\n'),
     )
+  })
+
+  test('says of a node that fell silent how old its report is, and nothing of one that did not', () => {
+    const heardAt = new Date(observed.at)
+    const after = (seconds: number): string =>
+      renderStatus(
+        memoryIo(),
+        [{ name: 'n1', observed, heardAt }],
+        new Date(heardAt.getTime() + seconds * 1000),
+      )
+    expect(after(44)).not.toContain('not heard of')
+    expect(after(45)).toContain('n1: not heard of for 45 s; this is its last report')
+    expect(after(600)).toContain('not heard of for 10 min')
+    expect(after(3 * 86_400)).toContain('not heard of for 3 d')
   })
 
   test('reads the report of the agent on this host without a registry', async () => {
