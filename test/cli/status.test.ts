@@ -89,16 +89,16 @@ describe('status', () => {
 
   test('says of a node that fell silent how old its report is, and nothing of one that did not', () => {
     const heardAt = new Date(observed.at)
-    const after = (seconds: number): string =>
+    const shownAfter = (seconds: number): string =>
       renderStatus(
         memoryIo(),
         [{ name: 'n1', observed, heardAt }],
         new Date(heardAt.getTime() + seconds * 1000),
       )
-    expect(after(44)).not.toContain('not heard of')
-    expect(after(45)).toContain('n1: not heard of for 45 s; this is its last report')
-    expect(after(600)).toContain('not heard of for 10 min')
-    expect(after(3 * 86_400)).toContain('not heard of for 3 d')
+    expect(shownAfter(44)).not.toContain('not heard of')
+    expect(shownAfter(45)).toContain('n1: not heard of for 45 s; this is its last report')
+    expect(shownAfter(600)).toContain('not heard of for 10 min')
+    expect(shownAfter(3 * 86_400)).toContain('not heard of for 3 d')
   })
 
   test('reads the report of the agent on this host without a registry', async () => {
