@@ -1,0 +1,330 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import { type PrivateKey, parsePrivateKey } from '../../src/attest/keys.ts'
+import { runCli } from '../../src/cli/run.ts'
+import { Observed, type ObservedChain } from '../../src/domain/node.ts'
+import { Cleanup } from '../../tools/demo/cleanup.ts'
+import { type Service, startService } from '../../tools/demo/processes.ts'
+import { Lab, type LinkEnd, removeStale } from '../../tools/lab/namespaces.ts'
+import { BINARY } from '../cli/hookline.ts'
+import { compile } from './held-release.ts'
+
+const SETTLE_MS = 20_000
+const LOOK_MS = 10
+const BPFFS = '/sys/fs/bpf/hookline'
+
+/** One program that passes or drops all packets, by configuration, and keeps state. */
+const KNOB = `
+  const volatile __u32 cfg_drop = 0;
+  struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u64); } seen SEC(".maps");
+  SEC("xdp") int xdp_knob(struct xdp_md *ctx) {
+    __u32 key = 0;
+    __u64 *count = bpf_map_lookup_elem(&seen, &key);
+    if (count) __sync_fetch_and_add(count, STEP);
+    return cfg_drop ? XDP_DROP : XDP_PASS;
+  }
+`
+/** An object of it; each `step` gives other code. */
+export const knobObject = (step = 1): Buffer => compile(KNOB, { STEP: step })
+/** The rest of a manifest around {@link knobObject}. */
+export const KNOB_MANIFEST = {
+  ...{ summary: 'Passes or drops everything', license: 'GPL-2.0-only' },
+  programs: [{ object: 'knob.bpf.o', entry: 'xdp_knob', hook: 'xdp' }],
+  config: [{ name: 'drop', variable: 'cfg_drop', type: 'u32', default: 0, max: 1 }],
+}
+
+/** A key pair on disk and in memory. */
+export interface KeyFile {
+  readonly path: string
+  readonly publicPath: string
+  readonly key: PrivateKey
+}
+
+/** A node: a namespace of its own with a link to its clients, and an agent. */
+export interface FleetNode {
+  readonly name: string
+  readonly state: string
+  readonly trust: string
+  readonly client: LinkEnd
+  readonly edge: LinkEnd
+  agent: Service
+  /** When the agent was started last, so that an older one's report is not taken for its own. */
+  startedAt: number
+}
+
+/** How an agent is started. */
+export interface AgentOptions {
+  readonly url?: string
+  readonly joinToken?: string
+  readonly extra?: readonly string[]
+}
+
+const CliFailure = z.object({ error: z.object({ code: z.string() }) })
+const Addresses = z.array(z.object({ ifname: z.string().optional(), xdp: z.unknown().optional() }))
+
+/** A registry process, keys, and nodes, for one test file. Owns all of it; {@link close} removes it, chains first. */
+export class Fleet {
+  readonly lab: Lab
+  readonly dir: string
+  readonly cleanup = new Cleanup()
+  registry!: Service
+  publisher!: KeyFile
+  operator!: KeyFile
+  #url = ''
+  #token = ''
+  #nodes = 0
+
+  private constructor() {
+    removeStale()
+    this.dir = mkdtempSync(join(tmpdir(), 'hookline-fleet-'))
+    chmodSync(this.dir, 0o711) // the database's user walks through
+    this.cleanup.add('folder', () => rmSync(this.dir, { recursive: true, force: true }))
+    this.lab = new Lab()
+    this.cleanup.add('namespaces', () => this.lab.close())
+    // compiled once for all starts of the binary
+    process.env['NODE_COMPILE_CACHE'] = join(this.dir, 'compiled')
+  }
+
+  static async start(): Promise<Fleet> {
+    const fleet = new Fleet()
+    try {
+      await fleet.startRegistry()
+      fleet.cleanup.add('registry', () => fleet.registry.stop())
+      fleet.publisher = await fleet.key('publisher')
+      fleet.operator = await fleet.key('operator')
+      for (const namespace of ['acme', 'hookline']) {
+        await fleet.hookline('namespace', 'create', namespace)
+        await fleet.hookline('key', 'add', fleet.publisher.publicPath, '--namespace', namespace)
+      }
+      await fleet.hookline('key', 'add', fleet.operator.publicPath, '--operator')
+      return fleet
+    } catch (error) {
+      await fleet.cleanup.run()
+      throw error
+    }
+  }
+
+  /** Removes all; throws what could not be removed. */
+  async close(): Promise<void> {
+    const failures = await this.cleanup.run()
+    if (failures.length > 0) throw new Error(failures.join('; '))
+  }
+
+  get url(): string {
+    return this.#url
+  }
+  path(...parts: string[]): string {
+    return join(this.dir, ...parts)
+  }
+
+  /** Starts the registry; again on the same port and data after it was stopped. */
+  async startRegistry(): Promise<void> {
+    const port = this.#url === '' ? '0' : new URL(this.#url).port
+    const args = ['serve', '--data', this.path('registry'), '--port', port, '--json']
+    this.registry = startService(BINARY, args)
+    const line = await this.registry.line((text) => text.startsWith('{'))
+    const said = z.object({ url: z.string(), adminToken: z.string().optional() }).parse(JSON.parse(line))
+    this.#url = said.url
+    this.#token = said.adminToken ?? this.#token
+  }
+
+  /** Runs a command of the CLI and gives its JSON; throws with the code of its failure as the message. */
+  async hookline(...args: string[]): Promise<unknown> {
+    let out = ''
+    const io = {
+      env: { HOOKLINE_URL: this.#url, HOOKLINE_TOKEN: this.#token },
+      home: this.dir,
+      columns: undefined,
+      write: (text: string) => {
+        out += text
+      },
+      note: () => {},
+    }
+    const never = async (): Promise<void> => {}
+    const code = await runCli([...args, '--json'], io, { serve: never, agent: never }, 'test')
+    const answer: unknown = JSON.parse(out)
+    if (code !== 0) throw new Error(`${args.join(' ')}: ${CliFailure.parse(answer).error.code} ${out}`)
+    return answer
+  }
+
+  async key(name: string): Promise<KeyFile> {
+    const path = this.path(`${name}.pem`)
+    await this.hookline('keygen', '--out', this.path(name))
+    return {
+      path,
+      publicPath: this.path(`${name}.pub.pem`),
+      key: parsePrivateKey(readFileSync(path, 'utf8')),
+    }
+  }
+
+  /** Publishes a release of these files; `manifest` is hookline.yaml without name and version. */
+  async publish(program: string, version: string, files: Record<string, Buffer>, manifest: object) {
+    const dir = this.path('releases', program, version)
+    mkdirSync(dir, { recursive: true })
+    writeFileSync(join(dir, 'hookline.yaml'), stringify({ name: program, version, ...manifest }))
+    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(dir, name), bytes)
+    await this.hookline('publish', dir, '--key', this.publisher.path)
+  }
+  /** Publishes a version of a program made of {@link knobObject}. */
+  publishKnob(version: string, step = 1, program = 'acme/knob'): Promise<void> {
+    return this.publish(program, version, { 'knob.bpf.o': knobObject(step) }, KNOB_MANIFEST)
+  }
+
+  /** Applies a function for one node's interface, unless `spec` says otherwise; by default it is one knob. */
+  async apply(name: string, node: FleetNode, spec: object = {}): Promise<void> {
+    const file = this.path(`${name}.yaml`)
+    const use = { use: 'acme/knob@^1.0' }
+    const all = {
+      kind: 'function',
+      name,
+      selector: { node: node.name },
+      interfaces: ['eth0'],
+      instances: [use],
+    }
+    writeFileSync(file, stringify({ ...all, ...spec }))
+    await this.hookline('function', 'apply', file, '--key', this.operator.path)
+  }
+  async remove(name: string): Promise<void> {
+    await this.hookline('function', 'remove', name, '--key', this.operator.path)
+  }
+
+  /** Makes a node and starts its agent; `policy` is its trust.yaml. */
+  async node(letter: string, options: AgentOptions & { policy?: string } = {}): Promise<FleetNode> {
+    const number = ++this.#nodes
+    const name = `test-${process.pid}-${letter}`
+    const addresses = (host: number) => [`198.18.${number}.${host}/24`, `2001:2:0:${number}::${host}/64`]
+    const end = (suffix: string, host: number) => ({
+      namespace: this.lab.namespace(`${letter}${suffix}`),
+      interface: 'eth0',
+      addresses: addresses(host),
+    })
+    const { a: client, b: edge } = this.lab.link(end('-clients', 1), end('', 2))
+    const [state, trust] = [this.path(`state-${letter}`), this.path(`trust-${letter}.yaml`)]
+    writeFileSync(trust, options.policy ?? this.policy())
+    const joinToken = options.joinToken ?? (await this.joinToken())
+    const parts = { name, state, trust, client, edge, startedAt: 0 }
+    const node: FleetNode = { ...parts, agent: this.#spawn(parts, { ...options, joinToken }) }
+    this.cleanup.add(`chains of ${name}`, () => this.#detach(node))
+    await node.agent.line((line) => line.includes('joined'))
+    return node
+  }
+  policy(rules = ''): string {
+    const { operator, publisher } = this
+    const signers = `signers: [{ key: "${publisher.key.fingerprint}" }]`
+    return [
+      `operators: [{ key: "${operator.key.fingerprint}" }]`,
+      'programs:',
+      `  - { match: "acme/*", ${signers} }`,
+      `  - { match: "hookline/*", ${signers} }`,
+      rules,
+    ].join('\n')
+  }
+  async joinToken(): Promise<string> {
+    return z.object({ secret: z.string() }).parse(await this.hookline('node', 'token')).secret
+  }
+
+  /** Starts a node's agent, which must have ended. */
+  startAgent(node: FleetNode, options: AgentOptions = {}): void {
+    node.agent = this.#spawn(node, options)
+    node.startedAt = Date.now()
+  }
+  #spawn(node: Omit<FleetNode, 'agent'>, { url = this.#url, joinToken, extra = [] }: AgentOptions): Service {
+    return startService(BINARY, [
+      ...['agent', '--registry', url, '--state', node.state, '--trust', node.trust, '--name', node.name],
+      ...['--label', `node=${node.name}`, '--netns', node.edge.namespace.name],
+      ...(joinToken === undefined ? [] : ['--join-token', joinToken]),
+      ...extra,
+    ])
+  }
+  async #detach(node: FleetNode): Promise<void> {
+    await node.agent.kill()
+    await this.detach(node)
+    if (pinsOf(node) !== undefined) throw new Error(`pins of ${node.name} are left`)
+  }
+  /** Runs `hookline agent --detach` and gives its lines. */
+  async detach({ state, name }: FleetNode): Promise<string[]> {
+    const detach = startService(BINARY, ['agent', '--detach', '--state', state, '--name', name])
+    if ((await detach.ended) !== 0) throw new Error(`--detach failed: ${detach.lines.join(' | ')}`)
+    return detach.lines
+  }
+
+  /** Waits until the running agent's own report fits. Throws with the report when it does not in time. */
+  async until(node: FleetNode, what: string, fits: (observed: Observed) => boolean): Promise<Observed> {
+    const end = performance.now() + SETTLE_MS
+    while (performance.now() < end) {
+      const observed = statusOf(node)
+      if (observed !== undefined && Date.parse(observed.at) >= node.startedAt && fits(observed))
+        return observed
+      await sleep(LOOK_MS)
+    }
+    const { functions, errors } = statusOf(node) ?? { functions: [], errors: [] }
+    throw new Error(
+      `${what} did not come: ${JSON.stringify({ functions, errors })} ${node.agent.lines.slice(-4).join(' | ')}`,
+    )
+  }
+  /** Waits for a function to run these releases on eth0, and gives its chain. */
+  async untilRuns(node: FleetNode, name: string, ...releases: string[]): Promise<ObservedChain> {
+    const fits = (chain: ObservedChain): boolean =>
+      chain.function === name && chain.interface === 'eth0' && releasesOf(chain) === releases.join(' ')
+    const { chains } = await this.until(
+      node,
+      `${name} with ${releases.join(' ')}`,
+      (observed) => observed.chains.some(fits) && stateOf(observed, name) === 'running',
+    )
+    return chains.find(fits) ?? fail('no chain')
+  }
+  /** Waits for a function to be refused with this code, and gives the report. */
+  untilRefused(node: FleetNode, name: string, code: string): Promise<Observed> {
+    return this.until(node, `${name}: ${code}`, ({ functions }) =>
+      functions.some((one) => one.name === name && one.error?.code === code),
+    )
+  }
+}
+
+const fail = (why: string): never => {
+  throw new Error(why)
+}
+const releasesOf = ({ entries }: ObservedChain): string => entries.map(({ release }) => release).join(' ')
+/** How a function fares. */
+export const stateOf = ({ functions }: Observed, name: string): string | undefined =>
+  functions.find((one) => one.name === name)?.state
+
+/** What an agent last wrote of itself. */
+export function statusOf({ state }: FleetNode): Observed | undefined {
+  try {
+    return Observed.parse(JSON.parse(readFileSync(join(state, 'status.json'), 'utf8')))
+  } catch {
+    return undefined // not written yet
+  }
+}
+
+/** The one chain that a node runs now. */
+export function chainOf(node: FleetNode): ObservedChain {
+  const [chain, ...more] = statusOf(node)?.chains ?? []
+  if (chain === undefined || more.length > 0) throw new Error(`${node.name} runs not one chain`)
+  return chain
+}
+
+/** Names in a node's folder of bpffs, folders with what they hold; undefined when there is none. */
+export function pinsOf({ name }: FleetNode): string[] | undefined {
+  try {
+    return readdirSync(join(BPFFS, name), { recursive: true, encoding: 'utf8' }).sort()
+  } catch {
+    return undefined
+  }
+}
+
+/** The id of the XDP program on an interface, as the kernel tells anyone; undefined when there is none. */
+export function xdpProgramOn({ namespace, interface: name }: LinkEnd): number | undefined {
+  const text = execFileSync('ip', ['-n', namespace.name, '-j', 'link', 'show', 'dev', name], {
+    encoding: 'utf8',
+  })
+  const [link] = Addresses.parse(JSON.parse(text))
+  return link?.xdp === undefined ? undefined : Xdp.parse(link.xdp).prog.id
+}
+const Xdp = z.object({ prog: z.object({ id: z.int() }) })
