@@ -12,8 +12,8 @@ import type { ChainKernel } from '../ports/chain-kernel.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet, type ReadyFunction } from './chain-set.ts'
+import { requireFeatures, requireKernel } from './host-requirements.ts'
 import { entriesOf } from './instance.ts'
-import { requireKernel } from './kernel-version.ts'
 import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
 import { planChains } from './plan.ts'
 import { obtainRelease, type VerifiedRelease } from './release-source.ts'
@@ -26,10 +26,14 @@ export interface AgentParts {
   readonly registry: NodeRegistry
   /** Reads trust.yaml anew; throws `invalid_policy`. */
   readonly policy: () => Promise<TrustPolicy>
+  /** Changes when trust.yaml does; never throws. */
+  readonly policyStamp: () => Promise<string>
   readonly labels: Labels
   /** Name of the network namespace, for reports; empty for the host's own. */
   readonly netns: string
   readonly kernelRelease: string
+  /** Whether the kernel describes its own types. */
+  readonly kernelBtf: boolean
   readonly version: string
   readonly clock: Clock
   /** A line for the operator at the console. */
@@ -70,7 +74,7 @@ export class Agent {
     this.#desired = (await this.#parts.state.desired()) ?? NOTHING
     this.#saved = this.#desired
     await this.#serially(() => this.#reconcile())
-    this.#loops.push(this.#follow(), this.#watchInterfaces(), this.#retryProblems(), this.#reportLoop())
+    this.#loops.push(this.#follow(), this.#watchHost(), this.#retryProblems(), this.#reportLoop())
   }
 
   /** Stops following. The chains stay as they are: they are the kernel's. */
@@ -125,21 +129,22 @@ export class Agent {
     this.#registryProblem = problem
   }
 
-  /** Interfaces come and go, and with them the hooks that functions ask for. */
-  async #watchInterfaces(): Promise<void> {
-    let before = this.#interfaceList()
+  /** Interfaces come and go, and with them the hooks that functions ask for; and the policy's owner edits it. */
+  async #watchHost(): Promise<void> {
+    let before = await this.#hostStamp()
     while (await this.#sleep(LIMITS.agent_interfaces_ms)) {
-      const now = this.#interfaceList()
+      const now = await this.#hostStamp()
       if (now !== before) await this.#serially(() => this.#reconcile())
       before = now
     }
   }
 
-  #interfaceList(): string {
+  async #hostStamp(): Promise<string> {
+    const policy = await this.#parts.policyStamp()
     try {
-      return JSON.stringify(this.#parts.kernel.interfaces())
+      return JSON.stringify([policy, this.#parts.kernel.interfaces()])
     } catch (error) {
-      return asDomainError(error).message
+      return `${policy} ${asDomainError(error).message}`
     }
   }
 
@@ -272,6 +277,7 @@ export class Agent {
     for (const instance of spec.instances) {
       const release = await this.#release(instance.use, policy, keys)
       requireKernel(release.manifest, this.#parts.kernelRelease)
+      requireFeatures(release.manifest, { btf: this.#parts.kernelBtf })
       entries.push(...entriesOf(spec, instance, release))
     }
     return { name, revision, spec, entries }

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
 import { arch, hostname, release } from 'node:os'
 import { Agent } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
@@ -47,9 +48,11 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
         key: parsePrivateKey(identity.privateKey),
       }),
       policy,
+      policyStamp: () => stampOf(flags.trust),
       labels: identity.labels,
       netns: flags.netns ?? '',
       kernelRelease: release(),
+      kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
       version,
       clock: () => new Date(),
       say,
@@ -90,6 +93,12 @@ const readPolicy = (path: string) => async (): Promise<TrustPolicy> => {
     )
   }
   return parseTrustPolicy(text)
+}
+
+/** Tells one state of a file from the next: an editor writes anew or replaces. */
+async function stampOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined)
+  return found === undefined ? 'missing' : `${found.ino} ${found.size} ${found.mtimeMs}`
 }
 
 /** The node's identity: the one it has, or a new one by way of the join token. */

@@ -18,3 +18,12 @@ export function requireKernel(manifest: Manifest, kernelRelease: string): void {
       `${manifest.name}@${manifest.version} asks for kernel ${range}, this is ${kernelRelease}`,
     )
 }
+
+/** Refuses a release that asks for what this kernel was not built with. Throws `kernel_too_old`. */
+export function requireFeatures(manifest: Manifest, host: { readonly btf: boolean }): void {
+  if (manifest.requires?.features.includes('btf') && !host.btf)
+    throw new DomainError(
+      'kernel_too_old',
+      `${manifest.name}@${manifest.version} asks for the kernel's BTF, which this one does not show in /sys/kernel/btf/vmlinux`,
+    )
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { requireKernel } from '../../src/agent/kernel-version.ts'
+import { requireFeatures, requireKernel } from '../../src/agent/host-requirements.ts'
 import { Manifest } from '../../src/domain/manifest.ts'
 import { codeOf } from '../attest/craft.ts'
 
@@ -28,4 +28,11 @@ test.each([
   ['rather new', '6.1.0', 'invalid_manifest'],
 ])('a release that asks for kernel %s does not run on %s: %s', (range, kernel, code) => {
   expect(codeOf(() => requireKernel(manifest(range), kernel))).toBe(code)
+})
+
+test('a release that asks for BTF does not run on a kernel without it', () => {
+  const asking = Manifest.parse({ ...manifest(undefined), requires: { features: ['btf'] } })
+  expect(codeOf(() => requireFeatures(asking, { btf: false }))).toBe('kernel_too_old')
+  expect(codeOf(() => requireFeatures(asking, { btf: true }))).toBe('no error')
+  expect(codeOf(() => requireFeatures(manifest(undefined), { btf: false }))).toBe('no error')
 })
