@@ -1,0 +1,271 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mapInfo } from '../../src/kernel/bpf-info.ts'
+import { requirePin } from '../../src/kernel/bpffs.ts'
+import { buildProgram, PROGRAMS } from '../../tools/build-programs.ts'
+import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
+import { describeAsRoot } from '../support/needs-root.ts'
+import {
+  chainOf,
+  Fleet,
+  type FleetNode,
+  KNOB_MANIFEST,
+  knobObject,
+  pinsOf,
+  stateOf,
+  statusOf,
+  xdpProgramOn,
+} from './fleet.ts'
+import { compile } from './held-release.ts'
+
+const PACKETS = 200
+
+describeAsRoot('an agent', () => {
+  let fleet: Fleet
+  beforeAll(async () => {
+    fleet = await Fleet.start()
+    await fleet.publishKnob('1.0.0')
+  })
+  afterAll(() => fleet?.close())
+
+  const ip = (...args: string[]): void => {
+    execFileSync('ip', args, { stdio: 'pipe' })
+  }
+  /** Sends good packets to a node; gives how many came through. */
+  async function arrive(node: FleetNode): Promise<number> {
+    const [lab, run] = [fleet.lab, newRun()]
+    const receiver = await startReceiver({ lab, at: node.edge, run })
+    const mix = { good: 1 }
+    await (await startSender({ lab, from: node.client, run, mix, count: PACKETS, rate_pps: 2000 })).done
+    await sleep(100) // what is on the way
+    return (await receiver.stop()).classes.good.distinct
+  }
+  const idsOf = (node: FleetNode) => {
+    const { linkId, programId } = chainOf(node)
+    return { linkId, programId }
+  }
+  /** Waits until the agent has nothing to do with a function any more. */
+  const untilRemoved = (node: FleetNode, name: string) =>
+    fleet.until(node, `${name} removed`, (observed) => stateOf(observed, name) === 'removed')
+
+  describe('whose registry is away', () => {
+    test('goes on, says so, adopts its chain when started again, and follows when the registry is back', async () => {
+      const node = await fleet.node('away')
+      await fleet.apply('away', node)
+      await fleet.untilRuns(node, 'away', 'acme/knob@1.0.0')
+      const ids = idsOf(node)
+      await fleet.registry.stop()
+      const away = ({ errors }: { errors: { code: string }[] }): boolean =>
+        errors.some(({ code }) => code === 'registry_unavailable')
+      expect(await fleet.until(node, 'the loss', away)).toMatchObject({ chains: [ids] })
+      expect(node.agent.lines.some((line) => line.endsWith('[registry_unavailable]'))).toBe(true)
+      expect(await arrive(node)).toBe(PACKETS)
+
+      await node.agent.stop()
+      expect(xdpProgramOn(node.edge)).toBe(ids.programId)
+      fleet.startAgent(node)
+      const alone = await fleet.until(
+        node,
+        'adoption',
+        (report) => report.chains.length === 1 && away(report),
+      )
+      expect(alone).toMatchObject({ chains: [ids], functions: [{ name: 'away', state: 'running' }] })
+
+      await fleet.startRegistry()
+      await fleet.apply('away', node, { priority: 7 })
+      await fleet.until(node, 'the new order', ({ chains }) => chains[0]?.revision === 2)
+      expect(idsOf(node)).toEqual(ids) // the order changed nothing of the chain
+      expect(statusOf(node)?.errors).toEqual([])
+    })
+  })
+
+  describe('that ends', () => {
+    test('by SIGTERM leaves its chain; --detach leaves nothing', async () => {
+      const node = await fleet.node('ends')
+      await fleet.apply('ends', node, { instances: [{ use: 'acme/knob@^1.0', config: { drop: 1 } }] })
+      const { programId } = await fleet.untilRuns(node, 'ends', 'acme/knob@1.0.0')
+      await node.agent.stop()
+      expect(await node.agent.ended).toBe(0)
+      expect(xdpProgramOn(node.edge)).toBe(programId)
+      expect(await arrive(node)).toBe(0)
+      expect(pinsOf(node)?.some((path) => path.startsWith('maps/ends/knob/seen-'))).toBe(true)
+
+      const lines = await fleet.detach(node)
+      expect(lines.at(-1)).toContain('detached 1 chain; no pin is left')
+      expect(xdpProgramOn(node.edge)).toBeUndefined()
+      expect(pinsOf(node)).toBeUndefined()
+      expect(await arrive(node)).toBe(PACKETS)
+    })
+  })
+
+  describe('with two functions for one hook', () => {
+    test('runs the first untouched and refuses the second, which takes over when the first is removed', async () => {
+      const node = await fleet.node('two')
+      await fleet.apply('two-a', node)
+      await fleet.untilRuns(node, 'two-a', 'acme/knob@1.0.0')
+      const ids = idsOf(node)
+      const drops = { priority: 1, instances: [{ use: 'acme/knob@^1.0', config: { drop: 1 } }] }
+      await fleet.apply('two-b', node, drops)
+      const refused = await fleet.untilRefused(node, 'two-b', 'hook_conflict')
+      expect(stateOf(refused, 'two-a')).toBe('running')
+      expect(idsOf(node)).toEqual(ids)
+      expect(await arrive(node)).toBe(PACKETS)
+
+      await fleet.remove('two-a')
+      const chain = await fleet.untilRuns(node, 'two-b', 'acme/knob@1.0.0')
+      expect(chain.linkId).toBe(ids.linkId) // never without a program in between
+      expect(await arrive(node)).toBe(0)
+      await fleet.remove('two-b')
+      await untilRemoved(node, 'two-b')
+      await expect.poll(() => pinsOf(node), { timeout: 5000 }).toBeUndefined()
+      expect(xdpProgramOn(node.edge)).toBeUndefined()
+    })
+  })
+
+  describe('told another version or configuration', () => {
+    test('keeps the state of what did not change through upgrade, rollback and configuration', async () => {
+      const node = await fleet.node('state')
+      const publish = async (version: string, defines: Record<string, number>) => {
+        const dir = fleet.path(`ratelimit-${version}`)
+        buildProgram(join(PROGRAMS, 'ratelimit'), { version, defines, outDir: dir })
+        await fleet.hookline('publish', dir, '--key', fleet.publisher.path)
+      }
+      const buckets = (): { path: string; id: number } => {
+        const found =
+          pinsOf(node)?.filter((path) => path.startsWith('maps/state/ratelimit/rl_buckets-')) ?? []
+        const [path = expect.fail('no buckets'), ...more] = found
+        expect(more).toEqual([])
+        using fd = requirePin(join('/sys/fs/bpf/hookline', node.name, path))
+        return { path, id: mapInfo(fd).id }
+      }
+      const instances = (config: object) => ({ instances: [{ use: 'hookline/ratelimit@^1.0', config }] })
+      await publish('1.0.0', {})
+      await fleet.apply('state', node, instances({}))
+      const { linkId } = await fleet.untilRuns(node, 'state', 'hookline/ratelimit@1.0.0')
+      const before = buckets()
+      await publish('1.0.1', { DEFAULT_BURST: 3000 })
+      await fleet.untilRuns(node, 'state', 'hookline/ratelimit@1.0.1')
+      expect(buckets()).toEqual(before)
+      await fleet.hookline('function', 'rollback', 'state', '--key', fleet.operator.path)
+      await fleet.untilRuns(node, 'state', 'hookline/ratelimit@1.0.0')
+      expect(buckets()).toEqual(before)
+      await fleet.apply('state', node, instances({ rate: 1, burst: 1 }))
+      const chain = await fleet.untilRuns(node, 'state', 'hookline/ratelimit@1.0.1')
+      expect([buckets(), chain.linkId]).toEqual([before, linkId])
+      expect(await arrive(node)).toBeLessThan(PACKETS / 2) // few sources, a packet each: the configuration holds
+      await publish('1.0.2', { MAX_SOURCES: 1024 })
+      await fleet.untilRuns(node, 'state', 'hookline/ratelimit@1.0.2')
+      await expect.poll(() => buckets().path, { timeout: 5000 }).not.toBe(before.path) // another layout: a new map
+      expect(buckets().id).not.toBe(before.id)
+    })
+
+    test('does what the newest configuration says', async () => {
+      const node = await fleet.node('config')
+      for (const [revision, drop, expected] of [
+        [1, 0, PACKETS],
+        [2, 1, 0],
+        [3, 0, PACKETS],
+      ] as const) {
+        await fleet.apply('config', node, { instances: [{ use: 'acme/knob@^1.0', config: { drop } }] })
+        await fleet.until(node, `drop ${drop}`, ({ chains }) => chains[0]?.revision === revision)
+        expect(await arrive(node)).toBe(expected)
+      }
+      await fleet.apply('config', node, { instances: [{ use: 'acme/knob@^1.0', config: { drop: 2 } }] })
+      await fleet.untilRefused(node, 'config', 'invalid_config')
+      expect(await arrive(node)).toBe(PACKETS)
+    })
+
+    test('keeps its chain when the kernel’s verifier refuses the new one, and the whole log', async () => {
+      const node = await fleet.node('verifier')
+      await fleet.publishKnob('1.0.0', 1, 'acme/careless')
+      const use = { instances: [{ use: 'acme/careless@^1.0' }] }
+      await fleet.apply('verifier', node, use)
+      await fleet.untilRuns(node, 'verifier', 'acme/careless@1.0.0')
+      const ids = idsOf(node)
+      const object = compile(`
+        const volatile __u32 cfg_drop = 0;
+        SEC("xdp") int xdp_knob(struct xdp_md *ctx) {
+          volatile __u8 *data = (void *)(long)ctx->data;
+          return *data == cfg_drop ? XDP_DROP : XDP_PASS;
+        }
+      `)
+      await fleet.publish('acme/careless', '1.0.1', { 'knob.bpf.o': object }, KNOB_MANIFEST)
+      const { functions } = await fleet.untilRefused(node, 'verifier', 'verifier_refused')
+      expect(functions[0]?.error?.message).toMatch(/^on eth0: .*invalid access to packet/)
+      const log = readFileSync(join(node.state, 'logs/verifier.log'), 'utf8')
+      expect(log).toMatch(/invalid access to packet/)
+      expect(log.split('\n').length).toBeGreaterThan(5)
+      expect(idsOf(node)).toEqual(ids)
+      expect(xdpProgramOn(node.edge)).toBe(ids.programId)
+      await fleet.publishKnob('1.0.2', 2, 'acme/careless')
+      expect((await fleet.untilRuns(node, 'verifier', 'acme/careless@1.0.2')).linkId).toBe(ids.linkId)
+    })
+  })
+
+  describe('whose interfaces come and go', () => {
+    test('attaches to those that fit, again when one is made anew, and not by a pattern to the default route’s', async () => {
+      const node = await fleet.node('come')
+      const [inside, outside] = [node.edge.namespace.name, node.client.namespace.name]
+      const make = (name: string): void => {
+        ip('link', 'add', name, 'netns', inside, 'type', 'veth', 'peer', name, 'netns', outside)
+        ip('-n', inside, 'link', 'set', name, 'up')
+      }
+      const on = (...names: string[]) =>
+        fleet.until(node, `chains on ${names}`, ({ chains }) => {
+          const all = chains.map((chain) => chain.interface).sort()
+          return JSON.stringify(all) === JSON.stringify(names)
+        })
+      await fleet.apply('come', node, { interfaces: ['eth*'] })
+      await on('eth0')
+      make('eth1')
+      make('dummy1') // fits no pattern
+      const [, first] = (await on('eth0', 'eth1')).chains
+      ip('-n', inside, 'link', 'delete', 'eth1')
+      await on('eth0')
+      make('eth1')
+      const [, second] = (await on('eth0', 'eth1')).chains
+      expect(second?.linkId).not.toBe(first?.linkId)
+      expect(pinsOf(node)?.filter((path) => path.endsWith('/link'))).toHaveLength(2)
+
+      make('eth2')
+      await on('eth0', 'eth1', 'eth2')
+      ip('-n', inside, 'route', 'add', 'default', 'dev', 'eth2')
+      await fleet.untilRefused(node, 'come', 'default_route_interface')
+      await on('eth0', 'eth1')
+      await fleet.apply('come', node, { interfaces: ['eth*', 'eth2'] })
+      expect(stateOf(await on('eth0', 'eth1', 'eth2'), 'come')).toBe('running')
+    })
+  })
+
+  describe('whose trust.yaml changes', () => {
+    test('holds what runs while it cannot be read or trusts nobody, and catches up by itself afterwards', async () => {
+      const node = await fleet.node('trust')
+      await fleet.publishKnob('1.0.0', 1, 'acme/slow')
+      await fleet.apply('trust', node, { instances: [{ use: 'acme/slow@^1.0' }] })
+      await fleet.untilRuns(node, 'trust', 'acme/slow@1.0.0')
+      const ids = idsOf(node)
+      writeFileSync(node.trust, 'operators: [')
+      await fleet.publishKnob('1.0.1', 2, 'acme/slow')
+      await fleet.until(node, 'the broken policy', ({ errors }) => errors[0]?.code === 'invalid_policy')
+      expect(idsOf(node)).toEqual(ids)
+      writeFileSync(node.trust, 'operators: []\n')
+      await fleet.untilRefused(node, 'trust', 'operator_not_allowed')
+      expect([idsOf(node), xdpProgramOn(node.edge)]).toEqual([ids, ids.programId])
+      writeFileSync(node.trust, fleet.policy())
+      const chain = await fleet.untilRuns(node, 'trust', 'acme/slow@1.0.1')
+      expect(chain.linkId).toBe(ids.linkId)
+    })
+  })
+
+  test('says nothing that it cannot carry out is running', async () => {
+    const node = await fleet.node('unknown')
+    await fleet.apply('unknown', node, { instances: [{ use: 'acme/nothing@^1.0' }] })
+    const { chains } = await fleet.untilRefused(node, 'unknown', 'version_not_found')
+    expect([chains, xdpProgramOn(node.edge)]).toEqual([[], undefined])
+    await fleet.publish('acme/nothing', '1.0.0', { 'knob.bpf.o': knobObject(9) }, KNOB_MANIFEST)
+    await fleet.untilRuns(node, 'unknown', 'acme/nothing@1.0.0') // it was waited for
+  })
+})
