@@ -1,24 +1,23 @@
-/* Many exits, each with something behind it. */
+/* Exits in the middle, where a compiler would put but one at the end. */
 #include "program.h"
 
-#define LEAVE(at, verdict)                                                                                             \
-	if (byte_at(ctx, at) == (at) * 3)                                                                              \
-		asm volatile("r0 = %[v]\n exit" ::[v] "i"(verdict) : "r0")
+#define LEAVE_IF(at, equals, verdict)                                                                                  \
+	asm volatile("if %[byte] != %[value] goto +2\n r0 = %[v]\n exit" ::[byte] "r"((__u64)byte_at(ctx, at)),        \
+		     [value] "i"(equals), [v] "i"(verdict)                                                             \
+		     : "r0")
 
 SEC(SECTION)
 int exits(struct xdp_md *ctx)
 {
-	LEAVE(0, XDP_DROP);
-	LEAVE(5, XDP_TX);
-	LEAVE(11, XDP_ABORTED);
-	LEAVE(12, 9);
-	LEAVE(14, XDP_REDIRECT);
-	LEAVE(15, XDP_DROP);
-	if (byte_at(ctx, 23) == 17)
-		asm volatile("r0 = 2\n exit" ::: "r0");
-	if (byte_at(ctx, 23) == 1)
-		asm volatile("r0 = 3\n exit" ::: "r0");
-	if (byte_at(ctx, 21) & 64)
-		asm volatile("r0 = 1\n exit" ::: "r0");
+	LEAVE_IF(0, 3, XDP_DROP);
+	LEAVE_IF(1, 15, XDP_TX);
+	LEAVE_IF(11, 33, XDP_ABORTED);
+	LEAVE_IF(12, 0x81, 9);
+	LEAVE_IF(14, 0x46, XDP_REDIRECT);
+	LEAVE_IF(23, 17, XDP_PASS);
+	LEAVE_IF(23, 1, XDP_TX);
+	LEAVE_IF(21, 64, XDP_DROP);
+	LEAVE_IF(28, 7, XDP_PASS);
+	LEAVE_IF(13, 6, -1);
 	return XDP_PASS;
 }
