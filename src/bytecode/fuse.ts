@@ -43,11 +43,7 @@ export interface FusedProgram {
  * Throws `chain_too_long`, `chain_stack`, `chain_subprograms`.
  */
 export function fuse(entries: readonly FuseEntry[], countersFd: number): FusedProgram {
-  if (entries.length === 0 || entries.length > LIMITS.chain_entries)
-    throw new DomainError(
-      'chain_too_long',
-      `a chain has 1 to ${LIMITS.chain_entries} entries, not ${entries.length}`,
-    )
+  requireChainLength(entries.length)
   const deepest = Math.max(...entries.map((entry) => Math.ceil(entry.stackBytes / 8) * 8))
   const contextAt = -(deepest + 8)
   const countersAt = -(deepest + 16)
@@ -89,6 +85,15 @@ export function fuse(entries: readonly FuseEntry[], countersFd: number): FusedPr
     tailAt += body.slots - body.mainSlots
   }
   return { code, functions, stackBytes }
+}
+
+/** Refuses a chain of no entries or of too many; worth asking before any is loaded. Throws `chain_too_long`. */
+export function requireChainLength(entries: number): void {
+  if (entries === 0 || entries > LIMITS.chain_entries)
+    throw new DomainError(
+      'chain_too_long',
+      `a chain has 1 to ${LIMITS.chain_entries} entries, not ${entries}`,
+    )
 }
 
 const slotsOf = (parts: readonly Buffer[]): number =>

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { mapFdsOf, readBody } from '../bytecode/body.ts'
-import { ENTRY_COUNTER_BYTES, type FuseEntry, fuse } from '../bytecode/fuse.ts'
+import { ENTRY_COUNTER_BYTES, type FuseEntry, fuse, requireChainLength } from '../bytecode/fuse.ts'
 import { DomainError } from '../domain/errors.ts'
 import { XDP_VERDICTS } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -23,6 +23,7 @@ export const generationFolder = (chainFolder: string, generation: number): strin
  * What it pinned is removed again when it fails. Throws `chain_*`, `verifier_refused`, `map_incompatible`, KernelError.
  */
 export function buildGeneration(folder: string, mapsFolder: string, entries: readonly EntryImage[]): void {
+  requireChainLength(entries.length)
   requireAlike(entries)
   const loaded: LoadedObject[] = []
   const newPins: string[] = []

@@ -13,6 +13,23 @@ const rawSyscall = libc.func('long syscall(long number, int command, void *attr,
 const setnsCall = libc.func('int setns(int fd, int type)') as (fd: number, type: number) => number
 const closeCall = libc.func('int close(int fd)') as (fd: number) => number
 const nameToIndex = libc.func('uint32_t if_nametoindex(const char *name)') as (name: string) => number
+const socketCall = libc.func('int socket(int domain, int type, int protocol)') as (
+  domain: number,
+  type: number,
+  protocol: number,
+) => number
+const sendCall = libc.func('long send(int fd, const void *bytes, size_t size, int flags)') as (
+  fd: number,
+  bytes: Buffer,
+  size: number,
+  flags: number,
+) => number
+const receiveCall = libc.func('long recv(int fd, void *bytes, size_t size, int flags)') as (
+  fd: number,
+  bytes: Buffer,
+  size: number,
+  flags: number,
+) => number
 const mountCall = libc.func(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
 ) as (source: string, target: string, type: string, flags: number, data: string | null) => number
@@ -75,4 +92,28 @@ export const interfaceIndex = (name: string): number => nameToIndex(name)
 export function mountBpffs(target: string): void {
   if (mountCall('bpf', target, 'bpf', 0, 'mode=0700') !== 0)
     throw new KernelError(`mount a BPF file system on ${target}`, koffi.errno())
+}
+
+/** Opens a NETLINK_ROUTE socket in the thread's network namespace (rtnetlink(7)). Throws KernelError. */
+export function openRouteSocket(): number {
+  const [AF_NETLINK, SOCK_RAW, SOCK_CLOEXEC, NETLINK_ROUTE] = [16, 3, 0x8_0000, 0]
+  const fd = socketCall(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
+  if (fd < 0) throw new KernelError('open a netlink socket', koffi.errno())
+  return fd
+}
+
+/** send(2) of a whole message. Throws KernelError. */
+export function sendMessage(fd: number, message: Buffer): void {
+  if (Number(sendCall(fd, message, message.length, 0)) < 0)
+    throw new KernelError('ask netlink', koffi.errno())
+}
+
+/** recv(2) into `buffer`, giving the part that was filled; waits for a message. Throws KernelError. */
+export function receiveMessage(fd: number, buffer: Buffer): Buffer {
+  const EINTR = 4
+  for (;;) {
+    const bytes = Number(receiveCall(fd, buffer, buffer.length, 0))
+    if (bytes >= 0) return buffer.subarray(0, bytes)
+    if (koffi.errno() !== EINTR) throw new KernelError('read netlink’s answer', koffi.errno())
+  }
 }

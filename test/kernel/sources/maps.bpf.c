@@ -1,5 +1,11 @@
-/* Maps of several kinds, each counting in its own way. */
+/* Maps of several kinds, each counting in its own way. WIDER changes the layout of one. */
 #include "program.h"
+
+#ifdef WIDER
+typedef __s64 size_count;
+#else
+typedef __u64 size_count;
+#endif
 
 struct tuple {
 	__u16 type;
@@ -11,7 +17,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 16);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, size_count);
 } by_size SEC(".maps");
 
 struct {
@@ -41,11 +47,12 @@ int maps(struct xdp_md *ctx)
 	__u32 size = ((end_of(ctx) - data_of(ctx)) >> 7) & 15, zero = 0, one = 1;
 	struct tuple tuple = { .type = byte_at(ctx, 12) << 8 | byte_at(ctx, 13), .protocol = byte_at(ctx, 23) };
 	__u32 source = byte_at(ctx, 28) << 8 | byte_at(ctx, 29);
-	__u64 *count = bpf_map_lookup_elem(&by_size, &size), first = 100;
+	size_count *sized = bpf_map_lookup_elem(&by_size, &size);
+	__u64 *count, first = 100;
 	__u32 *packets = bpf_map_lookup_elem(&by_tuple, &tuple);
 
-	if (count)
-		*count += 1;
+	if (sized)
+		*sized += 1;
 	if (packets)
 		*packets += 1;
 	else
