@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
@@ -47,7 +46,9 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     },
     chains: () => readAll(join(dir, 'chains'), ChainRecord),
     saveChain: (record) => replace(join(dir, 'chains'), `${record.key}.json`, record),
-    removeChain: (key) => rm(chainPath(key), { force: true }),
+    removeChain: async (key) => {
+      for (const path of [chainPath(key), asideOf(chainPath(key))]) await rm(path, { force: true })
+    },
     saveVerifierLog: async (name, log) => {
       const path = join(dir, 'logs', `${name}.log`)
       await writeFile(path, log, { mode: 0o600 })
@@ -92,9 +93,13 @@ async function replace(folder: string, name: string, value: unknown): Promise<vo
   await syncDirectory(folder)
 }
 
+/** Where a file is written before it takes its name. One process at a time writes, so what is there is a dead one's. */
+const asideOf = (path: string): string => `${path}.new`
+
 async function writeAside(path: string, content: Buffer | string, mode: number): Promise<void> {
-  const aside = `${path}.${randomUUID()}.new`
+  const aside = asideOf(path)
   try {
+    await rm(aside, { force: true })
     await writeSynced(aside, content, mode)
     await rename(aside, path)
   } catch (cause) {

@@ -154,6 +154,8 @@ describe('a kernel that refuses', () => {
     const agent = agentOn(host, undefined, refuses('build', key, 'verifier_refused'))
     expect(await codeOf(agent.pass(NEW))).toBe('verifier_refused')
     expect(host.hooks()).toEqual(RUNS_OLD)
+    for (const { generations } of host.chains.values()) expect(generations.size).toBe(1) // the other is taken back
+    for (const { generations } of host.remembered()) expect(generations).toHaveLength(1)
     expect(await agent.pass(OLD)).toEqual([]) // and the old one is still known as what runs
     expectTidy(host, OLD)
   })

@@ -182,6 +182,9 @@ describeAsRoot('joining a registry', () => {
     const { errors } = await fleet.until(node, 'the damage', (report) => report.errors.length > 0)
     expect(errors).toMatchObject([{ code: 'file_unreadable', message: expect.stringContaining(path) }])
     expect(xdpProgramOn(node.edge)).toBe(programId)
+    // later than the first answer of the registry, so that nothing but the next try reads it
+    const seen = Date.now()
+    await fleet.until(node, 'a later report', ({ at }) => Date.parse(at) > seen + 500)
     writeFileSync(path, whole)
     await fleet.untilRuns(node, 'damaged', 'acme/knob@1.0.0')
     expect(chainOf(node)).toMatchObject({ programId, linkId })

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type FunctionStatus, Reporter } from '../../src/agent/reporter.ts'
 import { DomainError } from '../../src/domain/errors.ts'
 import { noPackets } from '../../src/domain/hook.ts'
+import { LIMITS } from '../../src/domain/limits.ts'
 import { Observed, type ObservedChain } from '../../src/domain/node.ts'
 
 const running: FunctionStatus = { name: 'edge', revision: 2, state: 'running', problem: undefined }
@@ -90,6 +91,22 @@ describe('the registry hears at once', () => {
     expect(sent).toHaveLength(1)
     expect(statuses.map(({ chains }) => chains[0]?.entries[0]?.packets.pass)).toEqual([1, 2, 3])
   })
+})
+
+test('of counters the registry hears again when the time is due', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    const { made, sent } = reporter()
+    await made.report([chain(1)], [running], [])
+    vi.advanceTimersByTime(LIMITS.agent_report_ms - 1)
+    await made.report([chain(2)], [running], [])
+    vi.advanceTimersByTime(1)
+    await made.report([chain(3)], [running], [])
+    await made.close()
+    expect(sent.map(({ chains }) => chains[0]?.entries[0]?.packets.pass)).toEqual([1, 3])
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('a slow registry holds nothing up, and hears the newest of what came meanwhile', async () => {

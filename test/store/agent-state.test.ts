@@ -85,7 +85,7 @@ test('cached files that nobody wants are removed, and only those', async () => {
   const [other, otherDigest] = [Buffer.from('another'), sha256Digest(Buffer.from('another'))]
   await state.saveBlob(DIGEST, BYTES)
   await state.saveBlob(otherDigest, other)
-  writeFileSync(join(dir, 'objects', `${DIGEST.slice(7)}.cut-short.new`), 'half')
+  writeFileSync(join(dir, 'objects', `${DIGEST.slice(7)}.new`), 'half')
   await state.collectBlobs(new Set([DIGEST]))
   expect([await state.blob(DIGEST), await state.blob(otherDigest)]).toEqual([BYTES, undefined])
   expect(readdirSync(join(dir, 'objects'))).toEqual([DIGEST.slice(7)])
@@ -98,11 +98,23 @@ describe('a process that died while it wrote', () => {
     await state.saveAcceptedOrder(order('edge', 1))
     await state.saveChain(chain('1-2-xdp', 3))
     for (const path of ['identity.json', 'orders/edge.json', 'chains/1-2-xdp.json', 'chains/1-9-xdp.json'])
-      writeFileSync(join(dir, `${path}.5b0c.new`), '{"half":')
+      writeFileSync(join(dir, `${path}.new`), '{"half":')
     const next = await openAgentState(dir)
     expect(await next.identity()).toEqual(IDENTITY)
     expect(await next.acceptedOrders()).toEqual([order('edge', 1)])
     expect(await next.chains()).toEqual([chain('1-2-xdp', 3)])
+  })
+  test('leaves at most one file aside, which the next write replaces and the end of a chain removes', async () => {
+    const state = await openAgentState(dir)
+    const paths = ['identity.json', 'orders/edge.json', 'chains/1-2-xdp.json', 'chains/1-3-xdp.json']
+    for (const path of paths) writeFileSync(join(dir, `${path}.new`), '{"half":')
+    await state.saveIdentity(IDENTITY)
+    await state.saveAcceptedOrder(order('edge', 1))
+    await state.saveChain(chain('1-2-xdp', 3))
+    await state.removeChain('1-3-xdp')
+    const left = readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    expect(left.filter((path) => path.endsWith('.new'))).toEqual([])
+    expect(await state.chains()).toEqual([chain('1-2-xdp', 3)])
   })
   test('never shows a reader half a file', async () => {
     const state = await openAgentState(dir)
