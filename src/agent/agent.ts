@@ -1,43 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
-import type { Labels } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { fitsUse, releaseRef } from '../domain/names.ts'
-import type { AcceptedOrder, Desired } from '../domain/node.ts'
-import { programOf } from '../domain/resolution.ts'
+import type { Desired } from '../domain/node.ts'
 import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
-import type { ChainKernel } from '../ports/chain-kernel.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
-import { ChainSet, type ReadyFunction } from './chain-set.ts'
-import { requireFeatures, requireKernel } from './host-requirements.ts'
-import { entriesOf } from './instance.ts'
-import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
-import { planChains } from './plan.ts'
-import { obtainRelease, type VerifiedRelease } from './release-source.ts'
+import { ChainSet } from './chain-set.ts'
+import { type ReconcileParts, reconcile } from './reconcile.ts'
 import { type FunctionStatus, Reporter } from './reporter.ts'
 
 /** What an agent is made of. */
-export interface AgentParts {
-  readonly kernel: ChainKernel
+export interface AgentParts extends ReconcileParts {
   readonly state: AgentState
   readonly registry: NodeRegistry
   /** Reads trust.yaml anew; throws `invalid_policy`. */
   readonly policy: () => Promise<TrustPolicy>
   /** Changes when trust.yaml does; never throws. */
   readonly policyStamp: () => Promise<string>
-  readonly labels: Labels
   /** Name of the network namespace, for reports; empty for the host's own. */
   readonly netns: string
-  readonly kernelRelease: string
-  /** Whether the kernel describes its own types. */
-  readonly kernelBtf: boolean
   readonly version: string
   readonly clock: Clock
-  /** A line for the operator at the console. */
-  readonly say: (line: string) => void
 }
 
 const NOTHING: Desired = { functions: [], resolutions: [], releases: [], keys: [] }
@@ -107,10 +91,12 @@ export class Agent {
         const answer = await this.#parts.registry.desired(etag, LIMITS.poll_s, this.#stop.signal)
         pause_ms = LIMITS.agent_backoff_ms
         this.#setRegistryProblem(undefined)
-        if (answer === undefined) continue
-        this.#desired = answer.desired
-        await this.#serially(() => this.#reconcile())
-        etag = answer.etag
+        if (answer !== undefined) {
+          this.#desired = answer.desired
+          await this.#serially(() => this.#reconcile())
+          etag = answer.etag
+        }
+        await this.#sleep(LIMITS.agent_poll_pause_ms)
       } catch (error) {
         if (this.#stop.signal.aborted) return
         this.#setRegistryProblem(asDomainError(error))
@@ -203,33 +189,15 @@ export class Agent {
     }
   }
 
-  /** From the desired state to the kernel. Whatever is refused on the way leaves its function as it runs. */
+  /** One pass, what it leaves to be done afterwards, and the word of it. */
   async #pass(): Promise<void> {
     if (this.#saved !== this.#desired) await this.#parts.state.saveDesired(this.#desired)
     this.#saved = this.#desired
     await this.#chains.refresh()
     const policy = await this.#readPolicy()
     if (policy === undefined) return this.#report()
-    const { standings, keys } = await this.#reviewOrders(policy)
-    const statuses = new Map<string, FunctionStatus>()
-    const ready: ReadyFunction[] = []
-    for (const standing of standings) {
-      const { name, revision, problem } = standing
-      statuses.set(name, {
-        name,
-        revision,
-        state: standing.kind === 'ended' ? 'removed' : 'waiting',
-        problem,
-      })
-      if (standing.kind !== 'active') continue
-      try {
-        ready.push(await this.#prepare(standing, policy, keys))
-      } catch (error) {
-        statuses.set(name, { name, revision, state: 'waiting', problem: problem ?? asDomainError(error) })
-      }
-    }
-    const changed = await this.#carryOut(ready, standings, statuses)
-    this.#statuses = [...statuses.values()]
+    const { statuses, changed } = await reconcile(this.#parts, this.#chains, this.#desired, policy)
+    this.#statuses = statuses
     if (changed.length > 0) this.#retry_ms = LIMITS.agent_retry_ms
     await this.#report()
     // what was in flight through the old program when it was replaced has been counted by then; where one hook of
@@ -237,7 +205,7 @@ export class Agent {
     await sleep(changed.length > 0 || !this.#settled() ? LIMITS.agent_retire_ms : 0)
     await this.#chains.retire()
     // files are let go only when all that is wanted was obtained: a registry that withholds empties no cache
-    if (this.#statuses.every(({ problem }) => problem === undefined))
+    if (statuses.every(({ problem }) => problem === undefined))
       await this.#parts.state.collectBlobs(
         new Set(this.#desired.releases.flatMap(({ files }) => files.map(({ digest }) => digest))),
       )
@@ -253,105 +221,4 @@ export class Agent {
       return undefined
     }
   }
-
-  async #reviewOrders(policy: TrustPolicy): Promise<{ standings: readonly Standing[]; keys: PublicKey[] }> {
-    const held = await this.#parts.state.acceptedOrders()
-    const keys = readableKeys([...this.#desired.keys, ...held.map(({ operatorKey }) => operatorKey)])
-    const operators = acceptedOperators(keys, policy.operators)
-    const review = reviewOrders(this.#desired.functions, held, operators, this.#parts.labels)
-    for (const order of review.accepted) {
-      await this.#parts.state.saveAcceptedOrder(order)
-      this.#parts.say(describeAccepted(order))
-    }
-    return { standings: review.standings, keys }
-  }
-
-  /** Obtains, verifies and configures all that a function consists of. */
-  async #prepare(
-    standing: Extract<Standing, { kind: 'active' }>,
-    policy: TrustPolicy,
-    keys: readonly PublicKey[],
-  ): Promise<ReadyFunction> {
-    const { name, revision, spec } = standing
-    const entries = []
-    for (const instance of spec.instances) {
-      const release = await this.#release(instance.use, policy, keys)
-      requireKernel(release.manifest, this.#parts.kernelRelease)
-      requireFeatures(release.manifest, { btf: this.#parts.kernelBtf })
-      entries.push(...entriesOf(spec, instance, release))
-    }
-    return { name, revision, spec, entries }
-  }
-
-  /** The release that the registry resolved a range to, if it lies in that range. */
-  async #release(use: string, policy: TrustPolicy, keys: readonly PublicKey[]): Promise<VerifiedRelease> {
-    const resolved = this.#desired.resolutions.find((resolution) => resolution.use === use)
-    if (resolved === undefined)
-      throw new DomainError('version_not_found', `the registry has no release that fits ${use}`)
-    const program = programOf(use)
-    const ref = releaseRef(program, resolved.version)
-    if (!fitsUse(use, program, resolved.version))
-      throw new DomainError('outside_range', `the registry resolved ${use} to ${ref}, which does not fit`)
-    const descriptor = this.#desired.releases.find(
-      (release) => release.program === program && release.version === resolved.version,
-    )
-    if (descriptor === undefined)
-      throw new DomainError('version_not_found', `the registry did not describe ${ref}`)
-    return obtainRelease(descriptor, policy, keys, this.#parts.state, this.#parts.registry)
-  }
-
-  /** Plans and carries out; gives the keys of the chains that changed. */
-  async #carryOut(
-    ready: readonly ReadyFunction[],
-    standings: readonly Standing[],
-    statuses: Map<string, FunctionStatus>,
-  ): Promise<string[]> {
-    const functions = standings.map(({ name }) => {
-      const found = ready.find((candidate) => candidate.name === name)
-      return found === undefined
-        ? { name, kind: 'held' as const }
-        : { name, kind: 'ready' as const, spec: found.spec }
-    })
-    const ended = new Set(standings.filter(({ kind }) => kind === 'ended').map(({ name }) => name))
-    const { kernel, say } = this.#parts
-    const plan = planChains(functions, ended, kernel.interfaces(), kernel.keyOf, this.#chains.running())
-    const changed: string[] = []
-    for (const one of ready) {
-      const places = plan.run.filter((place) => place.function === one.name)
-      const before = statuses.get(one.name)?.problem
-      let problem = before ?? plan.problems.get(one.name)
-      try {
-        const keys = await this.#chains.bring(one, places)
-        for (const key of keys)
-          say(describeChange(one, places.find((place) => place.key === key)?.at.name ?? key))
-        changed.push(...keys)
-      } catch (error) {
-        problem = asDomainError(error)
-      }
-      const state = places.length > 0 && problem === undefined ? 'running' : 'waiting'
-      statuses.set(one.name, { name: one.name, revision: one.revision, state, problem })
-    }
-    for (const key of plan.detach) {
-      await this.#chains.detach(key)
-      say(`detached ${key}: its function ended`)
-      changed.push(key)
-    }
-    return changed
-  }
 }
-
-/** Keys that can be read; a registry may send anything. */
-function readableKeys(texts: readonly string[]): PublicKey[] {
-  return [...new Set(texts)].flatMap((text) => {
-    try {
-      return [parsePublicKey(Buffer.from(text, 'base64'))]
-    } catch {
-      return [] // a key that nobody can read can accept nothing
-    }
-  })
-}
-
-const describeAccepted = (order: AcceptedOrder): string => `accepted order ${order.revision} of ${order.name}`
-
-const describeChange = (ready: ReadyFunction, at: string): string =>
-  `${ready.name} r${ready.revision} runs on ${at}: ${ready.entries.map(({ record }) => record.release).join(' > ')}`
