@@ -89,10 +89,9 @@ const placeOf = (object: BpfObject, variable: string): { section: string; offset
  * have a .bss that looks the same and means something else.
  */
 function entryMap(owner: string, object: string, map: BpfObject['maps'][number]): EntryMap {
-  const internal = map.kind !== 'map'
-  if (map.kind === 'rodata') return { name: map.name, internal, stateKey: undefined }
+  if (map.kind === 'rodata') return { name: map.name, stateKey: undefined }
   const shape = JSON.stringify([map.type, map.keySize, map.valueSize, map.maxEntries, map.flags, map.layout])
   const hash = createHash('sha256').update(shape).digest('hex').slice(0, KEY_HASH_CHARS)
-  const name = internal ? `${object}:${map.name}` : map.name
-  return { name: map.name, internal, stateKey: `${owner}/${name}-${hash}` }
+  const name = map.kind === 'map' ? map.name : `${object}:${map.name}`
+  return { name: map.name, stateKey: `${owner}/${name}-${hash}` }
 }

@@ -42,7 +42,7 @@ export function planChains(
   for (const at of interfaces) {
     const key = keyOf(at.ifindex)
     const wanting = order.filter(({ name, spec }) =>
-      wants(spec, at, (problem) => problems.set(name, problem)),
+      wants(spec, at, running.get(key) === name, (problem) => problems.set(name, problem)),
     )
     const owner = running.get(key)
     const ownerIsHeld =
@@ -68,12 +68,20 @@ export function planChains(
   return { run, detach, problems }
 }
 
-/** Whether a function asks for an interface. One that carries the default route must be named exactly: no lock-out by a pattern. */
-function wants(spec: FunctionSpec, at: NetworkInterface, refuse: (problem: DomainError) => void): boolean {
+/**
+ * Whether a function asks for an interface. One that carries the default route must be named exactly, so that no pattern
+ * locks anybody out; but a chain that runs there since before the route came stays: a route must not take a filter down.
+ */
+function wants(
+  spec: FunctionSpec,
+  at: NetworkInterface,
+  runsThere: boolean,
+  refuse: (problem: DomainError) => void,
+): boolean {
   if (spec.interfaces.includes(at.name)) return true
   const pattern = spec.interfaces.find((candidate) => matchesInterface(candidate, at.name))
   if (pattern === undefined) return false
-  if (!at.defaultRoute) return true
+  if (!at.defaultRoute || runsThere) return true
   refuse(
     new DomainError(
       'default_route_interface',

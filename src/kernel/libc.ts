@@ -45,8 +45,21 @@ const NR_BPF: Partial<Record<NodeJS.Architecture, number>> = {
 /** Highest errno that the kernel returns as an error (MAX_ERRNO, linux/err.h). */
 const MAX_ERRNO = 4095
 
-/** Name of an errno, such as `EPERM`; `errno N` for one that this platform does not name. */
+/** What libbpf says by numbers of its own, from 4000 on (enum libbpf_errno, bpf/libbpf_legacy.h). */
+const LIBBPF_ERRORS = [
+  'libbpf cannot read it as ELF',
+  'libbpf finds its format invalid',
+  'libbpf finds no kernel version in it',
+  'libbpf finds another byte order',
+  'libbpf failed within',
+  'libbpf cannot relocate it',
+  'libbpf cannot load it',
+]
+
+/** Name of an errno, such as `EPERM`; `errno N` for one that nobody names. */
 function errnoName(errno: number): string {
+  const ofLibbpf = LIBBPF_ERRORS[errno - 4000]
+  if (ofLibbpf !== undefined) return ofLibbpf
   const named = Object.entries(koffi.os.errno).find(([, value]) => value === errno)
   return named?.[0] ?? `errno ${errno}`
 }

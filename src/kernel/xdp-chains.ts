@@ -53,11 +53,7 @@ function readChain(key: string, folder: string): PinnedChain {
   for (const name of listNames(folder)) {
     const number = GENERATION.exec(name)?.[1]
     if (number === undefined) continue
-    const path = join(folder, name)
-    using program = openPin(join(path, 'program'))
-    if (program === undefined)
-      removeTree(path) // a build that was cut short
-    else generations.push(readGeneration(Number(number), path))
+    generations.push(readGeneration(Number(number), join(folder, name)))
   }
   using link = openPin(join(folder, 'link'))
   const info = link === undefined ? undefined : xdpLinkInfo(link)
@@ -65,7 +61,8 @@ function readChain(key: string, folder: string): PinnedChain {
 }
 
 function readGeneration(generation: number, folder: string): PinnedGeneration {
-  using program = requirePin(join(folder, 'program'))
+  using program = openPin(join(folder, 'program'))
+  if (program === undefined) return { generation, programId: 0, programTag: '' } // its build was cut short, or is going on
   const { id, tag } = programInfo(program)
   return { generation, programId: id, programTag: tag }
 }

@@ -10,9 +10,8 @@ export interface NetworkInterface {
 
 /** A map of an object, and whether it outlives a change of its chain. */
 export interface EntryMap {
-  /** As libbpf names it; internal maps are named by their section, such as `.bss`. */
+  /** The map's name; that of a data section is the section's, such as `.bss`. */
   readonly name: string
-  readonly internal: boolean
   /**
    * Maps with equal keys are the same map: one instance's maps of this name, layout and size. It names the pin, so a
    * map is carried over exactly when nothing about it changed. Undefined: the map belongs to one generation.
@@ -33,7 +32,7 @@ export interface EntryImage {
   readonly maps: readonly EntryMap[]
 }
 
-/** A generation that is pinned: built, whether it runs or not. */
+/** A generation that is pinned, whether it runs or not. One whose build was cut short has program 0, which never runs. */
 export interface PinnedGeneration {
   readonly generation: number
   readonly programId: number

@@ -24,7 +24,7 @@ const ready = (code: string, { revision = 1, maps = ['m1'], name = 'edge' } = {}
         image: {
           ...{ entry: 'xdp_limit', bytes, license: 'GPL', gplCompatible: true, frags: false },
           ...{ proceed: ['pass'], variables: [] },
-          maps: maps.map((map) => ({ name: map, internal: false, stateKey: `${name}/limit/${map}` })),
+          maps: maps.map((map) => ({ name: map, stateKey: `${name}/limit/${map}` })),
         },
       },
     ],

@@ -230,13 +230,22 @@ describeAsRoot('an agent', () => {
       expect(second?.linkId).not.toBe(first?.linkId)
       expect(pinsOf(node)?.filter((path) => path.endsWith('/link'))).toHaveLength(2)
 
-      make('eth2')
-      await on('eth0', 'eth1', 'eth2')
-      ip('-n', inside, 'route', 'add', 'default', 'dev', 'eth2')
+      make('up0') // fits no pattern yet
+      ip('-n', inside, 'route', 'add', 'default', 'dev', 'up0')
+      await fleet.apply('come', node, { interfaces: ['eth*', 'up*'] })
       await fleet.untilRefused(node, 'come', 'default_route_interface')
       await on('eth0', 'eth1')
-      await fleet.apply('come', node, { interfaces: ['eth*', 'eth2'] })
-      expect(stateOf(await on('eth0', 'eth1', 'eth2'), 'come')).toBe('running')
+      await fleet.apply('come', node, { interfaces: ['eth*', 'up0'] })
+      expect(stateOf(await on('eth0', 'eth1', 'up0'), 'come')).toBe('running')
+      // who runs there stays, also when only a pattern fits any more
+      await fleet.apply('come', node, { interfaces: ['eth*', 'up*'] })
+      const stays = await fleet.until(
+        node,
+        'the newest order',
+        ({ functions }) => functions[0]?.revision === 4,
+      )
+      expect(stateOf(stays, 'come')).toBe('running')
+      await on('eth0', 'eth1', 'up0')
     })
   })
 

@@ -71,13 +71,26 @@ describe('the interface of the default route', () => {
     const made = plan({ functions: [ready('edge', ['eth*', 'eth9'])], interfaces: [ETH0, UPLINK] })
     expect([runs(made), problems(made)]).toEqual([['edge@eth0', 'edge@eth9'], {}])
   })
-  test('is let go when the route comes to it, so that a pattern never locks anyone out', () => {
+  test('keeps the chain that runs there since before the route came: a route takes no filter down', () => {
     const made = plan({
       functions: [ready('edge')],
       interfaces: [UPLINK],
       running: { '1-9-xdp': 'edge' },
     })
-    expect([made.detach, problems(made)]).toEqual([['1-9-xdp'], { edge: 'default_route_interface' }])
+    expect([runs(made), made.detach, problems(made)]).toEqual([['edge@eth9'], [], {}])
+  })
+  test('is not inherited by a pattern when the function that ran there ends', () => {
+    const made = plan({
+      functions: [ready('edge')],
+      ended: ['core'],
+      interfaces: [UPLINK],
+      running: { '1-9-xdp': 'core' },
+    })
+    expect([runs(made), made.detach, problems(made)]).toEqual([
+      [],
+      ['1-9-xdp'],
+      { edge: 'default_route_interface' },
+    ])
   })
 })
 

@@ -258,14 +258,17 @@ describeAsRoot('chains on an interface', () => {
     }
   })
 
-  test('are read past builds that were cut short, which go', () => {
+  test('show builds that were cut short as what never runs, and leave them: another may be at it', () => {
     const built = chains.build(key, 3, pass())
     for (const name of ['gen-1', 'gen-2', 'gen-0', 'other']) mkdirSync(join(ROOT, key, name))
     using counters = requirePin(join(ROOT, key, 'gen-3', 'counters'))
     pin(counters, join(ROOT, key, 'gen-2', 'counters'))
     mkdirSync(join(ROOT, 'no-chain'))
+    const half = (generation: number) => ({ generation, programId: 0, programTag: '' })
+    expect(chains.pinned()).toEqual([{ key, link: undefined, generations: [half(1), half(2), built] }])
+    expect(readdirSync(join(ROOT, key)).sort()).toEqual(['gen-0', 'gen-1', 'gen-2', 'gen-3', 'other'])
+    for (const generation of [1, 2]) chains.discard(key, generation)
     expect(chains.pinned()).toEqual([{ key, link: undefined, generations: [built] }])
-    expect(readdirSync(join(ROOT, key)).sort()).toEqual(['gen-0', 'gen-3', 'other'])
     // and a build over such a folder is whole
     mkdirSync(join(ROOT, key, 'gen-4'))
     pin(counters, join(ROOT, key, 'gen-4', 'counters'))
