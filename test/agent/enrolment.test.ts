@@ -128,9 +128,21 @@ describeAsRoot('joining a registry', () => {
       mkdirSync(home)
       chmodSync(home, 0o777) // it could write there
       const ids = ['--reuid', NOBODY, '--regid', NOBODY, '--clear-groups']
+      // the checkout may lie where only root can look: reading is the one thing of root's that is kept
+      const reads = ['--inh-caps=-all,+dac_read_search', '--ambient-caps=-all,+dac_read_search']
       const child = spawn(
         'setpriv',
-        [...ids, process.execPath, BINARY, 'agent', '--state', join(home, 'state'), '--trust', node.trust],
+        [
+          ...ids,
+          ...reads,
+          process.execPath,
+          BINARY,
+          'agent',
+          '--state',
+          join(home, 'state'),
+          '--trust',
+          node.trust,
+        ],
         { env: { PATH: process.env['PATH'], HOME: home }, stdio: ['ignore', 'pipe', 'pipe'] },
       )
       let said = ''

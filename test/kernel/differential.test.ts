@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -40,6 +41,12 @@ interface Candidate {
   readonly variables: Readonly<Record<string, number>>
 }
 
+/** A test run is on the cpu of its caller: on another one, per-cpu maps would show each side another state. */
+function stayOnOneCpu(): void {
+  const allowed = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+  execFileSync('taskset', ['--cpu-list', '--pid', allowed ?? '0', `${process.pid}`])
+}
+
 describeAsRoot('a fused chain does what its entries do one after the other', () => {
   let chains: ChainKernel
   const own = new Map<string, Candidate>()
@@ -48,6 +55,7 @@ describeAsRoot('a fused chain does what its entries do one after the other', () 
   let generation = 0
 
   beforeAll(() => {
+    stayOnOneCpu()
     ensureBpffs(BPFFS)
     chains = xdpChains(BPFFS, AGENT, undefined)
     for (const entry of OWN) {
