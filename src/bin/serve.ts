@@ -1,4 +1,4 @@
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,7 @@ import { createFirstToken } from '../registry/access.ts'
 import { openDatabase } from '../store/database.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
 import { openFileBlobs } from '../store/file-blobs.ts'
+import { makeDirectory } from '../store/make-directory.ts'
 import { migrate } from '../store/migrations.ts'
 import { startPostgres } from '../store/postgres.ts'
 import { composeRegistry } from './registry.ts'
@@ -85,7 +86,7 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
 /** Root's directory is entered, not read, by the database's user; anybody else's is his own. */
 async function prepareDirectory(dataDir: string): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true })
+    await makeDirectory(dataDir)
     await chmod(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)

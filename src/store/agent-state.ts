@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import { parseDocument } from '../attest/document.ts'
@@ -8,6 +8,7 @@ import type { Digest } from '../domain/names.ts'
 import { AcceptedOrder, Desired, Identity } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
+import { makeDirectory } from './make-directory.ts'
 import { syncDirectory, writeSynced } from './sync.ts'
 
 const [IDENTITY, DESIRED, STATUS] = ['identity.json', 'desired.json', 'status.json'] as const
@@ -19,8 +20,8 @@ const FOLDERS = ['orders', 'chains', 'objects', 'logs'] as const
  */
 export async function openAgentState(dir: string): Promise<AgentState> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o755 })
-    for (const folder of FOLDERS) await mkdir(join(dir, folder), { recursive: true, mode: 0o700 })
+    await makeDirectory(dir, 0o755)
+    for (const folder of FOLDERS) await makeDirectory(join(dir, folder), 0o700)
   } catch (cause) {
     throw new DomainError('file_unwritable', `the state directory ${dir} cannot be written`, { cause })
   }
