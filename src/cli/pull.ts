@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DomainError } from '../domain/errors.ts'
 import { releaseRef } from '../domain/names.ts'
+import { makeDirectory } from '../store/make-directory.ts'
 import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
 import { checkRelease } from './check-release.ts'
 import { fetchFiles, findRelease } from './fetch-release.ts'
@@ -46,7 +46,7 @@ export async function pull(flags: PullFlags, { io }: Context): Promise<Outcome> 
   const written = new Map([...files, [BUNDLE_FILE, Buffer.from(view.bundle)]])
   if (written.size !== files.size + 1)
     throw new DomainError('file_exists', `the release has a file ${BUNDLE_FILE} of its own`)
-  await makeDirectory(flags.out)
+  await makeOutput(flags.out)
   for (const [name, bytes] of written) await writeNewFile(join(flags.out, name), bytes)
   const judgement = signer === undefined ? 'NOT VERIFIED' : `signed by ${signer}`
   return {
@@ -62,9 +62,9 @@ export async function pull(flags: PullFlags, { io }: Context): Promise<Outcome> 
   }
 }
 
-async function makeDirectory(path: string): Promise<void> {
+async function makeOutput(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeDirectory(path)
   } catch (cause) {
     throw new DomainError('file_unwritable', `cannot make ${path}: ${reasonOf(cause)}`, { cause })
   }
