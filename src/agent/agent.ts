@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { Desired } from '../domain/node.ts'
+import type { Desired, ObservedChain } from '../domain/node.ts'
 import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -88,7 +88,9 @@ export class Agent {
     let pause_ms: number = LIMITS.agent_backoff_ms
     while (!this.#stop.signal.aborted)
       try {
-        const answer = await this.#parts.registry.desired(etag, LIMITS.poll_s, this.#stop.signal)
+        // after an absence the first question is not a long one: its answer says that the registry is back
+        const wait_s = this.#registryProblem === undefined ? LIMITS.poll_s : 0
+        const answer = await this.#parts.registry.desired(etag, wait_s, this.#stop.signal)
         pause_ms = LIMITS.agent_backoff_ms
         this.#setRegistryProblem(undefined)
         if (answer !== undefined) {
@@ -110,12 +112,15 @@ export class Agent {
       this.#parts.say(
         problem === undefined
           ? 'registry: reachable again'
-          : `registry: ${problem.message} [${problem.code}]`,
+          : `${problem.message} [${problem.code}]; what runs goes on`,
       )
     this.#registryProblem = problem
   }
 
-  /** Interfaces come and go, and with them the hooks that functions ask for; and the policy's owner edits it. */
+  /**
+   * Interfaces come and go, and with them the hooks that functions ask for; the policy's owner edits it; and pins that
+   * somebody removed took the chain with them.
+   */
   async #watchHost(): Promise<void> {
     let before = await this.#hostStamp()
     while (await this.#sleep(LIMITS.agent_interfaces_ms)) {
@@ -128,7 +133,7 @@ export class Agent {
   async #hostStamp(): Promise<string> {
     const policy = await this.#parts.policyStamp()
     try {
-      return JSON.stringify([policy, this.#parts.kernel.interfaces()])
+      return JSON.stringify([policy, this.#parts.kernel.interfaces(), this.#parts.kernel.pinned()])
     } catch (error) {
       return `${policy} ${asDomainError(error).message}`
     }
@@ -167,7 +172,18 @@ export class Agent {
           `chain ${key} runs, but this agent remembers nothing of it: it is left alone`,
         ),
       )
-    await this.#reporter.report(this.#chains.observe(), this.#statuses, problems)
+    const chains = this.#observe(problems)
+    await this.#reporter.report(chains, this.#statuses, problems)
+  }
+
+  /** What runs; when it cannot be read, as when somebody removed pins, that is a problem to report and nothing runs. */
+  #observe(problems: DomainError[]): ObservedChain[] {
+    try {
+      return this.#chains.observe()
+    } catch (error) {
+      problems.push(asDomainError(error))
+      return []
+    }
   }
 
   async #sleep(ms: number): Promise<boolean> {
@@ -217,7 +233,10 @@ export class Agent {
       this.#policyProblem = undefined
       return policy
     } catch (error) {
-      this.#policyProblem = asDomainError(error)
+      const problem = asDomainError(error)
+      if (problem.message !== this.#policyProblem?.message)
+        this.#parts.say(`policy: ${problem.message} [${problem.code}]; what runs goes on`)
+      this.#policyProblem = problem
       return undefined
     }
   }

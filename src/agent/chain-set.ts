@@ -150,6 +150,12 @@ export class ChainSet {
       )
         return []
       const counters = this.#kernel.counters(chain.key, generation.generation, generation.entries.length)
+      // a generation that was replaced a moment ago is not folded yet, and counts all the same
+      const totals = chain.generations.reduce(
+        (sums, { generation: number }) =>
+          number === running.generation ? sums : this.#withPacketsOf(record, number, sums),
+        record.totals,
+      )
       return [
         {
           netns: record.netns,
@@ -166,7 +172,7 @@ export class ChainSet {
           since: generation.builtAt,
           entries: generation.entries.map((entry, at) => {
             const packets = counters[at] ?? noPackets()
-            const earlier = record.totals[entryKey(generation.function, entry)] ?? noPackets()
+            const earlier = totals[entryKey(generation.function, entry)] ?? noPackets()
             return {
               position: at + 1,
               ...entry,
@@ -262,13 +268,21 @@ export class ChainSet {
     const record = this.#records.get(key)
     const gone = record?.generations.find(({ generation }) => generation === number)
     if (record === undefined || gone === undefined) return
-    const counters = this.#kernel.counters(key, number, gone.entries.length)
-    const totals = { ...record.totals }
-    for (const [at, entry] of gone.entries.entries()) {
-      const name = entryKey(gone.function, entry)
+    const totals = this.#withPacketsOf(record, number, record.totals)
+    await this.#save({ ...record, totals, generations: record.generations.filter((one) => one !== gone) })
+  }
+
+  /** Totals with the packets of a pinned generation added; one that is not remembered adds nothing. */
+  #withPacketsOf(record: ChainRecord, number: number, before: ChainRecord['totals']): ChainRecord['totals'] {
+    const generation = record.generations.find((one) => one.generation === number)
+    if (generation === undefined) return before
+    const counters = this.#kernel.counters(record.key, number, generation.entries.length)
+    const totals = { ...before }
+    for (const [at, entry] of generation.entries.entries()) {
+      const name = entryKey(generation.function, entry)
       totals[name] = addCounts(totals[name] ?? noPackets(), counters[at] ?? noPackets())
     }
-    await this.#save({ ...record, totals, generations: record.generations.filter((one) => one !== gone) })
+    return totals
   }
 
   async #save(record: ChainRecord): Promise<void> {

@@ -16,14 +16,15 @@ export async function enrol(
   connect: (key: PrivateKey) => Pick<NodeRegistry, 'enrol'>,
 ): Promise<Identity> {
   const before = await state.identity()
-  const identity: Identity = before ?? {
+  const identity: Identity = {
     registry: registryUrl,
     id: '',
     name: facts.name,
     labels: facts.labels,
-    privateKey: generateKeyPair('ed25519').privateKey,
+    // of an attempt that failed only the key is kept: all else may have been the mistake
+    privateKey: before?.privateKey ?? generateKeyPair('ed25519').privateKey,
   }
-  if (before === undefined) await state.saveIdentity(identity)
+  await state.saveIdentity(identity)
   const key = parsePrivateKey(identity.privateKey)
   const publicKey = key.publicKey.spki.toString('base64')
   const { id } = await connect(key).enrol({ token: joinToken, publicKey, facts })

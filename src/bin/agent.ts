@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { arch, hostname, release } from 'node:os'
-import { Agent } from '../agent/agent.ts'
+import { join } from 'node:path'
+import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
 import { parsePrivateKey } from '../attest/keys.ts'
 import type { Context } from '../cli/io.ts'
@@ -12,12 +13,12 @@ import { type Identity, NodeName } from '../domain/node.ts'
 import { parseTrustPolicy, type TrustPolicy } from '../domain/trust-policy.ts'
 import { parseWith } from '../domain/yaml.ts'
 import { ensureBpffs } from '../kernel/bpffs.ts'
-import { netnsPath } from '../kernel/netns.ts'
+import { type NetnsPath, netnsPath } from '../kernel/netns.ts'
 import { xdpChains } from '../kernel/xdp-chains.ts'
 import type { AgentState } from '../ports/agent-state.ts'
-import type { ChainKernel } from '../ports/chain-kernel.ts'
 import { openAgentState } from '../store/agent-state.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
+import { makeDirectory } from '../store/make-directory.ts'
 
 /**
  * Runs the agent until SIGTERM or SIGINT, which leave its chains in place; with `detach`, removes all that it owns and
@@ -29,44 +30,66 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
   // what is pinned can be detached even when its namespace is gone
   const netns = flags.netns === undefined || flags.detach ? undefined : netnsPath(flags.netns)
   const policy = readPolicy(flags.trust)
-  if (!flags.detach) await policy() // say what is wrong with it before anything is made
+  const say = sayer(context)
+  if (flags.detach) return await detach(flags, say)
+  await policy() // say what is wrong with it before anything is made
   const state = await openAgentState(flags.state)
   const lock = await lockDirectory(flags.state)
   try {
     ensureBpffs(flags.bpffs)
-    const say = sayer(context)
-    if (flags.detach) {
-      const name = (await state.identity())?.name ?? nodeName(flags)
-      return await detachAll(xdpChains(flags.bpffs, name, netns), state, say)
-    }
     const identity = await identify(flags, state, version, say)
-    const agent = new Agent({
-      kernel: xdpChains(flags.bpffs, identity.name, netns),
-      state,
-      registry: nodeRegistry(flags.registry ?? identity.registry, {
-        id: identity.id,
-        key: parsePrivateKey(identity.privateKey),
-      }),
-      policy,
-      policyStamp: () => stampOf(flags.trust),
-      labels: identity.labels,
-      netns: flags.netns ?? '',
-      kernelRelease: release(),
-      kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
-      version,
-      clock: () => new Date(),
-      say,
-    })
-    const stopped = new Promise<void>((stop) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
-    })
-    await agent.start()
-    await stopped
-    await agent.close()
-    say('stopped; chains stay as they are (remove them with `hookline agent --detach`)')
+    const ownLock = await lockName(identity.name)
+    try {
+      await follow(flags, identity, state, { netns, policy, say, version })
+    } finally {
+      await ownLock.release()
+    }
   } finally {
     await lock.release()
   }
+}
+
+/** Runs the agent until it is told to stop. */
+async function follow(
+  flags: AgentFlags,
+  identity: Identity,
+  state: AgentState,
+  { netns, policy, say, version }: Pick<AgentParts, 'policy' | 'say' | 'version'> & { netns: NetnsPath },
+): Promise<void> {
+  const agent = new Agent({
+    kernel: xdpChains(flags.bpffs, identity.name, netns),
+    state,
+    registry: nodeRegistry(flags.registry ?? identity.registry, {
+      id: identity.id,
+      key: parsePrivateKey(identity.privateKey),
+    }),
+    policy,
+    policyStamp: () => stampOf(flags.trust),
+    labels: identity.labels,
+    netns: flags.netns ?? '',
+    kernelRelease: release(),
+    kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
+    version,
+    clock: () => new Date(),
+    say,
+  })
+  const stopped = new Promise<void>((stop) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
+  })
+  await agent.start()
+  await stopped
+  await agent.close()
+  say('stopped; chains stay as they are (remove them with `hookline agent --detach`)')
+}
+
+/**
+ * Takes a node's name on this host: pins are found by it, so two agents of one name would take each other's chains for
+ * their own, whatever their state directories. Throws `state_in_use`.
+ */
+async function lockName(name: string): Promise<{ release(): Promise<void> }> {
+  const dir = join('/run/hookline', name)
+  await makeDirectory(dir, 0o700)
+  return lockDirectory(dir)
 }
 
 /** Lines for whoever watches; JSON lines with --json. */
@@ -141,13 +164,33 @@ async function identify(
   return identity
 }
 
-async function detachAll(kernel: ChainKernel, state: AgentState, say: (line: string) => void): Promise<void> {
-  const chains = kernel.pinned()
-  for (const { key } of chains) {
-    kernel.detach(key)
-    await state.removeChain(key)
-    say(`detached ${key}`)
+/** Removes all that an agent owns: the one whose state directory is given, or, without one, the one of `--name`. */
+async function detach(flags: AgentFlags, say: (line: string) => void): Promise<void> {
+  const known = existsSync(join(flags.state, 'identity.json'))
+  if (!known && flags.name === undefined)
+    throw new DomainError(
+      'not_found',
+      `no agent has run with the state directory ${flags.state}: name its directory by --state, or the node by --name`,
+    )
+  const state = known ? await openAgentState(flags.state) : undefined
+  const lock = known ? await lockDirectory(flags.state) : undefined
+  try {
+    const name = (await state?.identity())?.name ?? nodeName(flags)
+    const ownLock = await lockName(name)
+    try {
+      const kernel = xdpChains(flags.bpffs, name, undefined)
+      const chains = kernel.pinned()
+      for (const { key } of chains) {
+        kernel.detach(key)
+        await state?.removeChain(key)
+        say(`detached ${key}`)
+      }
+      kernel.collectMaps(new Set())
+      say(`detached ${chains.length} ${chains.length === 1 ? 'chain' : 'chains'} of ${name}; no pin is left`)
+    } finally {
+      await ownLock.release()
+    }
+  } finally {
+    await lock?.release()
   }
-  kernel.collectMaps(new Set())
-  say(`detached ${chains.length} ${chains.length === 1 ? 'chain' : 'chains'}; no pin is left`)
 }

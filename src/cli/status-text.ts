@@ -14,6 +14,8 @@ interface NodeStatus {
   readonly observed: Observed | undefined
   /** When the node was last heard of; by the registry's clock where that is known. */
   readonly heardAt: Date | undefined
+  /** After so long without a word it is worth one. */
+  readonly silentAfter_s: number
 }
 
 /** The status of a node as the registry tells it. */
@@ -21,6 +23,15 @@ export const statusOf = ({ facts, observed, lastSeenAt }: NodeView): NodeStatus 
   name: facts.name,
   observed,
   heardAt: lastSeenAt === undefined ? undefined : new Date(lastSeenAt),
+  silentAfter_s: LIMITS.node_silent_s,
+})
+
+/** The status of this host as its agent wrote it. */
+export const hostStatus = (observed: Observed): NodeStatus => ({
+  name: 'this host',
+  observed,
+  heardAt: new Date(observed.at),
+  silentAfter_s: LIMITS.agent_silent_s,
 })
 
 /** What runs on every node, an entry a line, and below it what stands in the way of what does not run. */
@@ -52,10 +63,12 @@ function packetsText(packets: VerdictCounts): string {
 }
 
 /** A word where the report is old: the chain goes on without its agent, but its numbers here do not. */
-function silence(io: Io, { name, heardAt }: NodeStatus, now: Date): string[] {
+function silence(io: Io, { name, heardAt, silentAfter_s }: NodeStatus, now: Date): string[] {
   const seconds = heardAt === undefined ? 0 : Math.floor((now.getTime() - heardAt.getTime()) / 1000)
-  if (seconds < LIMITS.node_silent_s) return []
-  return [`${red(io, printable(name))}: not heard of for ${durationText(seconds)}; this is its last report`]
+  if (seconds < silentAfter_s) return []
+  return [
+    `${red(io, printable(name))}: not heard of for ${durationText(seconds)}: its agent does not run or cannot report; this is its last report`,
+  ]
 }
 
 function troublesOf(io: Io, { name, observed }: NodeStatus): string[] {

@@ -8,7 +8,7 @@ import type { Context, Outcome } from './io.ts'
 import { readLocalText } from './local-file.ts'
 import { findNode } from './node.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
-import { renderStatus, statusOf } from './status-text.ts'
+import { hostStatus, renderStatus, statusOf } from './status-text.ts'
 
 /** Name of an agent's report in its state directory. */
 const STATUS_FILE = 'status.json'
@@ -30,7 +30,7 @@ export async function status(flags: StatusFlags, { io }: Context): Promise<Outco
     const observed = parseWith(Observed, parseStrictJson(text, path), 'invalid_json', path)
     return {
       json: observed,
-      text: renderStatus(io, [{ name: 'this host', observed, heardAt: new Date(observed.at) }], new Date()),
+      text: renderStatus(io, [hostStatus(observed)], new Date()),
     }
   }
   const all = await (await connectWithToken(io, flags)).nodes()

@@ -92,6 +92,8 @@ export const LIMITS = {
   agent_report_ms: 2000,
   /** A node that was not heard of for so long is shown as silent: several reports and a poll are missing. */
   node_silent_s: 45,
+  /** The same for the status file of a host's own agent, which is written every second. */
+  agent_silent_s: 5,
   /** Between an answer and the next question: a registry that always has news must not keep a node busy. */
   agent_poll_pause_ms: 50,
   /** First and longest pause before the registry is tried again. */

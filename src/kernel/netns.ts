@@ -32,7 +32,7 @@ export function inNetns<T>(path: NetnsPath, work: () => T): T {
   if (path === undefined) return work()
   const own = openSync(OWN, 'r')
   try {
-    const target = openSync(path, 'r')
+    const target = openNetns(path)
     try {
       enterNetns(target)
     } finally {
@@ -49,6 +49,14 @@ export function inNetns<T>(path: NetnsPath, work: () => T): T {
     }
   } finally {
     closeSync(own)
+  }
+}
+
+function openNetns(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (cause) {
+    throw new DomainError('not_found', `the network namespace ${path} is gone`, { cause })
   }
 }
 

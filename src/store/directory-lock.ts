@@ -12,14 +12,14 @@ const Holder = z.strictObject({ pid: z.int().min(1), startTime: z.string(), boot
 const ATTEMPTS = 10
 
 /**
- * Takes `dir` for this process by a file `serve.lock` that names it by pid, start time and boot. A lock whose holder is
+ * Takes `dir` for this process by a file `hookline.lock` that names it by pid, start time and boot. A lock whose holder is
  * gone (kill -9, power cut) is taken over. Throws `state_in_use` while the holder runs.
  */
 export async function lockDirectory(dir: string): Promise<{ release(): Promise<void> }> {
   const self = await processIdentity(process.pid)
   if (self === undefined) throw new DomainError('missing_dependency', 'needs /proc: mount procfs')
-  const lock = join(dir, 'serve.lock')
-  const mine = join(dir, `serve.lock.${randomUUID()}`)
+  const lock = join(dir, 'hookline.lock')
+  const mine = join(dir, `hookline.lock.${randomUUID()}`)
   await writeFile(mine, JSON.stringify(self), { flag: 'wx', mode: 0o600 })
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -30,7 +30,7 @@ export async function lockDirectory(dir: string): Promise<{ release(): Promise<v
       if (holder.success && (await isRunning(holder.data)))
         throw new DomainError(
           'state_in_use',
-          `${dir} is in use by process ${holder.data.pid}: stop it, or use another data directory`,
+          `${dir} is in use by process ${holder.data.pid}: stop it, or use another directory`,
         )
       await removeStale(lock, text)
     }

@@ -96,14 +96,14 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const [code, answer] = await Promise.all([process_.end(signal), waiting])
     expect([code, answer.status]).toEqual([0, 304])
     expect(await processIdentity(pid)).toBeUndefined()
-    await expect(readFile(join(dir, 'serve.lock'))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(readFile(join(dir, 'hookline.lock'))).rejects.toMatchObject({ code: 'ENOENT' })
     expect(await readFile(join(dir, 'postgres.log'), 'utf8')).not.toContain('FATAL')
   },
 )
 test('what it keeps is closed to others', async () => {
   const registry = await serve({ dataDir: dir, port: 0 })
   const mode = async (name: string) => ((await stat(join(dir, name))).mode & 0o077).toString(8)
-  expect(await Promise.all(['postgres-password', 'postgres.log', 'serve.lock', 'pg'].map(mode))).toEqual(
+  expect(await Promise.all(['postgres-password', 'postgres.log', 'hookline.lock', 'pg'].map(mode))).toEqual(
     Array(4).fill('0'),
   )
   await registry.close()

@@ -64,8 +64,8 @@ describe('status', () => {
       renderStatus(
         memoryIo(),
         [
-          { name: 'n1', observed, heardAt: new Date(observed.at) },
-          { name: 'n2', observed: undefined, heardAt: undefined },
+          { name: 'n1', observed, heardAt: new Date(observed.at), silentAfter_s: 45 },
+          { name: 'n2', observed: undefined, heardAt: undefined, silentAfter_s: 45 },
         ],
         new Date(observed.at),
       ),
@@ -92,11 +92,13 @@ describe('status', () => {
     const shownAfter = (seconds: number): string =>
       renderStatus(
         memoryIo(),
-        [{ name: 'n1', observed, heardAt }],
+        [{ name: 'n1', observed, heardAt, silentAfter_s: 45 }],
         new Date(heardAt.getTime() + seconds * 1000),
       )
     expect(shownAfter(44)).not.toContain('not heard of')
-    expect(shownAfter(45)).toContain('n1: not heard of for 45 s; this is its last report')
+    expect(shownAfter(45)).toContain(
+      'n1: not heard of for 45 s: its agent does not run or cannot report; this is its last report',
+    )
     expect(shownAfter(600)).toContain('not heard of for 10 min')
     expect(shownAfter(3 * 86_400)).toContain('not heard of for 3 d')
   })
@@ -108,6 +110,7 @@ describe('status', () => {
     const run = await hookline(folder, ['status', '--state', state])
     expect([run.code, run.stderr]).toEqual([0, ''])
     expect(run.stdout).toContain('this host  eth0')
+    expect(run.stdout).toContain('this host: not heard of for ') // no agent wrote it just now
     expect(JSON.parse((await hookline(folder, ['status', '--state', state, '--json'])).stdout)).toEqual(
       observed,
     )

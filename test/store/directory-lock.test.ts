@@ -12,7 +12,7 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'hookline-lock-'))
 })
 afterEach(() => rm(dir, { recursive: true }))
-const lockFile = () => join(dir, 'serve.lock')
+const lockFile = () => join(dir, 'hookline.lock')
 
 test('a directory is taken once, and free again when released', async () => {
   const lock = await lockDirectory(dir)
