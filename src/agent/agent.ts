@@ -102,6 +102,7 @@ export class Agent {
       } catch (error) {
         if (this.#stop.signal.aborted) return
         this.#setRegistryProblem(asDomainError(error))
+        etag = undefined // what went wrong may be what it says
         await this.#sleep(pause_ms * (0.5 + Math.random() / 2)) // spread, so that a fleet does not return as one
         pause_ms = Math.min(pause_ms * 2, LIMITS.agent_backoff_most_ms)
       }
@@ -125,7 +126,7 @@ export class Agent {
     let before = await this.#hostStamp()
     while (await this.#sleep(LIMITS.agent_interfaces_ms)) {
       const now = await this.#hostStamp()
-      if (now !== before) await this.#serially(() => this.#reconcile())
+      if (now !== before || this.#chains.changedByOthers()) await this.#serially(() => this.#reconcile())
       before = now
     }
   }
@@ -133,7 +134,7 @@ export class Agent {
   async #hostStamp(): Promise<string> {
     const policy = await this.#parts.policyStamp()
     try {
-      return JSON.stringify([policy, this.#parts.kernel.interfaces(), this.#parts.kernel.pinned()])
+      return JSON.stringify([policy, this.#parts.kernel.interfaces()])
     } catch (error) {
       return `${policy} ${asDomainError(error).message}`
     }
@@ -212,7 +213,13 @@ export class Agent {
     await this.#chains.refresh()
     const policy = await this.#readPolicy()
     if (policy === undefined) return this.#report()
-    const { statuses, changed } = await reconcile(this.#parts, this.#chains, this.#desired, policy)
+    const { statuses, changed } = await reconcile(
+      this.#parts,
+      this.#chains,
+      this.#desired,
+      policy,
+      this.#fetchSignal(),
+    )
     this.#statuses = statuses
     if (changed.length > 0) this.#retry_ms = LIMITS.agent_retry_ms
     await this.#report()
@@ -223,8 +230,17 @@ export class Agent {
     // files are let go only when all that is wanted was obtained: a registry that withholds empties no cache
     if (statuses.every(({ problem }) => problem === undefined))
       await this.#parts.state.collectBlobs(
-        new Set(this.#desired.releases.flatMap(({ files }) => files.map(({ digest }) => digest))),
+        new Set(
+          [this.#desired, ...(await this.#parts.state.proven())].flatMap(({ releases }) =>
+            releases.flatMap(({ files }) => files.map(({ digest }) => digest)),
+          ),
+        ),
       )
+  }
+
+  /** Ends fetching with the agent, and when a pass takes too long over it: a slow registry must not hold up a chain. */
+  #fetchSignal(): AbortSignal {
+    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(LIMITS.agent_fetch_ms)])
   }
 
   async #readPolicy(): Promise<TrustPolicy | undefined> {

@@ -72,6 +72,15 @@ export class ChainSet {
     if (generations.length < record.generations.length) await this.#save({ ...record, generations })
   }
 
+  /** Whether bpffs holds something else than this set left there: somebody removed pins, or an interface went. */
+  changedByOthers(): boolean {
+    try {
+      return JSON.stringify(this.#kernel.pinned()) !== JSON.stringify([...this.#pinned.values()])
+    } catch {
+      return true
+    }
+  }
+
   /** The function of each chain that runs, by key; undefined where nothing is remembered. */
   running(): Map<string, string | undefined> {
     return new Map([...this.#pinned.keys()].map((key) => [key, this.#runningGeneration(key)?.function]))

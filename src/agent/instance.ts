@@ -42,7 +42,7 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
     const found = object?.programs.find((candidate) => candidate.name === program.entry)
     if (bytes === undefined || object === undefined || found === undefined)
       throw new DomainError('object_mismatch', `${release.ref} has no ${program.entry} in ${program.object}`)
-    const proceed = xdpProceed(instance.proceed[program.entry] ?? program.proceed, program.entry)
+    const proceed = xdpProceed(ownOf(instance.proceed, program.entry) ?? program.proceed, program.entry)
     return {
       record: {
         instance: name,
@@ -66,6 +66,10 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
     }
   })
 }
+
+/** A name that a stranger chose may be that of something every object inherits. */
+const ownOf = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined
 
 /** Only verdicts of XDP make sense on its hook. */
 function xdpProceed(given: readonly string[] | undefined, entry: string): readonly XdpVerdict[] {
@@ -92,6 +96,6 @@ function entryMap(owner: string, object: string, map: BpfObject['maps'][number])
   if (map.kind === 'rodata') return { name: map.name, stateKey: undefined }
   const shape = JSON.stringify([map.type, map.keySize, map.valueSize, map.maxEntries, map.flags, map.layout])
   const hash = createHash('sha256').update(shape).digest('hex').slice(0, KEY_HASH_CHARS)
-  const name = map.kind === 'map' ? map.name : `${object}:${map.name}`
+  const name = (map.kind === 'map' ? map.name : `${object}:${map.name}`).replaceAll('/', '%') // one name, no folder
   return { name: map.name, stateKey: `${owner}/${name}-${hash}` }
 }

@@ -9,6 +9,7 @@ import {
   requireSupportedFunction,
   selects,
 } from '../domain/function.ts'
+import { LIMITS } from '../domain/limits.ts'
 import type { Digest } from '../domain/names.ts'
 import type { AcceptedOrder, Desired } from '../domain/node.ts'
 
@@ -67,8 +68,8 @@ export function reviewOrders(
   const standings = [...newest.values()].map((order) =>
     standingOf(order, operators, labels, problems.get(order.name)),
   )
-  for (const [name, problem] of problems)
-    if (!newest.has(name)) standings.push({ kind: 'held', name, revision: 0, problem })
+  const strangers = [...problems].filter(([name]) => !newest.has(name)).slice(0, LIMITS.agent_strangers)
+  for (const [name, problem] of strangers) standings.push({ kind: 'held', name, revision: 0, problem })
   return { accepted: [...accepted.values()], standings }
 }
 

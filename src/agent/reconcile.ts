@@ -2,7 +2,8 @@ import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { Labels } from '../domain/function.ts'
 import { fitsUse, releaseRef } from '../domain/names.ts'
-import type { AcceptedOrder, Desired } from '../domain/node.ts'
+import type { AcceptedOrder, Desired, Proven } from '../domain/node.ts'
+import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
@@ -13,13 +14,18 @@ import { requireFeatures, requireKernel } from './host-requirements.ts'
 import { entriesOf } from './instance.ts'
 import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
 import { planChains } from './plan.ts'
-import { obtainRelease, type VerifiedRelease } from './release-source.ts'
+import { obtainRelease } from './release-source.ts'
 import type { FunctionStatus } from './reporter.ts'
+
+type ActiveStanding = Extract<Standing, { kind: 'active' }>
 
 /** What a pass from the desired state to the kernel works with. */
 export interface ReconcileParts {
   readonly kernel: ChainKernel
-  readonly state: Pick<AgentState, 'acceptedOrders' | 'saveAcceptedOrder' | 'blob' | 'saveBlob'>
+  readonly state: Pick<
+    AgentState,
+    'acceptedOrders' | 'saveAcceptedOrder' | 'proven' | 'saveProven' | 'removeProven' | 'blob' | 'saveBlob'
+  >
   readonly registry: Pick<NodeRegistry, 'blob'>
   readonly labels: Labels
   readonly kernelRelease: string
@@ -39,22 +45,29 @@ export async function reconcile(
   chains: ChainSet,
   desired: Desired,
   policy: TrustPolicy,
+  signal: AbortSignal,
 ): Promise<{ statuses: FunctionStatus[]; changed: string[] }> {
   const { standings, keys } = await reviewAll(parts, desired, policy)
   const statuses = new Map<string, FunctionStatus>()
-  const ready: ReadyFunction[] = []
+  const proven = await parts.state.proven()
+  const ready: PreparedFunction[] = []
   for (const standing of standings) {
     const { name, revision, problem } = standing
     const state = standing.kind === 'ended' ? 'removed' : 'waiting'
     statuses.set(name, { name, revision, state, problem })
+    const last = proven.find((one) => one.function === name)
+    if (standing.kind === 'ended' && last !== undefined) await parts.state.removeProven(name)
     if (standing.kind !== 'active') continue
     try {
-      ready.push(await prepare(parts, desired, standing, policy, keys))
+      const made = await prepare({ ...parts, signal }, { ...desired, keys }, standing, policy)
+      ready.push(made)
     } catch (error) {
       statuses.set(name, { name, revision, state, problem: problem ?? asDomainError(error) })
+      const made = await prepareAgain({ ...parts, signal }, last, standing, policy)
+      if (made !== undefined) ready.push(made)
     }
   }
-  const changed = await carryOut(parts, chains, ready, standings, statuses)
+  const changed = await carryOut(parts, chains, ready, proven, standings, statuses)
   return { statuses: [...statuses.values()], changed }
 }
 
@@ -75,53 +88,95 @@ async function reviewAll(
   return { standings: review.standings, keys }
 }
 
+/** Where releases are looked for: what the registry says, or what a function was last built from. */
+interface Source extends Pick<Desired, 'resolutions' | 'releases'> {
+  readonly keys: readonly PublicKey[]
+}
+
+interface PreparedFunction extends ReadyFunction {
+  /** What it is made from, to be kept once it runs; undefined when it is that already. */
+  readonly proof: Proven | undefined
+}
+
 /** Obtains, verifies and configures all that a function consists of. */
 async function prepare(
-  parts: ReconcileParts,
-  desired: Desired,
-  standing: Extract<Standing, { kind: 'active' }>,
+  parts: ReconcileParts & { readonly signal: AbortSignal },
+  source: Source,
+  standing: ActiveStanding,
   policy: TrustPolicy,
-  keys: readonly PublicKey[],
-): Promise<ReadyFunction> {
+): Promise<PreparedFunction> {
   const { name, revision, spec } = standing
   const entries = []
-  for (const instance of spec.instances) {
-    const release = await resolve(parts, desired, instance.use, policy, keys)
+  const proof: Proven = { function: name, resolutions: [], releases: [], keys: [] }
+  for (const { use } of spec.instances) {
+    const { resolution, descriptor } = resolve(source, use)
+    proof.resolutions.push(resolution)
+    proof.releases.push(descriptor)
+  }
+  for (const [at, instance] of spec.instances.entries()) {
+    const descriptor = proof.releases[at]
+    if (descriptor === undefined) continue
+    const release = await obtainRelease(
+      descriptor,
+      policy,
+      source.keys,
+      parts.state,
+      parts.registry,
+      parts.signal,
+    )
+    const signer = source.keys.find(({ fingerprint }) => fingerprint === release.signer)
+    if (signer !== undefined) proof.keys.push(signer.spki.toString('base64'))
     requireKernel(release.manifest, parts.kernelRelease)
     requireFeatures(release.manifest, { btf: parts.kernelBtf })
     entries.push(...entriesOf(spec, instance, release))
   }
-  return { name, revision, spec, entries }
+  return { name, revision, spec, entries, proof }
 }
 
-/** The release that the registry resolved a range to, if it lies in that range. */
-async function resolve(
-  { state, registry }: ReconcileParts,
-  desired: Desired,
-  use: string,
+/**
+ * Makes a function from what it was last built from, as signed and checked as ever, when the registry offers nothing that
+ * holds: an interface that comes back, or a host that restarts, gets its chain whatever the registry withholds.
+ */
+async function prepareAgain(
+  parts: ReconcileParts & { readonly signal: AbortSignal },
+  last: Proven | undefined,
+  standing: ActiveStanding,
   policy: TrustPolicy,
-  keys: readonly PublicKey[],
-): Promise<VerifiedRelease> {
-  const resolved = desired.resolutions.find((resolution) => resolution.use === use)
-  if (resolved === undefined)
+): Promise<PreparedFunction | undefined> {
+  if (last === undefined) return undefined
+  try {
+    const made = await prepare(parts, { ...last, keys: readableKeys(last.keys) }, standing, policy)
+    return { ...made, proof: undefined }
+  } catch {
+    return undefined // the reason of the first attempt is the one to show
+  }
+}
+
+/** The release that a range is resolved to, if it lies in that range. */
+function resolve(
+  { resolutions, releases }: Source,
+  use: string,
+): { resolution: Proven['resolutions'][number]; descriptor: ReleaseDescriptor } {
+  const resolution = resolutions.find((candidate) => candidate.use === use)
+  if (resolution === undefined)
     throw new DomainError('version_not_found', `the registry has no release that fits ${use}`)
+  const { version } = resolution
   const program = programOf(use)
-  const ref = releaseRef(program, resolved.version)
-  if (!fitsUse(use, program, resolved.version))
+  const ref = releaseRef(program, version)
+  if (!fitsUse(use, program, version))
     throw new DomainError('outside_range', `the registry resolved ${use} to ${ref}, which does not fit`)
-  const descriptor = desired.releases.find(
-    (release) => release.program === program && release.version === resolved.version,
-  )
+  const descriptor = releases.find((release) => release.program === program && release.version === version)
   if (descriptor === undefined)
     throw new DomainError('version_not_found', `the registry did not describe ${ref}`)
-  return obtainRelease(descriptor, policy, keys, state, registry)
+  return { resolution, descriptor }
 }
 
 /** Plans and carries out; gives the keys of the chains that changed. */
 async function carryOut(
-  { kernel, say }: ReconcileParts,
+  { kernel, state: kept, say }: ReconcileParts,
   chains: ChainSet,
-  ready: readonly ReadyFunction[],
+  ready: readonly PreparedFunction[],
+  proven: readonly Proven[],
   standings: readonly Standing[],
   statuses: Map<string, FunctionStatus>,
 ): Promise<string[]> {
@@ -143,6 +198,7 @@ async function carryOut(
       for (const key of keys)
         say(describeChange(one, places.find((place) => place.key === key)?.at.name ?? key))
       changed.push(...keys)
+      if (places.length > 0) await keepProof(kept, one.proof, proven)
     } catch (error) {
       problem = asDomainError(error)
     }
@@ -155,6 +211,17 @@ async function carryOut(
     changed.push(key)
   }
   return changed
+}
+
+/** Keeps what a function runs from, when that is news. */
+async function keepProof(
+  state: Pick<AgentState, 'saveProven'>,
+  proof: Proven | undefined,
+  proven: readonly Proven[],
+): Promise<void> {
+  if (proof === undefined) return
+  const text = JSON.stringify(proof)
+  if (!proven.some((one) => JSON.stringify(one) === text)) await state.saveProven(proof)
 }
 
 /** Keys that can be read; a registry may send anything. */

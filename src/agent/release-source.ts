@@ -1,6 +1,7 @@
 import { type PublicKey, sha256Digest } from '../attest/keys.ts'
-import { verifyRelease } from '../attest/verify-release.ts'
+import { verifyRelease, verifyReleaseDigests } from '../attest/verify-release.ts'
 import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
 import type { ReleaseDescriptor, ReleaseFile } from '../domain/release.ts'
@@ -20,8 +21,8 @@ export interface VerifiedRelease {
 }
 
 /**
- * Fetches a release and checks it in a fixed order: policy before anything is downloaded, digest and size of each file,
- * then bundle, signer, statement and subject set by the one verifier, then the manifest against its objects.
+ * Fetches a release and checks it in a fixed order: policy, then bundle, signer, statement and listed digests before
+ * anything is downloaded; digest and size of each file; the same verifier over the bytes; the manifest against its objects.
  *
  * Throws `policy_denied`, `below_min_version`, `digest_mismatch`, the codes of {@link verifyRelease},
  * `not_supported_yet`, `object_mismatch`, `registry_unavailable`.
@@ -32,6 +33,7 @@ export async function obtainRelease(
   keys: readonly PublicKey[],
   state: Pick<AgentState, 'blob' | 'saveBlob'>,
   registry: Pick<NodeRegistry, 'blob'>,
+  signal: AbortSignal,
 ): Promise<VerifiedRelease> {
   const { program, version, bundle } = descriptor
   const ref = releaseRef(program, version)
@@ -39,12 +41,14 @@ export async function obtainRelease(
   if (rule === undefined) throw new DomainError('policy_denied', `no rule of trust.yaml accepts ${program}`)
   requireMinVersion(rule, program, version)
 
+  // nothing that was not signed is fetched or kept: a registry must not fill a node's disk
+  const allowed = signerKeys(rule)
+  const digests = listedDigests(ref, descriptor)
+  verifyReleaseDigests({ bundle, program, version, digests, keys, allowed })
   const files = new Map<string, Buffer>()
-  for (const file of descriptor.files) {
-    if (files.has(file.name)) throw new DomainError('subject_mismatch', `${ref} lists ${file.name} twice`)
-    files.set(file.name, await obtainFile(ref, file, state, registry))
-  }
-  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed: signerKeys(rule) })
+  for (const file of descriptor.files)
+    files.set(file.name, await obtainFile(ref, file, state, registry, signal))
+  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed })
 
   const manifest = parseManifest(files.get(MANIFEST_FILE)?.toString('utf8') ?? '')
   if (manifest.name !== program || manifest.version !== version)
@@ -61,16 +65,27 @@ export async function obtainRelease(
   return { ref, manifest, signer, files, objects }
 }
 
+/** Digests by file name. Throws `too_large`, `subject_mismatch` for a name that is listed twice. */
+function listedDigests(ref: string, { files }: ReleaseDescriptor): Map<string, Digest> {
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  if (total > LIMITS.release_bytes)
+    throw new DomainError('too_large', `${ref} has ${total} bytes, at most ${LIMITS.release_bytes}`)
+  const digests = new Map(files.map(({ name, digest }) => [name, digest]))
+  if (digests.size < files.length) throw new DomainError('subject_mismatch', `${ref} lists a file twice`)
+  return digests
+}
+
 /** The bytes of one file, from the cache when they are still what their digest says. */
 async function obtainFile(
   ref: string,
   { name, digest, size }: ReleaseFile,
   state: Pick<AgentState, 'blob' | 'saveBlob'>,
   registry: Pick<NodeRegistry, 'blob'>,
+  signal: AbortSignal,
 ): Promise<Buffer> {
   const cached = await state.blob(digest)
   if (cached !== undefined && sha256Digest(cached) === digest) return cached
-  const bytes = await registry.blob(digest, size)
+  const bytes = await registry.blob(digest, size, signal)
   if (bytes.length !== size || sha256Digest(bytes) !== digest)
     throw new DomainError(
       'digest_mismatch',

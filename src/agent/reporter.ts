@@ -40,6 +40,8 @@ export class Reporter {
     statuses: readonly FunctionStatus[],
     problems: readonly DomainError[],
   ): Promise<void> {
+    const names = new Set(statuses.map(({ name }) => name))
+    for (const name of this.#said.keys()) if (!names.has(name)) this.#said.delete(name)
     const functions: ObservedFunction[] = []
     for (const status of statuses) functions.push(await this.#functionView(status))
     const observed: Observed = {

@@ -26,6 +26,11 @@ export interface ReleaseClaim extends ReleaseParts {
   readonly allowed: readonly Digest[]
 }
 
+/** The same with files named by their digests. */
+interface DigestClaim extends Omit<ReleaseClaim, 'files'> {
+  readonly digests: ReadonlyMap<string, Digest>
+}
+
 /**
  * The one form of bundle that is accepted: v0.3, a DSSE envelope with one signature, a key's hint. A certificate, a log
  * entry or a timestamp is refused rather than ignored: nothing here would check it, yet its presence would look like proof.
@@ -48,7 +53,17 @@ type ReleaseBundle = z.infer<typeof ReleaseBundle>
  * Throws `too_large`, `bundle_missing`, `bundle_invalid`, `signer_not_allowed`, `signature_invalid`,
  * `statement_invalid`, `release_mismatch`, `subject_mismatch`.
  */
-export function verifyRelease(claim: ReleaseClaim): { signer: Digest } {
+export function verifyRelease({ files, ...claim }: ReleaseClaim): { signer: Digest } {
+  requireReleaseLimits(files)
+  const digests = new Map([...files].map(([name, bytes]) => [name, sha256Digest(bytes)]))
+  return verifyReleaseDigests({ ...claim, digests })
+}
+
+/**
+ * The same for files that are known by name and digest alone, so that nothing which was not signed need be fetched. Who
+ * then fetches must hold each file to its digest. Throws as {@link verifyRelease}.
+ */
+export function verifyReleaseDigests(claim: DigestClaim): { signer: Digest } {
   try {
     requireLimits(claim)
     const bundle = parseBundle(claim.bundle)
@@ -57,7 +72,7 @@ export function verifyRelease(claim: ReleaseClaim): { signer: Digest } {
     requireStatementType(bundle)
     const statement = parseReleaseStatement(payload)
     requireRelease(statement, claim)
-    requireSubjects(statement, claim.files)
+    requireSubjects(statement, claim.digests)
     return { signer: signer.fingerprint }
   } catch (thrown) {
     if (thrown instanceof DomainError) throw thrown
@@ -67,13 +82,12 @@ export function verifyRelease(claim: ReleaseClaim): { signer: Digest } {
 }
 
 /** Exhaustion by size: nothing is hashed or parsed before its length is known to be bounded. */
-function requireLimits({ bundle, files, program, version }: ReleaseClaim): void {
+function requireLimits({ bundle, program, version }: DigestClaim): void {
   if (bundle === '')
     throw new DomainError('bundle_missing', `${releaseRef(program, version)} is not signed: it has no bundle`)
   const size = Buffer.byteLength(bundle)
   if (size > LIMITS.bundle_bytes)
     throw new DomainError('too_large', `the bundle has ${size} bytes, at most ${LIMITS.bundle_bytes}`)
-  requireReleaseLimits(files)
 }
 
 /** Parser differences: one meaning for every reader, so no duplicate key, no unknown field, no other version. */
@@ -84,7 +98,7 @@ const parseBundle = (text: string): ReleaseBundle =>
  * A signer of one's own, or of another namespace: the hint only selects a key; it must be one that the reader accepts.
  * Fingerprints are compared whole.
  */
-function findSigner({ verificationMaterial, dsseEnvelope }: ReleaseBundle, claim: ReleaseClaim): PublicKey {
+function findSigner({ verificationMaterial, dsseEnvelope }: ReleaseBundle, claim: DigestClaim): PublicKey {
   const { hint } = verificationMaterial.publicKey
   const { keyid } = dsseEnvelope.signatures[0]
   if (keyid !== '' && keyid !== hint)
@@ -141,7 +155,7 @@ function requireStatementType({ dsseEnvelope }: ReleaseBundle): void {
 }
 
 /** Substitution: another program's, or an older version's, genuine signature under this name. */
-function requireRelease({ predicate }: ReleaseStatement, { program, version }: ReleaseClaim): void {
+function requireRelease({ predicate }: ReleaseStatement, { program, version }: DigestClaim): void {
   if (predicate.name !== program || predicate.version !== version)
     throw new DomainError(
       'release_mismatch',
@@ -150,17 +164,16 @@ function requireRelease({ predicate }: ReleaseStatement, { program, version }: R
 }
 
 /** Mix and match: an object, a manifest or a further file that was not signed with the others. */
-function requireSubjects({ subject }: ReleaseStatement, files: ReadonlyMap<string, Buffer>): void {
+function requireSubjects({ subject }: ReleaseStatement, digests: ReadonlyMap<string, Digest>): void {
   const seen = new Set<string>()
   for (const item of subject) {
     if (seen.has(item.name)) throw mismatch(`the statement names ${item.name} twice`)
     seen.add(item.name)
-    const bytes = files.get(item.name)
-    if (bytes === undefined) throw mismatch(`${item.name} was signed, but is not among the files`)
-    if (sha256Digest(bytes) !== subjectDigest(item))
-      throw mismatch(`${item.name} is not the file that was signed`)
+    const digest = digests.get(item.name)
+    if (digest === undefined) throw mismatch(`${item.name} was signed, but is not among the files`)
+    if (digest !== subjectDigest(item)) throw mismatch(`${item.name} is not the file that was signed`)
   }
-  for (const name of files.keys())
+  for (const name of digests.keys())
     if (!seen.has(name)) throw mismatch(`${name} is among the files, but was not signed`)
 }
 

@@ -7,6 +7,7 @@ import { enrol } from '../agent/enrol.ts'
 import { parsePrivateKey } from '../attest/keys.ts'
 import type { Context } from '../cli/io.ts'
 import type { AgentFlags } from '../cli/service-commands.ts'
+import { printable } from '../cli/terminal.ts'
 import { nodeRegistry } from '../client/node-registry.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type Identity, NodeName } from '../domain/node.ts'
@@ -95,7 +96,8 @@ async function lockName(name: string): Promise<{ release(): Promise<void> }> {
 /** Lines for whoever watches; JSON lines with --json. */
 const sayer =
   ({ io, json }: Context) =>
-  (line: string): void => {
+  (text: string): void => {
+    const line = printable(text) // it may quote a registry: no line of its making, no command to the terminal
     const at = new Date().toISOString()
     io.write(json ? `${JSON.stringify({ at, message: line })}\n` : `${at} ${line}\n`)
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { asDomainError, DomainError, ERRORS, type ErrorCode } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
 import { parseWith } from '../domain/yaml.ts'
 
 /** A request to a registry. */
@@ -65,15 +66,21 @@ export async function callRegistry(registry: URL, call: HttpCall): Promise<HttpA
   }
 }
 
-/** Parses a JSON answer. What does not fit is the registry's fault: throws `registry_answer`. */
-export function readJson<T extends z.ZodType>(answer: HttpAnswer, schema: T, what: string): z.output<T> {
+/** Parses a JSON answer of at most `mostItems` parts. What does not fit is the registry's fault: throws `registry_answer`. */
+export function readJson<T extends z.ZodType>(
+  answer: HttpAnswer,
+  schema: T,
+  what: string,
+  mostItems: number = LIMITS.json_items,
+): z.output<T> {
+  const name = `the registry's answer for ${what}`
   let value: unknown
   try {
-    value = JSON.parse(answer.body.toString('utf8'))
+    value = parseStrictJson(answer.body.toString('utf8'), name, mostItems)
   } catch (cause) {
-    throw new DomainError('registry_answer', `the registry's answer for ${what} is not JSON`, { cause })
+    throw new DomainError('registry_answer', asDomainError(cause).message, { cause })
   }
-  return parseWith(schema, value, 'registry_answer', `the registry's answer for ${what}`)
+  return parseWith(schema, value, 'registry_answer', name)
 }
 
 /** Reads at most `maxBytes`; a longer body is cut off rather than kept in memory. */

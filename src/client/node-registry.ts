@@ -76,13 +76,15 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
       })
       if (answer.status === 304) return undefined
       const tag = answer.headers.get('etag')
-      if (tag === null)
-        throw new DomainError('registry_answer', 'the registry sent a desired state without an ETag')
-      return { etag: tag, desired: readJson(answer, Desired, 'the desired state') }
+      if (tag === null || !ETAG.test(tag))
+        // it is sent back: nothing that could spoil the next request
+        throw new DomainError('registry_answer', 'the registry sent a desired state without a fitting ETag')
+      const desired = readJson(answer, Desired, 'the desired state', LIMITS.desired_json_items)
+      return { etag: tag, desired }
     },
-    async blob(digest, maxBytes) {
+    async blob(digest, maxBytes, signal) {
       nodePath('') // an unenrolled node has no name to sign with
-      return (await call({ method: 'GET', path: `/api/v1/blobs/${digest}`, maxBytes })).body
+      return (await call({ method: 'GET', path: `/api/v1/blobs/${digest}`, maxBytes, signal })).body
     },
     async report(observed) {
       await call({
@@ -94,6 +96,9 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
     },
   }
 }
+
+/** SHA-256 in hexadecimal, as the registry makes its tags. */
+const ETAG = /^"[0-9a-f]{64}"$/
 
 /** The id becomes part of a header and of paths: nothing that could end either. */
 const SafeEnrolled = z.strictObject({ id: Enrolled.shape.id.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/) })

@@ -20,11 +20,7 @@ export const PublicKeyText = z.base64().max(1024)
 export const TokenRequest = z.strictObject({
   grant: Grant,
   note: z.string().max(200).default(''),
-  ttl_s: z
-    .int()
-    .min(60)
-    .max(366 * 86_400)
-    .optional(),
+  ttl_s: z.int().min(LIMITS.token_ttl_min_s).max(LIMITS.token_ttl_s).optional(),
 })
 export type TokenRequest = z.infer<typeof TokenRequest>
 
@@ -62,7 +58,7 @@ export const KeyList = z.strictObject({ keys: z.array(KeyView) })
 
 /** Request for a join token, by default for one node. */
 export const JoinTokenRequest = z.strictObject({
-  ttl_s: z.int().min(60).max(LIMITS.join_token_ttl_s).default(LIMITS.join_token_ttl_s),
+  ttl_s: z.int().min(LIMITS.token_ttl_min_s).max(LIMITS.join_token_ttl_s).default(LIMITS.join_token_ttl_s),
   maxUses: z.int().min(1).max(LIMITS.join_token_uses).default(1),
 })
 export type JoinTokenRequest = z.infer<typeof JoinTokenRequest>

@@ -47,7 +47,11 @@ export function resolveConfig(
   return known.map((item) => ({
     variable: item.variable,
     type: item.type,
-    value: checked(manifest, item, given[item.name] ?? item.default),
+    value: checked(
+      manifest,
+      item,
+      Object.hasOwn(given, item.name) ? (given[item.name] ?? item.default) : item.default,
+    ),
   }))
 }
 

@@ -33,7 +33,7 @@ const entry = (kind: ErrorKind, title: string, remedy: string): ErrorEntry => ({
 /** Every failure the product names. A code is part of the contract: never renamed, asserted by tests. */
 export const ERRORS = {
   // command line and machine
-  usage: entry('usage', 'Wrong usage', 'see the --help of the command'),
+  usage: entry('usage', 'Wrong usage', 'see `hookline <command> --help`'),
   needs_root: entry('environment', 'Needs root', 'run the command as root'),
   missing_dependency: entry('environment', 'Missing dependency', 'install the package named in the message'),
   file_unreadable: entry('environment', 'File cannot be read', 'check the path and its permissions'),
@@ -135,7 +135,7 @@ export const ERRORS = {
   signer_not_allowed: entry(
     'untrusted',
     'Signer is not allowed',
-    'sign with an accepted key, or accept this one',
+    'sign with an accepted key, or accept this one: to publish by `hookline key add <public key> --namespace <name>`, on a node in its trust.yaml',
   ),
   statement_invalid: entry(
     'untrusted',
@@ -162,7 +162,11 @@ export const ERRORS = {
   ),
   order_invalid: entry('untrusted', 'Order cannot be read', 'apply it again with `hookline function apply`'),
   order_signature_invalid: entry('untrusted', 'Order’s signature does not hold', 'apply it again; report it'),
-  operator_not_allowed: entry('untrusted', 'Operator is not allowed', 'add the operator’s key to trust.yaml'),
+  operator_not_allowed: entry(
+    'untrusted',
+    'Operator is not allowed',
+    'accept the key: at the registry by `hookline key add <public key> --operator`, on a node in its trust.yaml',
+  ),
   stale_revision: entry('untrusted', 'Order is older than one seen', 'apply again with a newer revision'),
   // planning on the node
   selector_mismatch: entry(
@@ -207,6 +211,12 @@ export const ERRORS = {
 /** A code of {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS
 
+/** Characters of a message: it may quote what a stranger sent, and is printed, kept and reported. */
+const MESSAGE_CHARS = 2000
+
+const bounded = (message: string): string =>
+  message.length <= MESSAGE_CHARS ? message : `${message.slice(0, MESSAGE_CHARS)}…`
+
 /** The one error class: a stable code, what happened, and, where there is more to read, the whole text in `log`. */
 export class DomainError extends Error {
   override readonly name = 'DomainError'
@@ -214,7 +224,7 @@ export class DomainError extends Error {
   /** Long text behind the message, such as a verifier's log. */
   readonly log: string | undefined
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { log?: string }) {
-    super(message, options)
+    super(bounded(message), options)
     this.code = code
     this.log = options?.log
   }

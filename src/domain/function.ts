@@ -55,8 +55,16 @@ export const instanceName = ({ name, use }: { name?: string | undefined; use: st
 
 /** What an operator signs: a revision of a function, or its end. */
 export const Order = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('apply'), revision: z.int().min(1), function: FunctionSpec }),
-  z.strictObject({ kind: z.literal('remove'), revision: z.int().min(1), name: Name }),
+  z.strictObject({
+    kind: z.literal('apply'),
+    revision: z.int().min(1).max(LIMITS.revision_most),
+    function: FunctionSpec,
+  }),
+  z.strictObject({
+    kind: z.literal('remove'),
+    revision: z.int().min(1).max(LIMITS.revision_most),
+    name: Name,
+  }),
 ])
 export type Order = z.infer<typeof Order>
 

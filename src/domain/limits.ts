@@ -12,6 +12,8 @@ export const LIMITS = {
   release_bytes: 32 << 20,
   /** A function file, and the envelope around it. */
   order_bytes: 256 << 10,
+  /** Revisions of a function: far beyond any number of changes, far below what JSON numbers can hold exactly. */
+  revision_most: 2 ** 31 - 1,
   function_instances: 64,
   function_interfaces: 64,
   policy_bytes: 256 << 10,
@@ -29,7 +31,7 @@ export const LIMITS = {
   /** A node's report: 256 chains of 64 entries of about 500 bytes. */
   observed_bytes: 8 << 20,
   /** A node's desired state: 256 functions with bundles. */
-  desired_bytes: 32 << 20,
+  desired_bytes: 4 << 20,
   /** Any JSON answer that a client reads: a fleet's reports are the largest. */
   answer_bytes: 64 << 20,
   /** A problem document (RFC 9457), whatever the answer's own limit. */
@@ -42,6 +44,10 @@ export const LIMITS = {
   poll_s: 30,
   /** Clock skew accepted on a signed request; nonces are remembered for twice as long. */
   signature_skew_s: 60,
+  /** A token of any kind lasts long enough to be carried to where it is used. */
+  token_ttl_min_s: 60,
+  /** A leap year. */
+  token_ttl_s: 366 * 86_400,
   join_token_ttl_s: 24 * 3600,
   /** Nodes that one join token lets in. */
   join_token_uses: 10_000,
@@ -83,6 +89,10 @@ export const LIMITS = {
   btf_depth: 32,
   /** The layouts of all maps of an object as text: nested types could repeat each other without end. */
   btf_layout_chars: 1 << 20,
+  /** Values and keys of one JSON document from a registry: parsed, each takes some hundred bytes. */
+  json_items: 2_000_000,
+  /** The same of a node's desired state: 1024 orders, 4096 releases of a few files, all their fields. */
+  desired_json_items: 200_000,
   // the agent
   /** Interfaces are listed this often; a hook is taken within this time of its interface's coming. */
   agent_interfaces_ms: 500,
@@ -96,6 +106,10 @@ export const LIMITS = {
   agent_silent_s: 5,
   /** Between an answer and the next question: a registry that always has news must not keep a node busy. */
   agent_poll_pause_ms: 50,
+  /** All that one pass fetches; what is not there by then is tried again later. */
+  agent_fetch_ms: 20_000,
+  /** Unknown functions whose refusal is shown: a registry could make up any number. */
+  agent_strangers: 16,
   /** First and longest pause before the registry is tried again. */
   agent_backoff_ms: 250,
   agent_backoff_most_ms: 10_000,

@@ -23,7 +23,7 @@ export type ProgramId = z.infer<typeof ProgramId>
 /** A semver 2.0.0 version in its canonical form, without a leading `v` and without build metadata. */
 export const Version = z
   .string()
-  .max(64)
+  .max(64, { abort: true }) // before anything looks at it
   .refine((text) => semver.valid(text) === text, 'a semver version such as 1.4.0')
 
 /** Lower-case hexadecimal SHA-256: of a file's bytes, or of a key's SPKI DER (its fingerprint). */
@@ -38,7 +38,7 @@ export const FileName = z
 /** What a function asks for: `namespace/name@range`. */
 export const Use = z
   .string()
-  .max(200)
+  .max(200, { abort: true })
   .refine((text) => {
     const at = text.indexOf('@')
     return (
@@ -58,14 +58,6 @@ export function parseRef(text: string): { program: ProgramId; rest: string } {
   if (!program.success || at === text.length - 1)
     throw new DomainError('invalid_name', `"${text}" is not namespace/name@version`)
   return { program: program.data, rest: at < 0 ? '' : text.slice(at + 1) }
-}
-
-/** The program of a release reference and its exact version. Throws `invalid_name`. */
-export function parseReleaseRef(text: string): { program: ProgramId; version: string } {
-  const { program, rest } = parseRef(text)
-  if (!Version.safeParse(rest).success)
-    throw new DomainError('invalid_name', `"${text}" names no exact version, such as ${program}@1.0.0`)
-  return { program, version: rest }
 }
 
 /** Whether `version` fits the range of `use` (npm's range syntax; pre-releases only where the range names one). */

@@ -30,7 +30,7 @@ export type Enrolment = z.infer<typeof Enrolment>
 /** The order an operator signed, as a DSSE envelope (JSON text, kept byte for byte). */
 const SignedOrder = z.strictObject({
   name: Name,
-  revision: z.int().min(1),
+  revision: z.int().min(1).max(LIMITS.revision_most),
   envelope: z.string().max(LIMITS.order_bytes),
 })
 
@@ -46,6 +46,13 @@ export const Desired = z.strictObject({
   keys: z.array(PublicKeyText).max(4096),
 })
 export type Desired = z.infer<typeof Desired>
+
+/** What a function was last built from, all of it verified: enough to build it again without a registry. */
+export const Proven = z.strictObject({
+  function: Name,
+  ...Desired.pick({ resolutions: true, releases: true, keys: true }).shape,
+})
+export type Proven = z.infer<typeof Proven>
 
 /** An error in a report: code, what happened, what to do; `log` has the last useful lines of a verifier's log. */
 export const ErrorView = z.strictObject({

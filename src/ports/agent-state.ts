@@ -1,6 +1,6 @@
 import type { ChainRecord } from '../domain/generation.ts'
 import type { Digest } from '../domain/names.ts'
-import type { AcceptedOrder, Desired, Identity, Observed } from '../domain/node.ts'
+import type { AcceptedOrder, Desired, Identity, Observed, Proven } from '../domain/node.ts'
 
 /** What an agent keeps on disk. A write is durable when it returns, and whole after a crash. */
 export interface AgentState {
@@ -11,6 +11,10 @@ export interface AgentState {
   /** The last desired state received: as it came, its signatures are checked again at every use. */
   desired(): Promise<Desired | undefined>
   saveDesired(desired: Desired): Promise<void>
+  /** What each function was last built from. */
+  proven(): Promise<Proven[]>
+  saveProven(proven: Proven): Promise<void>
+  removeProven(functionName: string): Promise<void>
   /** A cached file, or undefined. The bytes are not checked: the caller compares the digest. */
   blob(digest: Digest): Promise<Buffer | undefined>
   saveBlob(digest: Digest, bytes: Buffer): Promise<void>

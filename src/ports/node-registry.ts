@@ -15,7 +15,7 @@ export interface NodeRegistry {
     signal: AbortSignal,
   ): Promise<{ etag: string; desired: Desired } | undefined>
   /** The bytes of a file, at most `maxBytes`; the caller checks the digest. Throws `not_found`, `too_large`, `registry_unavailable`. */
-  blob(digest: Digest, maxBytes: number): Promise<Buffer>
+  blob(digest: Digest, maxBytes: number, signal: AbortSignal): Promise<Buffer>
   /** Sends a report. Throws `registry_unavailable`, `node_unauthenticated`. */
   report(observed: Observed): Promise<void>
 }

@@ -5,17 +5,17 @@ import { parseDocument } from '../attest/document.ts'
 import { DomainError } from '../domain/errors.ts'
 import { ChainRecord } from '../domain/generation.ts'
 import type { Digest } from '../domain/names.ts'
-import { AcceptedOrder, Desired, Identity } from '../domain/node.ts'
+import { AcceptedOrder, Desired, Identity, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
 import { makeDirectory } from './make-directory.ts'
 import { syncDirectory, writeSynced } from './sync.ts'
 
 const [IDENTITY, DESIRED, STATUS] = ['identity.json', 'desired.json', 'status.json'] as const
-const FOLDERS = ['orders', 'chains', 'objects', 'logs'] as const
+const FOLDERS = ['orders', 'proven', 'chains', 'objects', 'logs'] as const
 
 /**
- * Opens an agent's state directory: `identity.json` (0600), `orders/<function>.json`, `chains/<key>.json`,
+ * Opens an agent's state directory: `identity.json` (0600), `orders/<function>.json`, `proven/<function>.json`, `chains/<key>.json`,
  * `objects/<sha256>`, `desired.json`, `logs/`, and `status.json`, which others may read. Throws `file_unwritable`.
  */
 export async function openAgentState(dir: string): Promise<AgentState> {
@@ -34,6 +34,9 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     saveAcceptedOrder: (order) => replace(join(dir, 'orders'), `${order.name}.json`, order),
     desired: () => readParsed(join(dir, DESIRED), Desired),
     saveDesired: (desired) => replace(dir, DESIRED, desired),
+    proven: () => readAll(join(dir, 'proven'), Proven),
+    saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
+    removeProven: (functionName) => rm(join(dir, 'proven', `${functionName}.json`), { force: true }),
     blob: (digest) => readIfThere(objectPath(digest)),
     saveBlob: async (digest, bytes) => {
       const path = objectPath(digest)

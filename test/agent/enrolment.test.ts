@@ -94,6 +94,46 @@ describeAsRoot('joining a registry', () => {
     })
   })
 
+  test('that was mistaken at first leaves only the key: the next try decides name, labels and registry', async () => {
+    const state = fleet.path('second-try')
+    await agent({ '--state': state, '--join-token': 'hlj_wrong', '--name': 'test-mistyped' })
+    const before = Identity.parse(JSON.parse(readFileSync(join(state, 'identity.json'), 'utf8')))
+    expect(before).toMatchObject({ id: '', name: 'test-mistyped' })
+    const service = startService(BINARY, [
+      ...['agent', '--state', state, '--registry', fleet.url, '--join-token', await fleet.joinToken()],
+      ...['--name', 'test-right', '--label', 'role=right', '--trust', node.trust],
+      ...['--netns', node.edge.namespace.name],
+    ])
+    try {
+      await service.line((line) => line.includes('joined'))
+      await expect
+        .poll(() => Identity.parse(JSON.parse(readFileSync(join(state, 'identity.json'), 'utf8'))).id)
+        .not.toBe('')
+    } finally {
+      await service.stop()
+    }
+    const after = Identity.parse(JSON.parse(readFileSync(join(state, 'identity.json'), 'utf8')))
+    expect(after).toMatchObject({ name: 'test-right', labels: { role: 'right' }, registry: fleet.url })
+    expect(after.privateKey).toBe(before.privateKey)
+  })
+
+  describe('--detach', () => {
+    test('of a state directory that no agent had names none, makes none, and takes nothing down', async () => {
+      const state = fleet.path('never-joined')
+      const service = startService(BINARY, ['agent', '--detach', '--state', state])
+      expect(await service.ended).toBe(4)
+      expect(service.lines.join(' ')).toContain('[not_found]')
+      expect(existsSync(state)).toBe(false)
+    })
+    test('by the name of a node whose agent runs is refused', async () => {
+      const service = startService(BINARY, [
+        ...['agent', '--detach', '--state', fleet.path('never-joined'), '--name', node.name],
+      ])
+      expect(await service.ended).toBe(1)
+      expect(service.lines.join(' ')).toContain('[state_in_use]')
+    })
+  })
+
   describe('an agent does not start', () => {
     test('beside another on the same state directory, which goes on', async () => {
       const { code, said } = await agent({ '--state': node.state, '--name': node.name })

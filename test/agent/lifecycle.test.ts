@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mapInfo } from '../../src/kernel/bpf-info.ts'
 import { requirePin } from '../../src/kernel/bpffs.ts'
 import { buildProgram, PROGRAMS } from '../../tools/build-programs.ts'
+import { startLyingRegistry } from '../../tools/demo/lying-registry.ts'
 import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import {
@@ -61,7 +62,9 @@ describeAsRoot('an agent', () => {
       const away = ({ errors }: { errors: { code: string }[] }): boolean =>
         errors.some(({ code }) => code === 'registry_unavailable')
       expect(await fleet.until(node, 'the loss', away)).toMatchObject({ chains: [ids] })
-      expect(node.agent.lines.some((line) => line.endsWith('[registry_unavailable]'))).toBe(true)
+      expect(
+        node.agent.lines.some((line) => line.includes('[registry_unavailable]; what runs goes on')),
+      ).toBe(true)
       expect(await arrive(node)).toBe(PACKETS)
 
       await node.agent.stop()
@@ -94,10 +97,51 @@ describeAsRoot('an agent', () => {
       expect(pinsOf(node)?.some((path) => path.startsWith('maps/ends/knob/seen-'))).toBe(true)
 
       const lines = await fleet.detach(node)
-      expect(lines.at(-1)).toContain('detached 1 chain; no pin is left')
+      expect(lines.at(-1)).toContain(`detached 1 chain of ${node.name}; no pin is left`)
       expect(xdpProgramOn(node.edge)).toBeUndefined()
       expect(pinsOf(node)).toBeUndefined()
       expect(await arrive(node)).toBe(PACKETS)
+    })
+  })
+
+  describe('whose pins somebody removed', () => {
+    test('puts the chain back by itself', async () => {
+      const node = await fleet.node('pins')
+      await fleet.apply('pins', node)
+      const { programId } = await fleet.untilRuns(node, 'pins', 'acme/knob@1.0.0')
+      rmSync(join('/sys/fs/bpf/hookline', node.name), { recursive: true })
+      expect(xdpProgramOn(node.edge)).not.toBe(programId)
+      await fleet.until(node, 'another chain', ({ chains, errors }) => {
+        const [chain] = chains
+        return chain !== undefined && chain.programId !== programId && errors.length === 0
+      })
+      expect(xdpProgramOn(node.edge)).toBe(chainOf(node).programId)
+    })
+  })
+
+  describe('whose registry offers nothing', () => {
+    test('gives an interface that comes back the chain it had, from what it kept', async () => {
+      const node = await fleet.node('hollow')
+      await fleet.apply('hollow', node)
+      await fleet.untilRuns(node, 'hollow', 'acme/knob@1.0.0')
+      const liar = await startLyingRegistry(fleet.url)
+      try {
+        const nothing = { functions: [], resolutions: [], releases: [], keys: [] }
+        liar.tell({ blobs: new Map(), desired: () => nothing })
+        await node.agent.stop()
+        fleet.startAgent(node, { url: liar.url })
+        await fleet.untilRefused(node, 'hollow', 'version_not_found')
+        const [inside, outside] = [node.edge.namespace.name, node.client.namespace.name]
+        ip('-n', inside, 'link', 'delete', 'eth0')
+        await fleet.until(node, 'the loss', ({ chains }) => chains.length === 0)
+        ip('link', 'add', 'eth0', 'netns', inside, 'type', 'veth', 'peer', 'eth0', 'netns', outside)
+        ip('-n', inside, 'link', 'set', 'eth0', 'up')
+        const back = await fleet.until(node, 'the chain', ({ chains }) => chains.length === 1)
+        expect(back.chains[0]?.entries[0]?.release).toBe('acme/knob@1.0.0')
+        expect(xdpProgramOn(node.edge)).toBe(back.chains[0]?.programId)
+      } finally {
+        await liar.close()
+      }
     })
   })
 

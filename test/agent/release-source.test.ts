@@ -48,6 +48,7 @@ function obtain(
         return served.get(digest) ?? Buffer.alloc(0)
       },
     },
+    new AbortController().signal,
   )
 }
 async function refusal(descriptor: ReleaseDescriptor, keys = KEYS): Promise<string> {

@@ -19,6 +19,8 @@ async function serving(answer: (request: Received, response: ServerResponse) => 
 
 const key = newKey()
 const digest = `sha256:${'a'.repeat(64)}`
+/** As a registry makes it: the SHA-256 of what it sends. */
+const TAG = `"${'0'.repeat(64)}"`
 const never = new AbortController().signal
 const desired = { functions: [], resolutions: [], releases: [], keys: [] }
 const observed: Observed = {
@@ -34,11 +36,11 @@ describe('a node', () => {
     const { url, requests } = await serving((request, response) =>
       request.path.startsWith('/api/v1/blobs/')
         ? response.end('bytes')
-        : json(response, 200, desired, { etag: '"1"' }),
+        : json(response, 200, desired, { etag: TAG }),
     )
     const registry = nodeRegistry(url, { id: 'node-1', key })
-    expect(await registry.desired(undefined, 0, never)).toEqual({ etag: '"1"', desired })
-    expect((await registry.blob(digest, 100)).toString()).toBe('bytes')
+    expect(await registry.desired(undefined, 0, never)).toEqual({ etag: TAG, desired })
+    expect((await registry.blob(digest, 100, never)).toString()).toBe('bytes')
     await registry.report(observed)
     expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
       'GET /api/v1/nodes/node-1/desired?wait=0',
@@ -64,7 +66,7 @@ describe('a node', () => {
     )
     const registry = nodeRegistry(url, { key })
     await expect(registry.report(observed)).rejects.toMatchObject({ code: 'node_unauthenticated' })
-    await expect(registry.blob(digest, 1)).rejects.toMatchObject({ code: 'node_unauthenticated' })
+    await expect(registry.blob(digest, 1, never)).rejects.toMatchObject({ code: 'node_unauthenticated' })
     const facts = { name: 'host', labels: {}, kernel: '6.12', arch: 'x64', agent: '0.1.0' }
     const publicKey = key.publicKey.spki.toString('base64')
     expect(await registry.enrol({ token: 'join', publicKey, facts })).toEqual({ id: 'given' })
@@ -83,8 +85,8 @@ describe('a node', () => {
 
   test.each<[string, unknown, Record<string, string>]>([
     ['no tag', desired, {}],
-    ['a list missing', { ...desired, keys: undefined }, { etag: '"1"' }],
-    ['an unknown field', { ...desired, run: 'this' }, { etag: '"1"' }],
+    ['a list missing', { ...desired, keys: undefined }, { etag: TAG }],
+    ['an unknown field', { ...desired, run: 'this' }, { etag: TAG }],
   ])('does not take a desired state with %s', async (_, value, headers) => {
     const { url } = await serving((_request, response) => json(response, 200, value, headers))
     const asking = nodeRegistry(url, { id: 'n', key }).desired(undefined, 0, never)
@@ -94,7 +96,7 @@ describe('a node', () => {
   test('stops waiting when it is told to, and says so by the reason it was given', async () => {
     const { url } = await serving(() => {})
     const stop = new AbortController()
-    const asking = nodeRegistry(url, { id: 'n', key }).desired('"1"', LIMITS.poll_s, stop.signal)
+    const asking = nodeRegistry(url, { id: 'n', key }).desired(TAG, LIMITS.poll_s, stop.signal)
     setTimeout(() => stop.abort(new Error('stopping')), 50)
     await expect(asking).rejects.toThrow('stopping')
   })
