@@ -5,6 +5,10 @@ import { homedir } from 'node:os'
 import type { Io } from '../cli/io.ts'
 import { runCli } from '../cli/run.ts'
 
+/** `npm run` works in the checkout's folder; paths are meant from the folder that npm was called in, which it tells. */
+if (process.env['npm_lifecycle_event'] === 'hookline' && process.env['INIT_CWD'] !== undefined)
+  process.chdir(process.env['INIT_CWD'])
+
 /** A reader that has seen enough, such as `head`, closes the pipe: that is no failure. */
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {

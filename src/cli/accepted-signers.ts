@@ -31,7 +31,7 @@ export function saysTrust({ signer, policy }: TrustFlags): boolean {
 /**
  * The signers accepted for a release. A fingerprint needs its key: `keysFrom` may offer some, and as each is named by its
  * own fingerprint the source need not be trusted. Throws `policy_denied`, `below_min_version`, `invalid_policy`,
- * `invalid_key`, `file_unreadable`.
+ * `invalid_key`, `file_unreadable`, and `usage` for a fingerprint that is none.
  */
 export async function acceptedSigners(
   { signer, policy }: TrustFlags,
@@ -53,6 +53,11 @@ async function namedSigners(signers: readonly string[]): Promise<AcceptedSigners
   const keys: PublicKey[] = []
   for (const signer of signers) {
     if (Digest.safeParse(signer).success) allowed.push(signer)
+    else if (signer.startsWith('sha256:'))
+      throw new DomainError(
+        'usage',
+        `--signer ${signer}: a fingerprint has 64 hexadecimal digits, in lower case`,
+      )
     else {
       const key = await readPublicKey(signer)
       allowed.push(key.fingerprint)

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import type { Context, Io, Outcome } from './io.ts'
+import { durationText } from './terminal.ts'
 
 /** Shapes of the flags that {@link registryFlags} adds. */
 export const registryShape = { url: z.string().optional(), token: z.string().optional() }
@@ -25,8 +26,13 @@ export const trustFlags = (command: Command): Command =>
     .option('--signer <key...>', 'accepted signers: public key files or fingerprints')
     .option('--policy <trust.yaml>', 'accept whom this trust policy accepts')
 
-/** Seconds written as 90, 90s, 15m, 12h or 30d. */
-export const Duration = z
+/** Seconds written as 90, 90s, 15m, 12h or 30d, from `min_s` to `max_s`. */
+export const durationWithin = (min_s: number, max_s: number): z.ZodType<number> =>
+  Duration.refine((time_s) => time_s >= min_s && time_s <= max_s, `give a time ${withinText(min_s, max_s)}`)
+/** Bounds of a time, for help and messages. */
+export const withinText = (min_s: number, max_s: number): string =>
+  `from ${durationText(min_s)} to ${durationText(max_s)}`
+const Duration = z
   .string()
   .regex(/^[0-9]{1,7}[smhd]?$/, 'give a time such as 90s, 15m, 12h or 30d')
   .transform((text) => Number.parseInt(text, 10) * (SECONDS[text.at(-1) ?? ''] ?? 1))
@@ -48,6 +54,8 @@ export function does<T extends z.ZodRawShape>(
   shape: T,
   run: (flags: z.output<z.ZodObject<T>>, context: Context) => Promise<Outcome | undefined>,
 ): Command {
+  // a switch is off unless it is given: its value stays, and the help does not say so
+  for (const option of command.options) if (option.defaultValue === false) option.defaultValue = undefined
   return command.option('--json', 'print one JSON document').action(async () => {
     const { json, ...given } = flagsOf(command)
     const context: Context = {
@@ -57,7 +65,7 @@ export function does<T extends z.ZodRawShape>(
         if (json !== true) io.note(`${line}\n`)
       },
     }
-    const outcome = await run(parseFlags(z.object(shape), given), context)
+    const outcome = await run(parseFlags(command, z.object(shape), given), context)
     if (outcome === undefined) return
     io.write(context.json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
   })
@@ -71,12 +79,13 @@ function flagsOf(command: Command): Record<string, unknown> {
   return values
 }
 
-function parseFlags<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
+function parseFlags<T extends z.ZodType>(command: Command, schema: T, given: unknown): z.output<T> {
   const parsed = schema.safeParse(given)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  const name = String(issue?.path[0] ?? '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  throw new DomainError('usage', `${name}: ${issue?.message ?? 'does not fit'}`)
+  const name = String(issue?.path[0] ?? '')
+  const option = command.options.find((candidate) => candidate.attributeName() === name)
+  throw new DomainError('usage', `${option?.long ?? `<${name}>`}: ${issue?.message ?? 'does not fit'}`)
 }
 
 /** The end of a command's help. */

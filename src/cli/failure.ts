@@ -24,14 +24,12 @@ const LOG_LINES = 20
 
 /**
  * Tells of a failure, as text on standard error or as one JSON object on standard output, and gives the exit code.
- * A stack is shown only when HOOKLINE_DEBUG is 1.
+ * `command`, such as `hookline function apply`, is the one whose help is pointed at. A stack is shown only when
+ * HOOKLINE_DEBUG is 1.
  */
-export function reportFailure(io: Io, json: boolean, thrown: unknown): number {
+export function reportFailure(io: Io, json: boolean, thrown: unknown, command?: string): number {
   const error = asDomainError(thrown)
-  const remedy =
-    thrown instanceof DomainError
-      ? error.remedy
-      : 'run it again with HOOKLINE_DEBUG=1 and report what it prints'
+  const remedy = remedyOf(thrown, command)
   if (json) io.write(`${JSON.stringify({ error: { ...reportOf(error), remedy } })}\n`)
   else {
     io.note(`${red(io, 'hookline:')} ${printable(error.message)} [${error.code}]\n  ${remedy}\n`)
@@ -39,6 +37,11 @@ export function reportFailure(io: Io, json: boolean, thrown: unknown): number {
   }
   if (io.env['HOOKLINE_DEBUG'] === '1') io.note(`${stackOf(thrown)}\n`)
   return EXIT_CODES[error.kind]
+}
+
+function remedyOf(thrown: unknown, command: string | undefined): string {
+  if (!(thrown instanceof DomainError)) return 'run it again with HOOKLINE_DEBUG=1 and report what it prints'
+  return thrown.code === 'usage' && command !== undefined ? `see \`${command} --help\`` : thrown.remedy
 }
 
 const lastLines = (log: string): string =>

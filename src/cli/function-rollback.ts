@@ -28,7 +28,9 @@ export async function rollbackFunction(flags: RollbackFlags, { io, progress }: C
   const operators = [key.publicKey]
   for (const path of flags.operator) operators.push(await readPublicKey(path))
   const client = await connectWithToken(io, flags)
-  const step = chooseStep(await client.history(flags.name), flags)
+  const { state } = await client.function(flags.name)
+  const removed = state === 'removed'
+  const step = chooseStep(await client.history(flags.name), { ...flags, removed })
   const spec = pinned(readStep(step, flags.name, operators), step)
   const revision = await nextRevision(client, flags.name)
   progress(`signing revision ${revision} of ${flags.name} as ${key.fingerprint}`)
@@ -43,12 +45,15 @@ export async function rollbackFunction(flags: RollbackFlags, { io, progress }: C
   }
 }
 
-/** The step to go back to; `steps` is newest first. Throws `not_found`. */
+/**
+ * The step to go back to; `steps` is newest first. A removal is no step: of a removed function the newest step is what ran
+ * last. Throws `not_found`.
+ */
 export function chooseStep(
   steps: readonly FunctionStep[],
-  { name, toRevision }: Pick<RollbackFlags, 'name' | 'toRevision'>,
+  { name, toRevision, removed }: Pick<RollbackFlags, 'name' | 'toRevision'> & { removed: boolean },
 ): FunctionStep {
-  const current = steps[0]
+  const current = removed ? undefined : steps[0]
   const step =
     toRevision === undefined
       ? steps.find((earlier) => earlier.resolutions.length > 0 && versionsOf(earlier) !== versionsOf(current))

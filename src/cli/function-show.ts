@@ -1,7 +1,7 @@
 import { describeOrder } from '../attest/order.ts'
 import type { FunctionStep } from '../domain/fleet-function.ts'
 import { instanceName, type Order } from '../domain/function.ts'
-import { handIn, nextRevision } from './function-apply.ts'
+import { handIn } from './function-apply.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
@@ -52,15 +52,20 @@ export async function showFunction(
   }
 }
 
-/** Ends a function by a signed removal: nodes detach it. Throws `not_found`, `invalid_key`. */
+/** Ends a function by a signed removal: nodes detach it. One that has ended is left alone. Throws `not_found`, `invalid_key`. */
 export async function removeFunction(
   { name, key: path, ...flags }: RegistryFlags & { name: string; key: string },
   { io }: Context,
 ): Promise<Outcome> {
   const key = await readPrivateKey(path)
   const client = await connectWithToken(io, flags)
-  await client.function(name) // a removal of what never was would be a function of its own
-  const view = await handIn(client, { kind: 'remove', revision: await nextRevision(client, name), name }, key)
+  const current = await client.function(name) // a removal of what never was would be a function of its own
+  if (current.state === 'removed')
+    return {
+      json: { name, revision: current.revision, state: current.state },
+      text: `function ${name} is removed already, by revision ${current.revision}; nothing was signed`,
+    }
+  const view = await handIn(client, { kind: 'remove', revision: current.revision + 1, name }, key)
   return {
     json: { name: view.name, revision: view.revision, state: view.state },
     text: `function ${view.name} is removed by revision ${view.revision}`,

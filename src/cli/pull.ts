@@ -7,11 +7,9 @@ import { checkRelease } from './check-release.ts'
 import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Outcome } from './io.ts'
 import { reasonOf, writeNewFile } from './local-file.ts'
+import { BUNDLE_FILE } from './release-directory.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { counted } from './terminal.ts'
-
-/** Name of the bundle next to a pulled release's files. */
-const BUNDLE_FILE = 'bundle.json'
 
 /** Flags of `hookline pull`. */
 export interface PullFlags extends TrustFlags, RegistryFlags {

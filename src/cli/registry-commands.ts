@@ -1,8 +1,22 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { LIMITS } from '../domain/limits.ts'
 import { Name } from '../domain/names.ts'
-import { Count, Duration, does, example, group, registryFlags, registryShape } from './command.ts'
+import {
+  Count,
+  does,
+  durationWithin,
+  example,
+  group,
+  registryFlags,
+  registryShape,
+  withinText,
+} from './command.ts'
 import type { Io } from './io.ts'
+
+/** Shortest and longest life of a token, and of a join token. */
+const TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.token_ttl_s] as const
+const JOIN_TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.join_token_ttl_s] as const
 
 /** The commands about who may do what: namespaces, keys, tokens, and the nodes that have joined. */
 export function defineRegistryCommands(program: Command, io: Io): void {
@@ -52,7 +66,10 @@ function defineTokens(program: Command, io: Io): void {
     .option('--publish <namespaces>', 'publish in these namespaces, separated by commas')
     .option('--fleet', 'give orders, see nodes, make join tokens', false)
     .option('--admin', 'everything', false)
-    .option('--ttl <time>', 'how long it lasts, such as 12h or 30d (default: for ever)')
+    .option(
+      '--ttl <time>',
+      `how long it lasts, such as 12h or 30d, ${withinText(...TOKEN_TTL_S)} (default: for ever)`,
+    )
     .option('--note <text>', 'what it is for')
     .addHelpText('after', example('hookline token create --publish acme --ttl 30d --note "release pipeline"'))
   const shape = {
@@ -64,7 +81,7 @@ function defineTokens(program: Command, io: Io): void {
       .optional(),
     fleet: z.boolean(),
     admin: z.boolean(),
-    ttl: Duration.optional(),
+    ttl: durationWithin(...TOKEN_TTL_S).optional(),
     note: z.string().max(200).optional(),
   }
   does(io, registryFlags(create), shape, async (flags, context) =>
@@ -92,13 +109,19 @@ function defineNodes(program: Command, io: Io): void {
   const token = node
     .command('token')
     .description('Make a token by which nodes may join. Its secret is shown this once.')
-    .option('--ttl <time>', 'how long it lasts (default: 24h)')
-    .option('--uses <count>', 'how many nodes may join by it (default: 1)')
+    .option('--ttl <time>', `how long it lasts, ${withinText(...JOIN_TOKEN_TTL_S)} (default: 24h)`)
+    .option('--uses <count>', `how many nodes may join by it, at most ${LIMITS.join_token_uses} (default: 1)`)
     .addHelpText('after', example('hookline node token --ttl 1h --uses 20'))
   does(
     io,
     registryFlags(token),
-    { ...registryShape, ttl: Duration.optional(), uses: Count.optional() },
+    {
+      ...registryShape,
+      ttl: durationWithin(...JOIN_TOKEN_TTL_S).optional(),
+      uses: Count.pipe(
+        z.int().max(LIMITS.join_token_uses, `give at most ${LIMITS.join_token_uses}`),
+      ).optional(),
+    },
     async (flags, context) => (await import('./node.ts')).createJoinToken(flags, context),
   )
 }

@@ -60,16 +60,17 @@ export function defineReleaseCommands(program: Command, io: Io): void {
   const verify = program
     .command('verify')
     .summary('check who signed a release, and that its files are the signed ones')
-    .description(
-      'Check a release as a node does. <target> is namespace/name@version, or with --bundle a directory.',
+    .description('Check a release as a node does: one of the registry, or one in a directory.')
+    .argument('<target>', 'namespace/name@version, @range, or without either the newest; or a directory')
+    .option(
+      '--bundle <file>',
+      'Sigstore bundle of the release in the directory <target> (default: its bundle.json)',
     )
-    .argument('<target>', 'namespace/name@version, or a directory')
-    .option('--bundle <file>', 'Sigstore bundle of the release in the directory <target>')
     .addHelpText(
       'after',
       example(
         'hookline verify acme/ratelimit@1.4.0 --signer keys/acme.pub.pem',
-        'hookline verify ./pulled --bundle ./pulled/bundle.json --policy trust.yaml',
+        'hookline verify ./pulled --policy trust.yaml',
       ),
     )
   does(

@@ -4,6 +4,9 @@ import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE } from '../domain/names.ts'
 import { readLocalFile } from './local-file.ts'
 
+/** Name of the bundle next to a pulled release's files. */
+export const BUNDLE_FILE = 'bundle.json'
+
 /** A release as it lies in a directory. */
 export interface LocalRelease {
   readonly manifest: Manifest

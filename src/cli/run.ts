@@ -17,22 +17,33 @@ export async function runCli(
   services: Services,
   version: string,
 ): Promise<number> {
+  let complaint = ''
+  const program = buildProgram(io, services, version, (text) => {
+    complaint += text
+  })
   try {
-    await buildProgram(io, services, version).parseAsync([...argv], { from: 'user' })
+    await program.parseAsync([...argv], { from: 'user' })
     return 0
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0 // --help and --version
-    return reportFailure(io, argv.includes('--json'), usageError(thrown))
+    // the help of a command that only holds others, which was called without one
+    if (thrown instanceof CommanderError && thrown.code === 'commander.help') io.note(`${complaint}\n`)
+    return reportFailure(io, argv.includes('--json'), usageError(thrown), commandOf(program, argv))
   }
 }
 
-function buildProgram(io: Io, services: Services, version: string): Command {
+function buildProgram(
+  io: Io,
+  services: Services,
+  version: string,
+  writeErr: (text: string) => void,
+): Command {
   const program = new Command('hookline')
     .description('A registry of signed eBPF programs, and the agent that chains them on network hooks.')
     .version(version, '--version')
     .helpCommand(false)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.write(text), writeErr: () => {} })
+    .configureOutput({ writeOut: (text) => io.write(text), writeErr })
     .configureHelp({ helpWidth: io.columns ?? 100 })
     .addHelpText(
       'after',
@@ -44,6 +55,18 @@ function buildProgram(io: Io, services: Services, version: string): Command {
   defineFleetCommands(program, io)
   defineServiceCommands(program, io, services)
   return program
+}
+
+/** The command that a command line is about, in full: `hookline function apply`. */
+function commandOf(program: Command, argv: readonly string[]): string {
+  const names = [program.name()]
+  let command: Command | undefined = program
+  for (const word of argv) {
+    command = command.commands.find((candidate) => candidate.name() === word)
+    if (command === undefined) break
+    names.push(word)
+  }
+  return names.join(' ')
 }
 
 /** The parser's complaints in the product's words; anything else is passed on. */

@@ -1,11 +1,18 @@
-import { parseRef, releaseRef } from '../domain/names.ts'
-import { findRelease } from './fetch-release.ts'
-import type { Context, Outcome } from './io.ts'
+import type { RegistryClient } from '../client/registry-client.ts'
+import { DomainError } from '../domain/errors.ts'
+import { type Manifest, parseManifest } from '../domain/manifest.ts'
+import { MANIFEST_FILE, parseRef, releaseRef } from '../domain/names.ts'
+import type { ReleaseView } from '../domain/release.ts'
+import { fetchFiles, findRelease } from './fetch-release.ts'
+import type { Context, Io, Outcome } from './io.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
 import { bold, bytesText } from './terminal.ts'
 
-/** Shows a program's versions, or one release, as the registry describes it. Throws `invalid_name`, `not_found`. */
+/**
+ * Shows a program's versions, or one release, as the registry describes it, with the configuration that its manifest names.
+ * Nothing of it is verified. Throws `invalid_name`, `not_found`, `digest_mismatch`, `registry_answer`, `invalid_manifest`.
+ */
 export async function show(
   { ref, ...flags }: RegistryFlags & { ref: string },
   { io }: Context,
@@ -28,10 +35,11 @@ export async function show(
     }
   }
   const view = await findRelease(client, ref)
+  const config = await readConfig(client, view)
   const name = releaseRef(view.program, view.version)
   const files = view.files.map(({ name, size, digest }) => [name, bytesText(size), digest])
   return {
-    json: view,
+    json: { ...view, config },
     text: [
       renderFields([
         ['release', name],
@@ -43,9 +51,41 @@ export async function show(
       ]),
       '',
       renderTable(io, ['file', 'size', 'digest'], files),
+      ...renderConfig(io, config),
       '',
       bold(io, 'use it in a function'),
       `  instances: [{ use: ${view.program}@^${view.version} }]`,
     ].join('\n'),
   }
+}
+
+/** The configuration in the release's hookline.yaml; its bytes have their digest, and nobody checked who wrote them. */
+async function readConfig(client: RegistryClient, view: ReleaseView): Promise<Manifest['config']> {
+  const { files } = await fetchFiles(client, {
+    ...view,
+    files: view.files.filter(({ name }) => name === MANIFEST_FILE),
+  })
+  const text = files.get(MANIFEST_FILE)?.toString('utf8')
+  if (text === undefined)
+    throw new DomainError('registry_answer', `the registry lists a release without its ${MANIFEST_FILE}`)
+  return parseManifest(text).config
+}
+
+function renderConfig(io: Io, config: Manifest['config']): string[] {
+  if (config.length === 0) return []
+  const rows = config.map((item) =>
+    'map' in item
+      ? [item.name, `list of ${item.maxItems}`, '', '', '', '', item.help ?? '']
+      : [
+          item.name,
+          item.type,
+          ...[item.unit, item.default, item.min, item.max, item.help].map((part) => String(part ?? '')),
+        ],
+  )
+  const head = ['name', 'type', 'unit', 'default', 'min', 'max', 'help']
+  return [
+    '',
+    bold(io, 'configuration, as its publisher says'),
+    renderTable(io, head, rows).replace(/^/gm, '  '),
+  ]
 }

@@ -1,14 +1,16 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { sha256Digest } from '../attest/keys.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { type ProgramId, parseReleaseRef, releaseRef } from '../domain/names.ts'
+import { type ProgramId, releaseRef } from '../domain/names.ts'
 import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
 import { checkRelease } from './check-release.ts'
-import { fetchFiles } from './fetch-release.ts'
+import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Outcome } from './io.ts'
-import { readLocalText } from './local-file.ts'
-import { readReleaseDirectory } from './release-directory.ts'
+import { isDirectory, readLocalText } from './local-file.ts'
+import { BUNDLE_FILE, readReleaseDirectory } from './release-directory.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 import { bytesText, counted } from './terminal.ts'
@@ -20,7 +22,7 @@ interface Candidate {
   readonly bundle: string
 }
 
-/** Flags of `hookline verify`; `target` is a release, or with `bundle` a directory. */
+/** Flags of `hookline verify`; `target` is a release, or a directory with its bundle in `bundle`, else in its bundle.json. */
 export interface VerifyFlags extends TrustFlags, RegistryFlags {
   readonly target: string
   readonly bundle?: string | undefined
@@ -37,9 +39,9 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
       'say whom to trust: --signer <key or fingerprint>, or --policy <trust.yaml>',
     )
   const release =
-    flags.bundle === undefined
-      ? await fromRegistry(await connect(io, flags), flags.target)
-      : await fromDirectory(flags.target, flags.bundle)
+    flags.bundle !== undefined || (await namesDirectory(flags.target))
+      ? await fromDirectory(flags.target, flags.bundle ?? (await bundleIn(flags.target)))
+      : await fromRegistry(await connect(io, flags), flags.target)
   const accepted = await acceptedSigners(flags, release, async () => {
     const client = await connect(io, flags).catch(explainMissingKey)
     return client.keys(release.program.split('/')[0] ?? '')
@@ -64,9 +66,22 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
 }
 
 async function fromRegistry(client: RegistryClient, target: string): Promise<Candidate> {
-  const { program, version } = parseReleaseRef(target)
-  const { view, files } = await fetchFiles(client, await client.release(program, version))
-  return { program, version, files, bundle: view.bundle }
+  const { view, files } = await fetchFiles(client, await findRelease(client, target))
+  return { program: view.program, version: view.version, files, bundle: view.bundle }
+}
+
+/** A version makes it a release, whatever folders there are. */
+const namesDirectory = async (target: string): Promise<boolean> =>
+  !target.includes('@') && (await isDirectory(target))
+
+/** The bundle that `hookline pull` writes next to the files. Throws `usage`. */
+async function bundleIn(directory: string): Promise<string> {
+  const path = join(directory, BUNDLE_FILE)
+  if (existsSync(path)) return path
+  throw new DomainError(
+    'usage',
+    `${directory} has no ${BUNDLE_FILE}: name the bundle of its release by --bundle <file>`,
+  )
 }
 
 async function fromDirectory(directory: string, bundle: string): Promise<Candidate> {

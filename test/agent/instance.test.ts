@@ -202,3 +202,10 @@ test('an entry that the object does not have is refused', () => {
   const programs = [{ object: 'limit.bpf.o', entry: 'xdp_third', hook: 'xdp' }]
   expect(codeOf(() => entries({ manifest: { programs } }))).toBe('object_mismatch')
 })
+
+test.each(['constructor', 'toString'])('nothing is inherited by an entry or value named %s', (name) => {
+  const config = [{ name: 'constructor', variable: 'cfg_rate', type: 'u32', default: 7 }]
+  const image = first(entries({ manifest: { config } })).image
+  expect(image.variables.map(({ value }) => value.readUInt32LE())).toEqual([7])
+  expect(() => entries({ instance: { proceed: { [name]: ['pass'] } } })).toThrow(`no entry ${name}`)
+})

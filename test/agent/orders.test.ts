@@ -3,6 +3,7 @@ import { acceptedOperators, type OrderReview, reviewOrders, type Standing } from
 import type { PrivateKey } from '../../src/attest/keys.ts'
 import { signOrder } from '../../src/attest/order.ts'
 import { FunctionSpec } from '../../src/domain/function.ts'
+import { LIMITS } from '../../src/domain/limits.ts'
 import type { AcceptedOrder, Desired } from '../../src/domain/node.ts'
 import { craftEnvelope, newKey } from '../attest/craft.ts'
 
@@ -201,4 +202,12 @@ test('of the keys at hand, only those of the policy are operators', () => {
   const allowed = [{ key: operator.fingerprint }]
   expect(acceptedOperators(OPERATORS, allowed)).toEqual([operator.publicKey])
   expect(acceptedOperators(OPERATORS, [])).toEqual([])
+})
+
+test('of functions that nobody signed only some are shown: a registry could make up any number', () => {
+  const made = Array.from({ length: 200 }, (_, at) => sent('{}', `made-up-${at}`))
+  expect(review([...made, sent(apply(1))]).standings.filter(({ kind }) => kind === 'held')).toHaveLength(
+    LIMITS.agent_strangers,
+  )
+  expect(said(review([...made, sent(apply(1))]))).toContain('active edge r1')
 })

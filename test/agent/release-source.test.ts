@@ -148,6 +148,7 @@ describe('an attack by whoever holds the registry is refused:', () => {
     const files = swapped(built.files, name, changed(built.files.get(name)))
     serve(files)
     expect(await refusal(describeRelease(built, files))).toBe('subject_mismatch')
+    expect([fetched, [...cached.keys()]]).toEqual([[], []]) // what was not signed is not even asked for
   })
   test('a genuine object of another release of the same signer', async () => {
     const [built, other] = [await release(), await release('acme/other')]

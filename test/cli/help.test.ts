@@ -60,8 +60,14 @@ describe('help', () => {
       const text = await help(...path)
       expect(text).toMatch(new RegExp(`Examples?:\\n  hookline ${name}`))
       expect(text).toContain('--json')
+      expect(text).not.toContain('default: false')
     },
   )
+
+  test('of a token tells how long it may last', async () => {
+    expect((await help('node', 'token')).replace(/\s+/g, ' ')).toContain('from 60 s to 24 h (default: 24h)')
+    expect((await help('token', 'create')).replace(/\s+/g, ' ')).toContain('from 60 s to 366 d')
+  })
 
   test('the version is what the binary says', async () => {
     const io = memoryIo()

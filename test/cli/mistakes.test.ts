@@ -18,10 +18,8 @@ await closed.close()
 const here = { HOOKLINE_URL: closed.url, HOOKLINE_TOKEN: 'token' }
 /** What was done wrong, the command line, its exit code and error code, and the settings it had. */
 const MISTAKES: [string, string[], number, string, Record<string, string>?][] = [
-  ['no command', [], 2, 'usage'],
   ['an unknown command', ['frobnicate'], 2, 'usage'],
   ['an unknown flag', ['keygen', '--frob'], 2, 'usage'],
-  ['a group without a command', ['function'], 2, 'usage'],
   ['an argument too many', ['keygen', 'x', 'y'], 2, 'usage'],
 
   ['an unknown algorithm', ['keygen', '--algorithm', 'rsa'], 2, 'usage'],
@@ -55,7 +53,7 @@ const MISTAKES: [string, string[], number, string, Record<string, string>?][] = 
     'usage',
     here,
   ],
-  ['no version', ['verify', 'acme/limit', '--signer', 'k.pub.pem'], 1, 'invalid_name', here],
+  ['a name that is none', ['verify', 'limit', '--signer', 'k.pub.pem'], 1, 'invalid_name', here],
   [
     'a bundle that does not exist',
     ['verify', '.', '--bundle', 'b', '--signer', 'k.pub.pem'],
@@ -103,6 +101,10 @@ const MISTAKES: [string, string[], number, string, Record<string, string>?][] = 
   ['no right named', ['token', 'create'], 2, 'usage', here],
   ['two rights named', ['token', 'create', '--fleet', '--admin'], 2, 'usage', here],
   ['a time that is none', ['token', 'create', '--fleet', '--ttl', 'soon'], 2, 'usage', here],
+  ['a time too short', ['node', 'token', '--ttl', '59s'], 2, 'usage', here],
+  ['a time too long', ['node', 'token', '--ttl', '25h'], 2, 'usage', here],
+  ['more nodes than may join', ['node', 'token', '--uses', '10001'], 2, 'usage', here],
+  ['a time too long', ['token', 'create', '--fleet', '--ttl', '367d'], 2, 'usage', here],
   ['no token', ['node', 'list', '--url', closed.url], 2, 'no_token'],
   ['no node', ['node', 'show'], 2, 'usage', here],
   ['a count that is none', ['node', 'token', '--uses', '0'], 2, 'usage', here],
@@ -170,6 +172,24 @@ describe('a mistake gets one clear line, what to do, and its exit code', () => {
     expect(JSON.parse(run.stdout)).toEqual({
       error: { code: 'invalid_name', message: expect.stringContaining('limit'), remedy: expect.any(String) },
     })
+  })
+
+  test('a limit is told in the flag’s own words, and whose help tells more', async () => {
+    const run = await hookline(folder, ['node', 'token', '--ttl', '31d'], here)
+    expect(run.stderr).toBe(
+      'hookline: --ttl: give a time from 60 s to 24 h [usage]\n  see `hookline node token --help`\n',
+    )
+  })
+
+  test.each([
+    ['hookline', []],
+    ['hookline function', ['function']],
+  ])('%s without a command shows its help, on standard error', async (command, args) => {
+    const run = await hookline(folder, args)
+    expect(run).toMatchObject({ code: 2, stdout: '' })
+    expect(run.stderr).toMatch(new RegExp(`^Usage: ${command} \\[`))
+    expect(run.stderr).toContain('Commands:\n')
+    expect(run.stderr).toMatch(new RegExp(`\\[usage\\]\\n {2}see \`${command} --help\`\\n$`))
   })
 
   test('and its stack only on request', async () => {

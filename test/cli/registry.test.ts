@@ -50,6 +50,8 @@ beforeAll(async () => {
     buildProgram(join(PROGRAMS, 'counter'), { version, outDir: join(folder, `counter-${version}`) })
   for (const version of ['1.0.0', '1.1.0'])
     await ok(publisher, 'publish', `counter-${version}`, '--key', 'publisher.pem')
+  buildProgram(join(PROGRAMS, 'ratelimit'), { version: '1.0.0', outDir: join(folder, 'ratelimit') })
+  await ok(publisher, 'publish', 'ratelimit', '--key', 'publisher.pem')
 }, 120_000)
 afterAll(() => registry?.close())
 
@@ -85,6 +87,7 @@ describe('publish', () => {
     const stranger = await as(publisher, 'publish', 'counter-1.3.0', '--key', 'stranger.pem')
     expect(stranger).toMatchObject({ code: 3, stdout: '' })
     expect(stranger.stderr).toContain('[signer_not_allowed]')
+    expect(stranger.stderr).toMatch(/key add <public key> --namespace <name>.*trust\.yaml/)
   })
 
   test('finds a mistake in the manifest before it asks the registry', async () => {
@@ -108,6 +111,28 @@ describe('show, verify and pull', () => {
     const release = await ok(admin, 'show', 'hookline/counter@~1.1')
     expect(release).toContain('hookline/counter@1.1.0')
     expect(release).toContain('counter.bpf.o')
+  })
+
+  test('show lists the configuration that the release’s manifest names', async () => {
+    const text = await ok(admin, 'show', 'hookline/ratelimit@1.0.0')
+    expect(text).toContain('configuration, as its publisher says')
+    expect(text).toMatch(/rate +u32 +packets\/s +1000 +0 +10000000 +Tokens that a source gains/)
+    const { config } = await json(admin, 'show', 'hookline/ratelimit')
+    expect(config).toBeUndefined() // versions only
+    expect((await json(admin, 'show', 'hookline/ratelimit@^1')).config[0]).toMatchObject({
+      name: 'rate',
+      unit: 'packets/s',
+      max: 10_000_000,
+    })
+    expect(await ok(admin, 'show', 'hookline/counter@1.0.0')).not.toContain('configuration')
+  })
+
+  test('verify resolves a range, and without one takes the newest', async () => {
+    const trust = ['--signer', 'publisher.pub.pem']
+    expect(await json(admin, 'verify', 'hookline/counter@~1.0', ...trust)).toMatchObject({ version: '1.0.0' })
+    expect(await json(admin, 'verify', 'hookline/counter', ...trust)).toMatchObject({ version: '1.2.0' })
+    const run = await as(admin, 'verify', 'hookline/counter@^9', ...trust)
+    expect([run.code, run.stderr]).toEqual([4, expect.stringContaining('[version_not_found]')])
   })
 
   test('what is not there is not found', async () => {
@@ -143,7 +168,7 @@ describe('show, verify and pull', () => {
     expect(await readFile(join(folder, 'pulled', 'counter.bpf.o'))).toEqual(
       await readFile(join(folder, 'counter-1.1.0', 'counter.bpf.o')),
     )
-    await ok({}, 'verify', 'pulled', '--bundle', 'pulled/bundle.json', '--signer', 'publisher.pub.pem')
+    await ok({}, 'verify', 'pulled', '--signer', 'publisher.pub.pem')
     expect(
       (await as(admin, 'pull', 'hookline/counter@1.1.0', '--out', 'pulled', '--policy', 'trust.yaml')).stderr,
     ).toContain('[file_exists]')
@@ -213,6 +238,13 @@ describe('functions', () => {
       'removed by revision 5',
     )
     expect(await json(operator, 'function', 'show', 'edge')).toMatchObject({ state: 'removed', revision: 5 })
+    expect(await ok(operator, 'function', 'remove', 'edge', '--key', 'operator.pem')).toContain(
+      'removed already, by revision 5; nothing was signed',
+    )
+
+    // what ran last, not what ran before that
+    const again = await json(operator, 'function', 'rollback', 'edge', '--key', 'operator.pem')
+    expect(again).toMatchObject({ revision: 6, from: { revision: 4 }, pins: ['hookline/counter@1.1.0'] })
   })
 
   test('a range without a release is said to resolve to nothing', async () => {
@@ -231,6 +263,7 @@ describe('functions', () => {
     const run = await as(operator, 'function', 'apply', 'other.yaml', '--key', 'stranger.pem')
     expect(run).toMatchObject({ code: 3, stdout: '' })
     expect(run.stderr).toContain('[operator_not_allowed]')
+    expect(run.stderr).toMatch(/key add <public key> --operator.*trust\.yaml/)
   })
 
   test('are not moved back to what another operator ordered, unless that one is named', async () => {

@@ -10,8 +10,8 @@ const step = (revision: number, versions: Record<string, string>): FunctionStep 
   at: `2026-06-01T12:00:${String(revision).padStart(2, '0')}Z`,
   resolutions: Object.entries(versions).map(([use, version]) => ({ use, version })),
 })
-const chosen = (steps: FunctionStep[], toRevision?: number): FunctionStep =>
-  chooseStep(steps, { name: 'edge', toRevision })
+const chosen = (steps: FunctionStep[], toRevision?: number, removed = false): FunctionStep =>
+  chooseStep(steps, { name: 'edge', toRevision, removed })
 
 describe('the step that a rollback goes back to', () => {
   test('is the last one that ran other versions', () => {
@@ -35,7 +35,11 @@ describe('the step that a rollback goes back to', () => {
   })
 
   test('of a removed function is what ran last', () => {
-    expect(chosen([step(3, {}), step(2, { 'acme/limit@^1.0': '1.4.0' })]).revision).toBe(2)
+    const steps = [step(2, { 'acme/limit@^1.0': '1.5.0' }), step(1, { 'acme/limit@^1.0': '1.4.0' })]
+    expect(chosen(steps, undefined, true).revision).toBe(2)
+    expect(chosen(steps, undefined, false).revision).toBe(1)
+    expect(chosen(steps, 1, true).revision).toBe(1)
+    expect(chosen(steps.slice(1), undefined, true).revision).toBe(1)
   })
 
   test('is the newest of a named revision', () => {

@@ -53,6 +53,29 @@ describe('keygen', () => {
   })
 })
 
+describe('npm run hookline', () => {
+  const away = async (event: string): Promise<string> => {
+    const called = join(folder, `called-for-${event}`)
+    await mkdir(called)
+    const run = await hookline(folder, ['keygen', '--out', event], {
+      npm_lifecycle_event: event,
+      INIT_CWD: called,
+    })
+    expect(run).toMatchObject({ code: 0 })
+    return called
+  }
+
+  test('means paths from the folder that npm was called in', async () => {
+    expect((await stat(join(await away('hookline'), 'hookline.pem'))).isFile()).toBe(true)
+    await expect(stat(join(folder, 'hookline.pem'))).rejects.toThrow('ENOENT')
+  })
+
+  test('and another script of npm means its own folder', async () => {
+    await expect(stat(join(await away('demo'), 'demo.pem'))).rejects.toThrow('ENOENT')
+    expect((await stat(join(folder, 'demo.pem'))).isFile()).toBe(true)
+  })
+})
+
 describe('verify of a directory', () => {
   test('says what holds, and by whom', async () => {
     const directory = await releaseIn('good', 'signer.pem')
@@ -60,6 +83,21 @@ describe('verify of a directory', () => {
     expect([run.code, run.stderr]).toEqual([0, ''])
     expect(run.stdout).toContain(`acme/limit@1.4.0 holds:\n- signed by ${fingerprint}, accepted by --signer`)
     for (const file of ['hookline.yaml', 'limit.bpf.o', 'README.md']) expect(run.stdout).toContain(file)
+  })
+
+  test('uses the bundle.json in it, and asks for a bundle where there is none', async () => {
+    const run = await hookline(folder, ['verify', 'good', '--signer', 'signer.pub.pem'])
+    expect([run.code, run.stderr]).toEqual([0, ''])
+    await mkdir(join(folder, 'bare'))
+    const bare = await hookline(folder, ['verify', 'bare', '--signer', 'signer.pub.pem'])
+    expect(bare).toMatchObject({ code: 2, stdout: '' })
+    expect(bare.stderr).toMatch(/--bundle <file> \[usage\]/)
+  })
+
+  test('refuses a part of a fingerprint, which would be read as a file', async () => {
+    const run = await check(join(folder, 'good'), '--signer', fingerprint.slice(0, 11))
+    expect(run).toMatchObject({ code: 2, stdout: '' })
+    expect(run.stderr).toContain('a fingerprint has 64 hexadecimal digits')
   })
 
   test('takes a fingerprint next to the key it names', async () => {
