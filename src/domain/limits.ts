@@ -3,7 +3,7 @@ export const LIMITS = {
   /** One object or other file of a release. The largest objects in public collections are near 2 MiB with BTF. */
   file_bytes: 8 << 20,
   /** hookline.yaml. */
-  manifest_bytes: 256 << 10,
+  manifest_bytes: 64 << 10,
   /** A Sigstore bundle: one statement of at most `release_files` subjects of about 400 bytes each, in base64. */
   bundle_bytes: 256 << 10,
   /** Files of a release, the manifest among them. */

@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml'
+import { type Document, isScalar, parseDocument, visit } from 'yaml'
 import type { z } from 'zod'
 import { DomainError, type ErrorCode } from './errors.ts'
 
@@ -13,9 +13,12 @@ export function parseYaml<T extends z.ZodType>(
 ): z.output<T> {
   if (Buffer.byteLength(text) > maxBytes)
     throw new DomainError('too_large', `${what} is larger than ${maxBytes} bytes`)
-  const document = parseDocument(text, { uniqueKeys: true, strict: true, version: '1.2', schema: 'core' })
+  // the library's own uniqueKeys compares every key with every other: a file of 25,000 keys would take it many seconds
+  const document = parseDocument(text, { uniqueKeys: false, strict: true, version: '1.2', schema: 'core' })
   const problem = document.errors[0] ?? document.warnings[0]
   if (problem !== undefined) throw new DomainError(code, `${what}: ${problem.message.split('\n', 1)[0]}`)
+  const twice = duplicateKey(document)
+  if (twice !== undefined) throw new DomainError(code, `${what}: key ${JSON.stringify(twice)} occurs twice`)
   let value: unknown
   try {
     value = document.toJS({ maxAliasCount: 0 })
@@ -23,6 +26,26 @@ export function parseYaml<T extends z.ZodType>(
     throw new DomainError(code, `${what}: aliases are not allowed`, { cause })
   }
   return parseWith(schema, value, code, what)
+}
+
+/** The first key that a map of the document names twice, by the text it would have in JavaScript. */
+function duplicateKey(document: Document): string | undefined {
+  let twice: string | undefined
+  visit(document, {
+    Map: (_, { items }) => {
+      const keys = new Set<string>()
+      for (const { key } of items) {
+        const text = String(isScalar(key) ? key.value : key)
+        if (keys.has(text)) {
+          twice = text
+          return visit.BREAK
+        }
+        keys.add(text)
+      }
+      return undefined
+    },
+  })
+  return twice
 }
 
 /** Parses `value` by `schema`; a failure becomes a DomainError `code` that names the first field at fault. */
