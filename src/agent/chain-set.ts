@@ -5,7 +5,7 @@ import { type ChainRecord, entryKey } from '../domain/generation.ts'
 import { addCounts, noPackets } from '../domain/hook.ts'
 import type { ObservedChain } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
-import type { ChainKernel, NetworkInterface, PinnedChain } from '../ports/chain-kernel.ts'
+import type { ChainKernel, NetworkInterface, PinnedChain, PinnedGeneration } from '../ports/chain-kernel.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ReadyEntry } from './instance.ts'
 
@@ -113,7 +113,9 @@ export class ChainSet {
         failures.push(onInterface(asDomainError(error), at.name))
         await this.#drop(key, generation)
       }
-    this.#pinned = new Map(this.#kernel.pinned().map((chain) => [chain.key, chain]))
+    // only what was built here: what else has changed is for the next pass to find
+    for (const chain of this.#kernel.pinned())
+      if (built.some(({ key }) => key === chain.key)) this.#pinned.set(chain.key, chain)
     if (failures[0] !== undefined) throw failures[0]
     return changed
   }
@@ -130,19 +132,20 @@ export class ChainSet {
    * when the packets that were on their way through an old generation are long done.
    */
   async retire(): Promise<void> {
-    for (const [key, chain] of this.#pinned)
-      for (const { generation, programId } of chain.generations) {
-        if (programId === chain.link?.programId) continue
+    for (const [key, chain] of this.#pinned) {
+      const runs = ({ programId }: PinnedGeneration): boolean => programId === chain.link?.programId
+      for (const { generation } of chain.generations.filter((one) => !runs(one))) {
         await this.#fold(key, generation)
         this.#kernel.discard(key, generation)
       }
+      this.#pinned.set(key, { ...chain, generations: chain.generations.filter(runs) })
+    }
     const keep = [...this.#records.values()].flatMap(({ generations }) =>
       generations.flatMap(({ stateKeys }) => stateKeys),
     )
     // a chain that nothing is remembered of may use any map: then none is removed
     if ([...this.#pinned.keys()].every((key) => this.#runningGeneration(key) !== undefined))
       this.#kernel.collectMaps(new Set(keep))
-    this.#pinned = new Map(this.#kernel.pinned().map((chain) => [chain.key, chain]))
   }
 
   /** What runs now, with its packets. */

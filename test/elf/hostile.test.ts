@@ -227,7 +227,10 @@ console.log(JSON.stringify({ outcome, spent_ms, rss_bytes: process.resourceUsage
 `
 const Answer = z.strictObject({ outcome: z.string(), spent_ms: z.number(), rss_bytes: z.number() })
 
-describe('an object made to be expensive is read within a second and 512 MiB', () => {
+/** What would be a hang on any machine; the fuzzer has the tighter bound of a second, on one that is not busy. */
+const HANG_MS = 5000
+
+describe('an object made to be expensive is read without a hang and within 512 MiB', () => {
   const folder = mkdtempSync(`${tmpdir()}/hookline-hostile-`)
   afterAll(() => rmSync(folder, { recursive: true }))
   const read = (file: string) => {
@@ -242,11 +245,9 @@ describe('an object made to be expensive is read within a second and 512 MiB', (
     expect(bytes.length).toBeLessThanOrEqual(LIMITS.file_bytes)
     const file = `${folder}/object.o`
     writeFileSync(file, bytes)
-    let answer = read(file)
-    // a second try for a machine that was busy with something else
-    if (answer.spent_ms > 1000) answer = read(file)
+    const answer = read(file)
     expect(answer.outcome).toBe(outcome)
-    expect(answer.spent_ms).toBeLessThan(1000)
+    expect(answer.spent_ms).toBeLessThan(HANG_MS)
     expect(answer.rss_bytes).toBeLessThan(512 << 20)
   })
 })

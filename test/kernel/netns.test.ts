@@ -155,7 +155,7 @@ describeAsRoot('a network namespace', () => {
     const here = netnsInode(undefined)
     expectRefusal(() => netnsPath('hl-none'), 'not_found', /no network namespace "hl-none"/)
     expect(netnsPath(host.name)).toBe(host.path)
-    expect(() => inNetns('/run/netns/hl-none', () => 1)).toThrow('ENOENT')
+    expectRefusal(() => inNetns('/run/netns/hl-none', () => 1), 'not_found', /hl-none is gone/)
     expect(() => inNetns('/proc/self/status', () => 1)).toThrow(/EINVAL/)
     expect(netnsInode(undefined)).toBe(here)
   })
