@@ -127,6 +127,8 @@ export const LIMITS = {
   bpf_maps: 64,
   /** Functions of one program (BPF_MAX_SUBPROGS, linux/bpf_verifier.h). */
   bpf_subprograms: 256,
+  /** Items written into a map by one call: 4096 of 64 bytes are 256 KiB, which the kernel copies at once. */
+  map_batch_items: 4096,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
 } as const

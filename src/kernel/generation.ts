@@ -5,12 +5,13 @@ import { ENTRY_COUNTER_BYTES, type FuseEntry, fuse, requireChainLength } from '.
 import { DomainError } from '../domain/errors.ts'
 import { XDP_VERDICTS } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { EntryImage } from '../ports/chain-kernel.ts'
+import type { EntryImage, EntryMap } from '../ports/chain-kernel.ts'
 import { mapInfo } from './bpf-info.ts'
 import { createPercpuArray } from './bpf-map.ts'
 import { loadXdpProgram, PROG_FLAG_FRAGS } from './bpf-program.ts'
 import { openPin, pin, pinName, removeTree, unpin } from './bpffs.ts'
 import type { Fd, OpenFile } from './fd.ts'
+import { fillMap } from './map-fill.ts'
 import { type LoadedObject, loadObject } from './object.ts'
 
 /** Where a generation's parts are pinned. */
@@ -92,7 +93,7 @@ function loadEntry(image: EntryImage, mapsFolder: string, newPins: string[]): Lo
     try {
       for (const map of image.maps)
         if (map.stateKey !== undefined && !kept.has(map.name))
-          pinNewMap(object, map.name, join(mapsFolder, pinName(map.stateKey)), newPins)
+          pinNewMap(object, map, join(mapsFolder, pinName(map.stateKey)), newPins)
     } catch (error) {
       object.close()
       throw error
@@ -103,10 +104,12 @@ function loadEntry(image: EntryImage, mapsFolder: string, newPins: string[]): Lo
   }
 }
 
-function pinNewMap(object: LoadedObject, name: string, path: string, newPins: string[]): void {
+/** Pins a map that was not there, filled before it can be found: half a configuration must never be taken for a whole one. */
+function pinNewMap(object: LoadedObject, { name, content }: EntryMap, path: string, newPins: string[]): void {
   const number = object.maps.get(name)
   if (number === undefined) throw new DomainError('map_incompatible', `the object has no map ${name}`)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (content !== undefined) fillMap({ number }, content)
   pin({ number }, path)
   newPins.push(path)
 }

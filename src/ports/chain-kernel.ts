@@ -17,6 +17,8 @@ export interface EntryMap {
    * map is carried over exactly when nothing about it changed. Undefined: the map belongs to one generation.
    */
   readonly stateKey: string | undefined
+  /** What the map holds when it is new, in the map's own sizes; part of its key. Undefined: nothing is written into it. */
+  readonly content?: readonly { readonly key: Buffer; readonly value: Buffer }[]
 }
 
 /** One entry to load: verified bytes and what is set in them. */

@@ -11,6 +11,7 @@ import { compileBpf } from '../support/compile-bpf.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource, type EntryUse, entryImage } from './chain-entries.ts'
 import { bpfDescriptors } from './descriptors.ts'
+import { mapContent } from './map-content.ts'
 
 const BPFFS = '/sys/fs/bpf'
 const ROOT = join(BPFFS, 'hookline', `test-${process.pid}-generation`)
@@ -35,6 +36,15 @@ SEC("xdp") int jumps(struct xdp_md *ctx) { bpf_tail_call(ctx, &next, 1); return 
 SEC("xdp") int calls_back(struct xdp_md *ctx) { bpf_loop(4, turn, 0, 0); return XDP_PASS; }
 SEC("xdp") int refused(struct xdp_md *ctx) { return *(int *)(long)ctx->data; }
 `
+
+/** A map of four elements at most, and content for it. */
+const LISTED = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4); __type(key, __u32); __type(value, __u8); } list SEC(".maps");
+SEC("xdp") int x(struct xdp_md *ctx) { __u32 zero = 0; return bpf_map_lookup_elem(&list, &zero) ? XDP_DROP : XDP_PASS; }
+`
+const items = (count: number): { key: Buffer; value: Buffer }[] =>
+  Array.from({ length: count }, (_, at) => ({ key: Buffer.from([at, 0, 0, 0]), value: Buffer.from([at]) }))
 
 describeAsRoot('building a generation', () => {
   const made = new Map<string, Buffer>()
@@ -146,6 +156,26 @@ describeAsRoot('building a generation', () => {
       /./,
     )
     expect(pins()).toEqual(before)
+  })
+
+  test('fills a map before it can be found, and pins nothing of one that cannot be filled', () => {
+    const image = entryImage(compileBpf(LISTED), 'x')
+    const filled = (count: number): EntryImage => ({
+      ...image,
+      maps: image.maps.map((map) => ({ ...map, content: items(count) })),
+    })
+    refusesButBuilds([filled(5)], 'kernel_refused', /item 5 of 5: E2BIG/, [filled(4)])
+    const [pinned] = readdirSync(join(MAPS, 'test', 'one'))
+    using map = requirePin(join(MAPS, 'test', 'one', pinned ?? ''))
+    expect(mapContent(map)).toEqual({
+      '00000000': '00',
+      '01000000': '01',
+      '02000000': '02',
+      '03000000': '03',
+    })
+    removeTree(FOLDER)
+    build(filled(1)) // the same key is the same map, as it is
+    expect(Object.keys(mapContent(map))).toHaveLength(4)
   })
 
   test('keeps the verifier’s whole log in the error', () => {
