@@ -6,7 +6,8 @@ import { type ByteView, nameAt, part, u8, u16, u32 } from './byte-view.ts'
 export interface BtfExt {
   /** Byte offsets of the instructions that CO-RE rewrites when the object is loaded, by section name. */
   readonly coreRelocations: ReadonlyMap<string, readonly number[]>
-  readonly functionRecords: number
+  /** Type ids of functions (BTF_KIND_FUNC) by the byte offset of their first instruction, by section name. */
+  readonly functionTypes: ReadonlyMap<string, ReadonlyMap<number, number>>
   readonly lineRecords: number
 }
 
@@ -40,13 +41,16 @@ export function readBtfExt(bytes: Buffer, btf: Btf): BtfExt {
     if (start % 4 !== 0) malformed(`${what} is not aligned`)
     readTable(part(whole, start, size, `BTF.ext ${what}`), what, btf, visit)
   }
-  let functionRecords = 0
   let lineRecords = 0
+  const functionTypes = new Map<string, Map<number, number>>()
   const coreRelocations = new Map<string, number[]>()
   table(8, 'func_info', (section, record) => {
     const type = typeOf(btf, u32(record, 4))
     if (type.kind !== 'func') malformed(`a function of section ${section} has type ${type.id} (${type.kind})`)
-    functionRecords++
+    const types = functionTypes.get(section) ?? new Map<number, number>()
+    if (types.has(u32(record, 0)))
+      malformed(`two functions of section ${section} start at byte ${u32(record, 0)}`)
+    functionTypes.set(section, types.set(u32(record, 0), type.id))
   })
   table(16, 'line_info', (_, record) => {
     insideStrings(btf, u32(record, 4)) // file_name_off
@@ -61,7 +65,7 @@ export function readBtfExt(bytes: Buffer, btf: Btf): BtfExt {
       offsets.push(u32(record, 0))
       coreRelocations.set(section, offsets)
     })
-  return { coreRelocations, functionRecords, lineRecords }
+  return { coreRelocations, functionTypes, lineRecords }
 }
 
 function insideStrings(btf: Btf, offset: number): void {

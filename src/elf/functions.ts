@@ -10,11 +10,14 @@ export interface ElfFunction {
   readonly name: string
   readonly section: Section
   readonly global: boolean
+  /** Whether libbpf has it verified as a static function all the same. */
+  readonly hidden: boolean
   /** Byte offset and size in its section; an instruction slot has 8 bytes. */
   readonly start: number
   readonly size: number
-  readonly callees: Set<ElfFunction>
-  /** Functions whose address is taken, to be called back by a helper. */
+  /** Functions that it calls or takes the address of, in the order in which its instructions first name them. */
+  readonly references: Set<ElfFunction>
+  /** Those whose address is taken, to be called back by a helper. */
   readonly callbacks: Set<ElfFunction>
   readonly helpers: Set<number>
   readonly kernelFunctions: Set<string>
@@ -58,7 +61,7 @@ export function readFunctions(
   return functions
 }
 
-function newFunction({ name, global, value, size }: ElfSymbol, section: Section): ElfFunction {
+function newFunction({ name, global, hidden, value, size }: ElfSymbol, section: Section): ElfFunction {
   if (name === '' || size === 0 || size % SLOT !== 0 || value % SLOT !== 0)
     throw new DomainError(
       'elf_malformed',
@@ -68,9 +71,10 @@ function newFunction({ name, global, value, size }: ElfSymbol, section: Section)
     name,
     section,
     global,
+    hidden,
     start: value,
     size,
-    callees: new Set(),
+    references: new Set(),
     callbacks: new Set(),
     helpers: new Set(),
     kernelFunctions: new Set(),
@@ -131,7 +135,7 @@ function scanCall(from: ElfFunction, at: number, relocation: Relocation | undefi
     // without a relocation, a call of a kernel function would go by the number of a type of one kernel
     if (source === 0) from.helpers.add(immediate)
     else if (source === PSEUDO.call)
-      from.callees.add(target(from, at, section, at + (immediate + 1) * SLOT, starts))
+      from.references.add(target(from, at, section, at + (immediate + 1) * SLOT, starts))
     else refuse(from, at, `calls by source ${source}, which only a loader may write`)
     return
   }
@@ -140,7 +144,7 @@ function scanCall(from: ElfFunction, at: number, relocation: Relocation | undefi
   if (symbol.external) from.kernelFunctions.add(symbol.name)
   else if (symbol.section === undefined) refuse(from, at, `calls ${symbol.name}, which is no function`)
   // the compiler writes the distance from the symbol, less one: -1 for a function's own symbol
-  else from.callees.add(target(from, at, symbol.section, symbol.value + (immediate + 1) * SLOT, starts))
+  else from.references.add(target(from, at, symbol.section, symbol.value + (immediate + 1) * SLOT, starts))
 }
 
 function scanLoad(
@@ -156,7 +160,7 @@ function scanLoad(
   if (relocation === undefined) {
     // sources 1 to 3, 5 and 6 are file descriptors and type numbers: those of the loading process, whatever they are there
     if (source === PSEUDO.func)
-      from.callbacks.add(target(from, at, section, at + (immediate + 1) * SLOT, starts))
+      takeAddress(from, target(from, at, section, at + (immediate + 1) * SLOT, starts))
     else if (source !== 0) refuse(from, at, `loads by source ${source}, which only a loader may write`)
     return
   }
@@ -164,6 +168,11 @@ function scanLoad(
   if (type !== R_BPF.load || source !== 0) refuse(from, at, 'is a 64-bit load relocated as something else')
   if (symbol.external) return // the address of a kernel variable, or a setting of the kernel's build
   if (symbol.section !== undefined && starts.has(symbol.section))
-    from.callbacks.add(target(from, at, symbol.section, symbol.value + immediate, starts))
+    takeAddress(from, target(from, at, symbol.section, symbol.value + immediate, starts))
   else from.maps.add(dataName(symbol))
+}
+
+function takeAddress(from: ElfFunction, of: ElfFunction): void {
+  from.references.add(of)
+  from.callbacks.add(of)
 }

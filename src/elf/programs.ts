@@ -4,7 +4,18 @@ import type { ElfFunction } from './functions.ts'
 import { helperName, TAIL_CALL } from './helper-names.ts'
 import { type Reach, reachFinder } from './reach.ts'
 
-/** A program of an object. Lists are sorted and cover what the entry reaches by calls and callbacks, itself included. */
+/** A function of a linked program. */
+export interface LinkedFunction {
+  readonly name: string
+  /** 8-byte slots. */
+  readonly slots: number
+  /** Its BTF_KIND_FUNC in the object's BTF, by .BTF.ext; undefined when that has none. */
+  readonly typeId: number | undefined
+  /** Whether the kernel verifies it apart from its callers: global, and not hidden from other objects. */
+  readonly global: boolean
+}
+
+/** A program of an object. Lists cover what the entry reaches by calls and callbacks, itself included; all but `functions` are sorted. */
 export interface BpfFunction {
   readonly name: string
   readonly section: string
@@ -21,6 +32,8 @@ export interface BpfFunction {
   /** Maps by name, data sections by section name. */
   readonly maps: readonly string[]
   readonly coreRelocations: number
+  /** The entry and all that it reaches, in the order in which libbpf lays them one behind the other. */
+  readonly functions: readonly LinkedFunction[]
 }
 
 /**
@@ -34,10 +47,15 @@ export function readPrograms(functions: readonly ElfFunction[], ext: BtfExt | un
   const reach = reachFinder()
   return entries
     .sort((a, b) => a.section.index - b.section.index || a.start - b.start)
-    .map((entry) => describe(entry, reach(entry), coreOf))
+    .map((entry) => describe(entry, reach(entry), coreOf, ext))
 }
 
-function describe(entry: ElfFunction, reached: Reach, coreOf: ReadonlyMap<ElfFunction, number>): BpfFunction {
+function describe(
+  entry: ElfFunction,
+  reached: Reach,
+  coreOf: ReadonlyMap<ElfFunction, number>,
+  ext: BtfExt | undefined,
+): BpfFunction {
   const { name, section, size } = entry
   const helperIds = [...reached.helpers].sort((a, b) => a - b)
   return {
@@ -56,6 +74,12 @@ function describe(entry: ElfFunction, reached: Reach, coreOf: ReadonlyMap<ElfFun
     kfuncs: [...reached.kernelFunctions].sort(),
     maps: [...reached.maps].sort(),
     coreRelocations: sum([...reached.functions].map((each) => coreOf.get(each) ?? 0)),
+    functions: [...reached.functions].map((each) => ({
+      name: each.name,
+      slots: each.size / 8,
+      typeId: ext?.functionTypes.get(each.section.name)?.get(each.start),
+      global: each.global && !each.hidden,
+    })),
   }
 }
 

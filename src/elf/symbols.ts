@@ -12,6 +12,8 @@ export interface ElfSymbol {
   readonly type: number
   /** Visible outside its compilation unit (STB_GLOBAL or STB_WEAK); a C `static` is not. */
   readonly global: boolean
+  /** Kept from other objects all the same (STV_HIDDEN or STV_INTERNAL). */
+  readonly hidden: boolean
   readonly section: number | undefined
   /** Named here, defined elsewhere (SHN_UNDEF): a kernel symbol, kernel function or kernel setting. */
   readonly external: boolean
@@ -21,6 +23,7 @@ export interface ElfSymbol {
 }
 
 const SYM_BYTES = 24 // Elf64_Sym
+const HIDDEN: readonly number[] = [1, 2] // ELF64_ST_VISIBILITY: STV_INTERNAL and STV_HIDDEN
 const SHN_LORESERVE = 0xff00
 const SHN_ABS = 0xfff1
 
@@ -57,6 +60,7 @@ export function readSymbols(file: ElfFile): { index: number; symbols: ElfSymbol[
       name: type === STT.file ? '' : nameAt(strings.data, u32(table.data, at)),
       type,
       global: info >> 4 === 1 || info >> 4 === 2,
+      hidden: HIDDEN.includes(u8(table.data, at + 5) & 3),
       section: place === 0 || place === SHN_ABS ? undefined : place,
       external: place === 0 && index > 0,
       value: u64(table.data, at + 8),

@@ -32,6 +32,7 @@ describe('programs', () => {
       kfuncs: [],
       maps: [],
       coreRelocations: 0,
+      functions: [{ name: 'plain', slots: 2, typeId: expect.any(Number), global: true }],
     }))
   test('reach what static and global subprograms use, however deep', () =>
     expect(program('calls')).toMatchObject({

@@ -41,21 +41,24 @@ function ext({ func = FUNC, line = LINE, core = CORE, header }: Change): Buffer 
   return Buffer.concat([words(fields), func, line, core])
 }
 
-test('records are counted, CO-RE relocations kept by section', () => {
+test('types of functions and CO-RE relocations are kept by section, other records counted', () => {
   const read = readBtfExt(ext({}), btf)
-  expect(read).toMatchObject({ functionRecords: 1, lineRecords: 2 })
+  expect(read).toMatchObject({ functionTypes: new Map([['xdp', new Map([[0, 3]])]]), lineRecords: 2 })
   expect([...read.coreRelocations]).toEqual([['xdp', [0, 24]]])
 })
 
 test('an older header has no CO-RE relocations', () => {
   const bytes = ext({ core: Buffer.alloc(0) })
   const older = Buffer.concat([words([0x0001eb9f, 24]), bytes.subarray(8, 24), bytes.subarray(32)])
-  expect(readBtfExt(older, btf)).toMatchObject({ functionRecords: 1, lineRecords: 2 })
+  expect(readBtfExt(older, btf)).toMatchObject({
+    functionTypes: new Map([['xdp', new Map([[0, 3]])]]),
+    lineRecords: 2,
+  })
 })
 
 test('longer records of a newer compiler are skipped over', () => {
   const func = words([12, 1, 1, 0, 3, 99])
-  expect(readBtfExt(ext({ func }), btf).functionRecords).toBe(1)
+  expect(readBtfExt(ext({ func }), btf).functionTypes.get('xdp')).toEqual(new Map([[0, 3]]))
 })
 
 describe('.BTF.ext', () => {
@@ -75,6 +78,7 @@ describe('.BTF.ext', () => {
     ['with a section name outside', ext({ func: words([8, 999, 1, 0, 3]) }), /outside/],
     ['with a function that is an int', ext({ func: words([8, 1, 1, 0, 1]) }), /has type 1 \(int\)/],
     ['with a function that is not there', ext({ func: words([8, 1, 1, 0, 77]) }), /no type 77/],
+    ['with two functions in one place', ext({ func: words([8, 1, 2, 0, 3, 0, 3]) }), /start at byte 0/],
     ['with half an instruction', ext({ func: words([8, 1, 1, 4, 3]) }), /off an instruction/],
     ['with a file name outside', ext({ line: words([16, 1, 1, 0, 999, 1, 0]) }), /text outside/],
     ['with a line outside', ext({ line: words([16, 1, 1, 0, 1, 999, 0]) }), /text outside/],
