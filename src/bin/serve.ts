@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { buildApp } from '../http/app.ts'
 import type { Services } from '../http/services.ts'
 import { createFirstToken } from '../registry/access.ts'
@@ -33,6 +34,8 @@ export interface Registry {
   readonly dataDir: string
   /** The secret of the first token, only at the very first start: it is not kept. */
   readonly adminToken?: string
+  /** Settles when its database ends by itself: then nothing but {@link close} helps, and a new start. */
+  readonly lost: Promise<DomainError>
   /** Ends long polls and requests, then stops the database. */
   close(): Promise<void>
 }
@@ -49,7 +52,8 @@ const defaultDataDir = (): string => {
 
 /**
  * Starts a registry: takes the data directory, starts its database, migrates it, and listens.
- * Throws `state_in_use`, `file_unreadable`, `missing_dependency`, `database_failed`, `address_in_use`.
+ * Throws `state_in_use`, `file_unreadable`, `missing_dependency`, `database_failed`, `address_in_use`, and `usage` for a
+ * data directory whose path is too long.
  */
 export async function serve(options: ServeOptions = {}): Promise<Registry> {
   const dataDir = resolve(options.dataDir ?? defaultDataDir())
@@ -76,7 +80,8 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
     })
     // only when everything else held: the secret is shown once
     const adminToken = await createFirstToken(services.tokens)
-    return { url, dataDir, ...(adminToken === undefined ? {} : { adminToken }), close }
+    const { lost } = postgres
+    return { url, dataDir, ...(adminToken === undefined ? {} : { adminToken }), lost, close }
   } catch (thrown) {
     await close()
     throw thrown
@@ -96,12 +101,13 @@ async function prepareDirectory(dataDir: string): Promise<void> {
 
 /**
  * Runs a registry in the foreground until SIGINT or SIGTERM: prints its address, its data directory and, at the first
- * start, the admin token; `json` prints them as one JSON line. A second signal ends it at once. Throws as {@link serve}.
+ * start, the admin token; `json` prints them as one JSON line. A second signal ends it at once. Throws as {@link serve}, and
+ * `database_lost` when its database ends by itself, upon which the process ends soon, whatever is under way.
  */
 export async function runServe(options: Omit<ServeOptions, 'report'> & { json?: boolean }): Promise<void> {
   const { json = false, ...serveOptions } = options
-  const stopped = new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
+  const stopped = new Promise<undefined>((stop) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(undefined))
   })
   const registry = await serve({
     ...serveOptions,
@@ -117,6 +123,10 @@ export async function runServe(options: Omit<ServeOptions, 'report'> & { json?: 
       console.log('  (keep it: it is shown this once)')
     }
   }
-  await stopped
-  await registry.close()
+  const lost = await Promise.race([stopped, registry.lost])
+  if (lost === undefined) return await registry.close()
+  // no request under way can be answered any more: what hangs must not keep the process from its supervisor
+  setTimeout(() => process.exit(1), LIMITS.database_lost_ms).unref()
+  registry.close().catch(() => {})
+  throw lost
 }

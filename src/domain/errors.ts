@@ -42,6 +42,11 @@ export const ERRORS = {
   no_registry: entry('usage', 'No registry named', 'pass --url, or set HOOKLINE_URL'),
   no_token: entry('usage', 'No token given', 'pass --token, or set HOOKLINE_TOKEN'),
   database_failed: entry('environment', 'Database does not start', 'see postgres.log in the data directory'),
+  database_lost: entry(
+    'environment',
+    'Database ended',
+    'start the registry again, as a supervisor would; postgres.log in the data directory may say why',
+  ),
   state_in_use: entry('environment', 'Directory in use', 'stop the other process, or use another directory'),
   address_in_use: entry('environment', 'Cannot listen', 'choose another address or port'),
   // input

@@ -61,6 +61,10 @@ export const LIMITS = {
   database_start_ms: 120_000,
   /** A stop writes a checkpoint. */
   database_stop_ms: 30_000,
+  /** How long a registry that lost its database takes to end at most; its supervisor waits for that. */
+  database_lost_ms: 500,
+  /** Path of a socket: sun_path has 108 bytes with the NUL (linux/un.h). */
+  unix_socket_path_bytes: 107,
   /** Receiving one request, a release of `release_bytes` at 300 kB/s among them. */
   request_ms: 120_000,
   /** What requests under way get when the registry closes. */

