@@ -12,6 +12,7 @@ export interface Libbpf {
   nextProgram(object: Pointer, previous: Pointer): Pointer
   nextMap(object: Pointer, previous: Pointer): Pointer
   programName(program: Pointer): string
+  programFd(program: Pointer): number
   setType(program: Pointer, type: number): number
   setAttachType(program: Pointer, type: number): number
   setAutoload(program: Pointer, load: boolean): number
@@ -64,6 +65,7 @@ function bind(): Libbpf {
     nextProgram: bindOne('void *bpf_object__next_program(const void *object, void *previous)'),
     nextMap: bindOne('void *bpf_object__next_map(const void *object, const void *previous)'),
     programName: bindOne('const char *bpf_program__name(const void *program)'),
+    programFd: bindOne('int bpf_program__fd(const void *program)'),
     setType: bindOne('int bpf_program__set_type(void *program, int type)'),
     setAttachType: bindOne('int bpf_program__set_expected_attach_type(void *program, int type)'),
     setAutoload: bindOne('int bpf_program__set_autoload(void *program, bool load)'),
