@@ -38,6 +38,7 @@ process.exitCode = await runCli(
         ...(data === undefined ? {} : { dataDir: data }),
       }),
     agent: async (flags, context) => (await import('./agent.ts')).runAgent(flags, context, version),
+    doctor: async (flags) => (await import('./doctor.ts')).examineHost(flags),
   },
   version,
 )

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import type { Context, Io, Outcome } from './io.ts'
@@ -44,6 +44,10 @@ export const Count = z
   .regex(/^[1-9][0-9]{0,14}$/, 'give a whole number')
   .transform(Number)
 
+/** Code of the error by which a command whose bad news are told ends the run; its exit code. */
+export const FAILED = 'hookline.failed'
+const EXIT_FAILED = 1
+
 /**
  * Makes a command do something: its arguments and flags, by their camel-case names, are parsed by `shape`, and what `run`
  * finds out is written as text, or with --json as one document. `run` imports its module, so that no command pays for another.
@@ -68,6 +72,7 @@ export function does<T extends z.ZodRawShape>(
     const outcome = await run(parseFlags(command, z.object(shape), given), context)
     if (outcome === undefined) return
     io.write(context.json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
+    if (outcome.failed === true) throw new CommanderError(EXIT_FAILED, FAILED, '')
   })
 }
 

@@ -24,4 +24,6 @@ export interface Context {
 export interface Outcome {
   readonly json: unknown
   readonly text: string
+  /** It was found out, but it is bad news: the exit code is 1. */
+  readonly failed?: boolean
 }

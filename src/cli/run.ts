@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { DomainError } from '../domain/errors.ts'
+import { FAILED } from './command.ts'
 import { reportFailure } from './failure.ts'
 import { defineFleetCommands } from './fleet-commands.ts'
 import type { Io } from './io.ts'
@@ -26,6 +27,7 @@ export async function runCli(
     return 0
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0 // --help and --version
+    if (thrown instanceof CommanderError && thrown.code === FAILED) return thrown.exitCode // all is said
     // the help of a command that only holds others, which was called without one
     if (thrown instanceof CommanderError && thrown.code === 'commander.help') io.note(`${complaint}\n`)
     return reportFailure(io, argv.includes('--json'), usageError(thrown), commandOf(program, argv))

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { Labels } from '../domain/function.ts'
+import type { HostReport } from '../domain/host-check.ts'
 import { does, example } from './command.ts'
 import type { Context, Io } from './io.ts'
 
@@ -25,13 +26,20 @@ export interface AgentFlags {
   readonly detach: boolean
 }
 
+/** Flags of `hookline doctor`. */
+export interface DoctorFlags {
+  readonly netns?: string | undefined
+  readonly bpffs: string
+}
+
 /** The services, which only a composition root can build. */
 export interface Services {
   serve(flags: ServeFlags, context: Context): Promise<void>
   agent(flags: AgentFlags, context: Context): Promise<void>
+  doctor(flags: DoctorFlags): Promise<HostReport>
 }
 
-/** The commands that keep running. */
+/** The commands that use more of a machine than files and a registry: those that keep running, and the doctor. */
 export function defineServiceCommands(program: Command, io: Io, services: Services): void {
   const serve = program
     .command('serve')
@@ -83,6 +91,21 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     await services.agent({ ...flags, labels: label }, context)
     return undefined
   })
+
+  const doctor = program
+    .command('doctor')
+    .summary('say whether the agent can run here')
+    .description(
+      'Find out by trying what this host has and lacks to run the agent. Nothing is changed, and no interface is touched: ' +
+        'what has to be attached is attached in a network namespace of its own that is gone afterwards. ' +
+        'The exit code is 0 when the agent can run here, else 1.',
+    )
+    .option('--netns <name>', 'network namespace whose interfaces are shown (default: the own one)')
+    .option('--bpffs <path>', 'BPF file system', '/sys/fs/bpf')
+    .addHelpText('after', example('hookline doctor', 'hookline doctor --json'))
+  does(io, doctor, { netns: z.string().optional(), bpffs: z.string() }, async (flags, context) =>
+    (await import('./doctor.ts')).doctor(await services.doctor(flags), context),
+  )
 }
 
 const Port = z

@@ -122,6 +122,8 @@ export const LIMITS = {
   agent_retry_most_ms: 60_000,
   /** A packet is through a chain within microseconds; a poll of the driver that holds the old program, within a few ms. */
   agent_retire_ms: 100,
+  /** One probe of `hookline doctor`; the slowest, which reads the kernel's BTF, took 0.2 s. */
+  probe_ms: 10_000,
   // chains
   /** Entries of one chain; the counters of all fit one per-cpu value (32 KiB / 64 bytes = 512). */
   chain_entries: 256,

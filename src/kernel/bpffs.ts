@@ -20,7 +20,8 @@ export function ensureBpffs(path: string): void {
   mountBpffs(path)
 }
 
-function isBpffs(path: string): boolean {
+/** Whether a BPF file system is mounted on `path`. */
+export function isBpffs(path: string): boolean {
   try {
     return statfsSync(path).type === BPF_FS_MAGIC
   } catch {

@@ -5,6 +5,7 @@ import { memoryIo } from './hookline.ts'
 const services = {
   serve: () => Promise.reject(new Error('not here')),
   agent: () => Promise.reject(new Error('not here')),
+  doctor: () => Promise.reject(new Error('not here')),
 }
 async function help(...path: string[]): Promise<string> {
   const io = memoryIo()
@@ -30,6 +31,7 @@ describe('help', () => {
   test('lists every command', () => {
     expect(commands.map((path) => path.join(' ')).sort()).toEqual([
       'agent',
+      'doctor',
       'function apply',
       'function list',
       'function remove',

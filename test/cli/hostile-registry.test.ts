@@ -78,7 +78,11 @@ async function registryThat(lie: Lie): Promise<string> {
 async function pulls(lie: Lie): Promise<{ code: number; err: string; wrote: boolean }> {
   const out = join(folder, `out-${Math.random()}`)
   const io = memoryIo()
-  const services = { serve: async () => {}, agent: async () => {} }
+  const services = {
+    serve: async () => {},
+    agent: async () => {},
+    doctor: () => Promise.reject(new Error('not here')),
+  }
   const args = [
     'pull',
     'acme/limit@1.4.0',
@@ -137,7 +141,11 @@ describe('pull from a registry that', () => {
   test('sends a name that would move the cursor is shown harmlessly', async () => {
     const io = memoryIo()
     const url = await registryThat({ view: { summary: 'nice\u001b[2J', license: '\u202eTIM' } })
-    const services = { serve: async () => {}, agent: async () => {} }
+    const services = {
+      serve: async () => {},
+      agent: async () => {},
+      doctor: () => Promise.reject(new Error('not here')),
+    }
     expect(await runCli(['show', 'acme/limit@1.4.0', '--url', url], io, services, '0')).toBe(0)
     expect(io.out).toContain('nice\\u{1b}[2J')
     for (const character of ['\u001b', '\u202e']) expect(io.out).not.toContain(character)

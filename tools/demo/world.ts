@@ -12,6 +12,9 @@ import { Cleanup } from './cleanup.ts'
 import { type Service, startService } from './processes.ts'
 
 const ROLE = 'edge'
+const notHere = (): Promise<never> => Promise.reject(new Error('not in this process'))
+/** Services run as processes of their own here. */
+const noServices = { serve: notHere, agent: notHere, doctor: notHere }
 const SETTLE_MS = 20_000
 const LOOK_MS = 20
 
@@ -70,8 +73,7 @@ export class World {
       },
       note: () => {},
     }
-    const services = { serve: async () => {}, agent: async () => {} }
-    const code = await runCli([...args, '--json'], io, services, 'demo')
+    const code = await runCli([...args, '--json'], io, noServices, 'demo')
     const answer: unknown = JSON.parse(out)
     if (code !== 0) throw new CliFailure(args.join(' '), Failure.parse(answer).error)
     return schema.parse(answer)
@@ -91,7 +93,7 @@ export class World {
         out += text
       },
     }
-    await runCli(args, io, { serve: async () => {}, agent: async () => {} }, 'demo')
+    await runCli(args, io, noServices, 'demo')
     return out.trimEnd()
   }
 
