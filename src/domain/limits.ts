@@ -89,6 +89,8 @@ export const LIMITS = {
   /** What all programs of an object reach: callees, helpers, maps and kernel symbols, each counted once per program. */
   elf_reach_items: 1 << 18,
   btf_types: 1 << 17,
+  /** One blob of BTF as the kernel takes it (BTF_MAX_SIZE, kernel/bpf/btf.c). */
+  btf_bytes: 16 << 20,
   /** Nested types, and modifiers in a row (MAX_RESOLVE_DEPTH of libbpf is 32). */
   btf_depth: 32,
   /** The layouts of all maps of an object as text: nested types could repeat each other without end. */

@@ -17,7 +17,8 @@ export interface BpfObject {
   readonly programs: readonly BpfFunction[]
   readonly maps: readonly BpfMapDefinition[]
   readonly variables: readonly BpfVariable[]
-  readonly btf: { readonly types: number; readonly bytes: number } | undefined
+  /** Types and bytes of section .BTF, and the section itself, which is a part of the object's buffer. */
+  readonly btf: { readonly types: number; readonly bytes: number; readonly raw: Buffer } | undefined
   readonly coreRelocations: number
   /** Kernel functions and variables that the object expects (externs in .ksyms). */
   readonly kernelSymbols: readonly string[]
@@ -49,7 +50,7 @@ export function readObject(bytes: Buffer): BpfObject {
     programs,
     maps: [...declared.maps, ...data.map(sectionMap)],
     variables: data.flatMap((section) => section.variables),
-    btf: debug && { types: debug.btf.types.length - 1, bytes: debug.bytes },
+    btf: debug && { types: debug.btf.types.length - 1, bytes: debug.raw.length, raw: debug.raw },
     coreRelocations: [...(debug?.ext?.coreRelocations.values() ?? [])].flat().length,
     kernelSymbols: kernelSymbols(table.symbols, debug),
   }

@@ -135,7 +135,7 @@ function readTypes(data: ByteView): BtfType[] {
     const count = info & 0xffff
     const flag = info >>> 31 === 1
     const extra = at + TYPE_BYTES
-    const end = extra + (EXTRA_BYTES[kind] ?? 0) + (EACH_BYTES[kind] ?? 0) * count
+    const end = at + recordBytes({ kind, count })
     if (end > data.bytes.length) malformed(`type ${types.length} ends outside of the types`)
     types.push({
       id: types.length,
@@ -150,6 +150,32 @@ function readTypes(data: ByteView): BtfType[] {
     at = end
   }
   return types
+}
+
+/** Bytes of a type's record: struct btf_type and what follows it. */
+export const recordBytes = ({ kind, count }: Pick<BtfType, 'kind' | 'count'>): number =>
+  TYPE_BYTES + (EXTRA_BYTES[kind] ?? 0) + (EACH_BYTES[kind] ?? 0) * count
+
+/** Where a type's record holds what: byte offsets from its start of names, and of ids of other types. */
+export function recordPlaces({ kind, count }: BtfType): { names: number[]; types: number[] } {
+  const each = (offset: number): number[] =>
+    Array.from({ length: count }, (_, index) => TYPE_BYTES + index * (EACH_BYTES[kind] ?? 0) + offset)
+  switch (kind) {
+    case 'array':
+      return { names: [0], types: [12, 16] }
+    case 'struct':
+    case 'union':
+      return { names: [0, ...each(0)], types: each(4) }
+    case 'enum':
+    case 'enum64':
+      return { names: [0, ...each(0)], types: [] }
+    case 'func_proto':
+      return { names: [0, ...each(0)], types: [8, ...each(4)] }
+    case 'datasec':
+      return { names: [0], types: each(0) }
+    default:
+      return { names: [0], types: TAKES_TYPE.has(kind) ? [8] : [] }
+  }
 }
 
 /** Compilers of before 2022 (clang 14) leave kind_flag of an enum 0: only its values (struct btf_enum) tell that it is signed. */

@@ -6,7 +6,7 @@ import { type ElfFile, findSection } from './elf-file.ts'
 /** BTF of an object, with what is asked of it again and again. */
 export interface DebugInfo {
   readonly btf: Btf
-  readonly bytes: number
+  readonly raw: Buffer
   readonly sections: ReadonlyMap<string, BtfType>
   readonly layoutOf: (id: number) => string
   readonly ext: BtfExt | undefined
@@ -20,7 +20,7 @@ export function readDebugInfo(file: ElfFile): DebugInfo | undefined {
   const btf = readBtf(section.data.bytes)
   return {
     btf,
-    bytes: section.data.bytes.length,
+    raw: section.data.bytes,
     sections: dataSections(btf),
     layoutOf: layoutWriter(btf),
     ext: extension && readBtfExt(extension.data.bytes, btf),

@@ -51,7 +51,7 @@ export function describeObject(bytes: Buffer, name: string): ObjectReport {
     byteOrder: object.byteOrder,
     license: object.license ?? null,
     gplCompatible: isGplCompatible(object.license),
-    btf: object.btf ?? null,
+    btf: object.btf === undefined ? null : { types: object.btf.types, bytes: object.btf.bytes },
     coreRelocations: object.coreRelocations,
     kernelSymbols: object.kernelSymbols,
     programs: object.programs.map((program) => ({ ...program, hook: guessHook(program.section) })),

@@ -16,6 +16,7 @@ export const KIND = {
   func_proto: 13,
   var: 14,
   datasec: 15,
+  decl_tag: 17,
   enum64: 19,
 } as const
 

@@ -1,7 +1,9 @@
 import { SCALAR_BYTES } from '../../src/domain/config.ts'
 import { asDomainError, DomainError } from '../../src/domain/errors.ts'
 import { type BpfObject, readObject } from '../../src/elf/bpf-object.ts'
+import { readBtf } from '../../src/elf/btf-types.ts'
 import { describeObject } from '../../src/elf/describe.ts'
+import { mergeFunctionTypes } from '../../src/elf/merge-btf.ts'
 import { mutateObject } from './mutate-object.ts'
 import type { SeedObject } from './object-fields.ts'
 import { seededRandom } from './random.ts'
@@ -75,7 +77,9 @@ function timed(bytes: Buffer): { outcome: unknown; spent_ms: number } {
   const start = performance.now()
   let outcome: unknown
   try {
-    checkPromises(readObject(bytes))
+    const object = readObject(bytes)
+    checkPromises(object)
+    mergeTypes(object)
     // control characters in a name could forge what a terminal shows; a backslash is written twice
     const report = JSON.stringify(describeObject(bytes, 'fuzzed.bpf.o')).replaceAll('\\\\', '')
     if (/\\u00|\\[nrtbf]/.test(report)) throw new Error('a name has control characters')
@@ -101,6 +105,16 @@ function checkPromises({ programs, variables, maps }: BpfObject): void {
   for (const program of programs)
     for (const name of program.maps)
       if (!maps.some((map) => map.name === name)) broken(`${program.name} uses ${name}, which is no map`)
+}
+
+/** Types of functions merge into a blob that can be read again, or are refused by name. */
+function mergeTypes({ programs, btf }: BpfObject): void {
+  if (btf === undefined) return
+  const ids = programs.flatMap(({ functions }) => functions.flatMap(({ typeId }) => typeId ?? []))
+  const wanted = ids.map((typeId, at) => ({ btf: btf.raw, typeId, makeStatic: at % 2 === 1 }))
+  const merged = mergeFunctionTypes(wanted)
+  const { types } = readBtf(merged.btf)
+  if (merged.typeIds.some((id) => types[id]?.kind !== 'func')) throw new Error('a merged type is no function')
 }
 
 function keep(failures: Failure[], failure: Failure): void {
