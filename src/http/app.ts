@@ -12,24 +12,35 @@ import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
-import { answerError } from './problem.ts'
+import { answerError, answerUnreadable } from './problem.ts'
 import type { App } from './route.ts'
 import type { Services } from './services.ts'
 import { MULTIPART } from './upload.ts'
 
 /** Builds the HTTP edge over its services, ready to listen or to be asked by `inject`. */
 export async function buildApp(services: Services): Promise<App> {
+  const answer = answerError(services.report)
   const app = Fastify({
     bodyLimit: LIMITS.request_bytes,
     requestTimeout: LIMITS.request_ms,
     forceCloseConnections: 'idle',
+    // a closing registry answers what still comes, rather than in a format of its own
+    return503OnClosing: false,
+    frameworkErrors: answer,
+    clientErrorHandler: answerUnreadable,
+    // Node would refuse a request without Host itself, without a word: see below
+    http: { requireHostHeader: false },
     routerOptions: { maxParamLength: 200 },
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  app.setErrorHandler(answerError(services.report))
+  app.setErrorHandler(answer)
   app.setNotFoundHandler((request) => {
     throw new DomainError('not_found', `there is no ${request.method} ${request.url.split('?', 1)[0]}`)
+  })
+  app.addHook('onRequest', async ({ headers, raw }) => {
+    if (headers.host === undefined && raw.httpVersion === '1.1')
+      throw new DomainError('invalid_request', 'the request has no Host (RFC 9112 section 3.2)')
   })
   app.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff')
@@ -53,5 +64,7 @@ export async function buildApp(services: Services): Promise<App> {
     return description
   })
   await app.ready()
+  // an Expect that is not known is ignored, as RFC 9110 section 10.1.1 allows; Node would refuse it without a word
+  app.server.on('checkExpectation', (request, reply) => app.server.emit('request', request, reply))
   return app
 }

@@ -1,3 +1,5 @@
+import { maxHeaderSize, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -54,6 +56,13 @@ function domainErrorOf(error: unknown): DomainError {
   return fastifyRefusal(error) ?? new DomainError('internal', 'the request failed', { cause: error })
 }
 
+/** What a requester is told of a failure that is none of his doing. */
+const HIDDEN = new DomainError('internal', 'the registry could not do this; its log says why')
+
+const problemOf = ({ code, title, remedy, message }: DomainError, status: number): Problem => ({
+  ...{ type: `urn:hookline:error:${code}`, title, status, code, detail: message, remedy },
+})
+
 /** The one place where errors become answers. What is not the requester's doing is reported and not shown. */
 export const answerError =
   (report: ReportFailure) =>
@@ -61,19 +70,45 @@ export const answerError =
     const error = domainErrorOf(thrown)
     const status = statusOf(error.code)
     if (status === 500) report(thrown, `${request.method} ${request.url}`)
-    const { code, title, remedy } = status === 500 ? { code: 'internal', ...ERRORS.internal } : error
-    const problem: Problem = {
-      type: `urn:hookline:error:${code}`,
-      title,
-      status,
-      code,
-      detail: status === 500 ? 'the registry could not do this; its log says why' : error.message,
-      remedy,
-    }
+    const problem = problemOf(status === 500 ? HIDDEN : error, status)
     if (status === 401) reply.header('www-authenticate', 'Bearer')
     // a string is sent as it is: an answer to an error must not fail in a serializer
     return reply.code(status).type('application/problem+json').send(JSON.stringify(problem))
   }
+
+/**
+ * Answers what never became a request, by the error of Node's parser (`clientError` of http.Server), and cuts the
+ * connection: what would follow cannot be told apart.
+ */
+export function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, refusal] = unreadable(error.code)
+  const body = JSON.stringify(problemOf(refusal, status))
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'content-type: application/problem+json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  )
+}
+
+function unreadable(code: string | undefined): [number, DomainError] {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return [
+      431,
+      new DomainError('too_large', `the header of the request is larger than ${maxHeaderSize} bytes`),
+    ]
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return [408, new DomainError('invalid_request', 'the request did not arrive in time')]
+  return [400, new DomainError('invalid_request', 'this is no HTTP/1.1 request')]
+}
 
 /** The response schemas of the codes that a route answers, by status. */
 export function problems(codes: readonly ErrorCode[]): Record<number, unknown> {

@@ -24,6 +24,16 @@ export const MULTIPART = {
 export async function readUpload(request: FastifyRequest): Promise<Upload> {
   if (!request.isMultipart())
     throw new DomainError('invalid_request', 'a release is sent as multipart/form-data')
+  try {
+    return await readParts(request)
+  } catch (cause) {
+    // limits of the parser have a status, and an answer, of their own
+    if (!(cause instanceof Error) || cause instanceof DomainError || 'statusCode' in cause) throw cause
+    throw new DomainError('invalid_request', `the form cannot be read: ${cause.message}`, { cause })
+  }
+}
+
+async function readParts(request: FastifyRequest): Promise<Upload> {
   const parts = new ReleaseParts()
   let refusal: DomainError | undefined
   let total_bytes = 0
