@@ -68,13 +68,14 @@ const untried = (checks: readonly Judgement[]): string[] =>
 function renderInterfaces(io: Io, { interfaces, interfacesError }: HostReport): string {
   if (interfacesError !== undefined) return `interfaces: ${printable(interfacesError)}`
   if (interfaces.length === 0) return 'no interfaces but the loopback'
-  const rows = interfaces.map(({ name, driver, mtu, defaultRoute }) => [
+  const rows = interfaces.map(({ name, driver, nativeXdp, mtu, defaultRoute }) => [
     name,
     driver === '' ? 'unknown' : driver,
+    nativeXdp,
     String(mtu),
     defaultRoute ? 'yes: taken only when named exactly' : 'no',
   ])
-  return renderTable(io, ['interface', 'driver', 'MTU', 'default route'], rows)
+  return renderTable(io, ['interface', 'driver', 'native XDP', 'MTU', 'default route'], rows)
 }
 
 function conclusion(io: Io, { findings }: HostReport): string {

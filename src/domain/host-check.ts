@@ -190,6 +190,8 @@ export const HostInterface = z.strictObject({
   ifindex: z.int(),
   driver: z.string(),
   mtu: z.int(),
+  /** Whether the driver says that it runs XDP itself; kernels before 6.3 do not tell. */
+  nativeXdp: z.enum(['yes', 'no', 'unknown']),
   defaultRoute: z.boolean(),
 })
 export type HostInterface = z.infer<typeof HostInterface>

@@ -73,6 +73,14 @@ export function withoutLockedMemory<T>(work: () => T): T {
   }
 }
 
+/** Opens a NETLINK_GENERIC socket in the thread's network namespace (netlink(7)). Throws KernelError. */
+export function openGenericSocket(): number {
+  const [AF_NETLINK, SOCK_RAW, SOCK_CLOEXEC, NETLINK_GENERIC] = [16, 3, 0x8_0000, 16]
+  const number = socketCall(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC)
+  if (number < 0) throw new KernelError('open a netlink socket', koffi.errno())
+  return number
+}
+
 /** struct ifreq, linux/if.h: the name, then what the request is about. */
 const [IFREQ_BYTES, NAME_BYTES] = [40, 16] as const
 

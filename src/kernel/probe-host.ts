@@ -23,6 +23,7 @@ import {
   probeXdpLoad,
 } from './probe-load.ts'
 import { probeBpffs, probeBtf, probeLibbpf, probeLockdown, probePrivileges } from './probe-system.ts'
+import { nativeXdp } from './xdp-features.ts'
 
 /** The probe of each check; `bpffs` is the path of the BPF file system. */
 const PROBES: Record<CheckName, (bpffs: string) => Answer> = {
@@ -72,11 +73,15 @@ const mayAsk = (): boolean => probePrivileges().result === 'ok'
 /** The interfaces of a network namespace but the loopback, with their drivers. Nothing is attached. Throws KernelError. */
 export function describeInterfaces(netns: NetnsPath): HostInterface[] {
   const listed = listInterfaces(netns)
-  return inNetns(
-    netns,
-    () =>
-      listed
-        .map((found) => ({ ...found, driver: interfaceDriver(found.name), mtu: interfaceMtu(found.name) }))
-        .filter(({ mtu }) => mtu > 0), // it went away between the calls
-  )
+  return inNetns(netns, () => {
+    const native = nativeXdp(listed.map(({ ifindex }) => ifindex))
+    return listed
+      .map((found) => ({
+        ...found,
+        driver: interfaceDriver(found.name),
+        mtu: interfaceMtu(found.name),
+        nativeXdp: native.get(found.ifindex) ?? 'unknown',
+      }))
+      .filter(({ mtu }) => mtu > 0) // it went away between the calls
+  })
 }

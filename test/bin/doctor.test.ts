@@ -105,15 +105,50 @@ describeAsRoot('doctor on this host', () => {
 
   test('shows the interfaces of a namespace, and attaches nothing to them', () => {
     const { answer } = doctor(['--netns', edge.name])
+    const nativeXdp = expect.stringMatching(/^(yes|unknown)$/) // kernels before 6.3 do not tell
     expect(answer.interfaces.sort((a, b) => a.name.localeCompare(b.name))).toEqual(
       inNetns(edge.path, () => [
-        { name: 'lan0', ifindex: interfaceIndex('lan0'), driver: 'veth', mtu: 1500, defaultRoute: false },
-        { name: 'up0', ifindex: interfaceIndex('up0'), driver: 'veth', mtu: 1400, defaultRoute: true },
+        {
+          name: 'lan0',
+          ifindex: interfaceIndex('lan0'),
+          driver: 'veth',
+          mtu: 1500,
+          nativeXdp,
+          defaultRoute: false,
+        },
+        {
+          name: 'up0',
+          ifindex: interfaceIndex('up0'),
+          driver: 'veth',
+          mtu: 1400,
+          nativeXdp,
+          defaultRoute: true,
+        },
       ]),
     )
     expect(execFileSync('ip', ['-n', edge.name, 'link'], { encoding: 'utf8' })).not.toContain('xdp')
     const own = doctor().answer.interfaces.map(({ name }) => name)
     expect(own).not.toContain('lan0')
+  })
+
+  test('tells of a driver’s native XDP what an attach finds', () => {
+    execFileSync('ip', ['-n', edge.name, 'link', 'add', 'plain0', 'type', 'ifb'])
+    const { interfaces } = doctor(['--netns', edge.name]).answer
+    const attached = (name: string): boolean =>
+      inNetns(edge.path, () => {
+        using program = loadQuestion(verdictProgram(2))
+        try {
+          createXdpLink(program, interfaceIndex(name)).close()
+          return true
+        } catch {
+          return false
+        }
+      })
+    expect(interfaces.map(({ name }) => name).sort()).toEqual(['lan0', 'plain0', 'up0'])
+    for (const { name, nativeXdp } of interfaces)
+      expect([name, nativeXdp]).not.toEqual([name, attached(name) ? 'no' : 'yes'])
+    const { status } = spawnSync('ip', ['-n', edge.name, 'link', 'delete', 'plain0'])
+    expect([status, attached('lan0')]).toEqual([0, true])
   })
 
   test('refuses a namespace that is not there', () => {

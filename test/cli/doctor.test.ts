@@ -9,7 +9,14 @@ import {
 } from '../../src/domain/host-check.ts'
 import { memoryIo } from './hookline.ts'
 
-const eth0 = { name: 'eth0', ifindex: 2, driver: 'ixgbe', mtu: 9000, defaultRoute: true }
+const eth0 = {
+  name: 'eth0',
+  ifindex: 2,
+  driver: 'ixgbe',
+  mtu: 9000,
+  nativeXdp: 'yes' as const,
+  defaultRoute: true,
+}
 const facts = { kernel: '6.1.0-18-amd64', arch: 'x64', cores: 8, unprivilegedBpfDisabled: 2 }
 /** A host where every probe went well but those given. */
 const host = (different: Partial<Record<CheckName, Finding['result']>> = {}): HostReport => ({
@@ -46,7 +53,7 @@ describe('doctor', () => {
     expect(out.endsWith('\n\nthe agent can run here\n')).toBe(true)
     expect(out).not.toContain('remedy:')
     expect(line(out, 'kernel ')).toBe('kernel             6.1.0-18-amd64 x64')
-    expect(line(out, 'eth0')).toBe('eth0       ixgbe   9000  yes: taken only when named exactly')
+    expect(line(out, 'eth0')).toBe('eth0       ixgbe   yes         9000  yes: taken only when named exactly')
   })
 
   test('requires what the agent cannot do without, and nothing else', () =>

@@ -68,7 +68,7 @@ describe('probes', () => {
 
 describe('the interfaces of a host', () => {
   const answering = (answer: unknown): Prober => prober(`say(${JSON.stringify(answer)}); process.exit()`)
-  const eth0 = { name: 'eth0', ifindex: 2, driver: '', mtu: 1500, defaultRoute: false }
+  const eth0 = { name: 'eth0', ifindex: 2, driver: '', mtu: 1500, nativeXdp: 'no', defaultRoute: false }
 
   test('are what its process answers', async () =>
     expect(await askInterfaces(answering({ interfaces: [eth0] }), 'edge', LIMIT_MS)).toEqual([eth0]))
