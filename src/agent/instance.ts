@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
 import { sha256Digest } from '../attest/keys.ts'
-import { encodeScalar, resolveConfig } from '../domain/config.ts'
+import { encodeScalar, resolveConfig, resolveLists } from '../domain/config.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type FunctionSpec, type Instance, instanceName } from '../domain/function.ts'
 import type { EntryRecord } from '../domain/generation.ts'
 import { XdpVerdict } from '../domain/hook.ts'
-import type { ConfigValue } from '../domain/manifest.ts'
+import type { ListConfig, ListItem } from '../domain/list-config.ts'
+import { type Manifest, mapRole } from '../domain/manifest.ts'
 import type { BpfObject } from '../elf/bpf-object.ts'
+import { encodeItems } from '../elf/encode-item.ts'
 import { isGplCompatible } from '../elf/license.ts'
+import type { BpfMapDefinition } from '../elf/maps.ts'
 import type { EntryImage, EntryMap } from '../ports/chain-kernel.ts'
 import type { VerifiedRelease } from './release-source.ts'
 
@@ -20,6 +23,8 @@ export interface ReadyEntry {
 /** Verdicts after which a chain goes on when neither function nor manifest says otherwise. */
 const DEFAULT_PROCEED: readonly XdpVerdict[] = ['pass']
 const KEY_HASH_CHARS = 16
+/** Half of a SHA-256: what differs must never be taken for the same. */
+const CONTENT_HASH_CHARS = 32
 
 /**
  * The entries that an instance of a verified release places on the XDP hook, in the order of its manifest; pure.
@@ -35,7 +40,8 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
         'invalid_function',
         `${release.ref} has no entry ${entry}; it has: ${known.join(', ')}`,
       )
-  const values = resolveConfig(manifest, instance.config as Record<string, ConfigValue>)
+  const values = resolveConfig(manifest, instance.config)
+  const mapOf = mapMaker(`${spec.name}/${name}`, manifest, instance)
   return manifest.programs.map((program) => {
     const bytes = release.files.get(program.object)
     const object = release.objects.get(program.object)
@@ -61,7 +67,7 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
         variables: values.flatMap((value) =>
           placeOf(object, value.variable).map((place) => ({ ...place, value: encodeScalar(value) })),
         ),
-        maps: object.maps.map((map) => entryMap(`${spec.name}/${name}`, program.object, map)),
+        maps: object.maps.map((map) => mapOf(program.object, map)),
       },
     }
   })
@@ -88,14 +94,54 @@ const placeOf = (object: BpfObject, variable: string): { section: string; offset
   object.variables.filter(({ name }) => name === variable).map(({ section, offset }) => ({ section, offset }))
 
 /**
- * A map with the key it is kept under. Constants belong to a generation; everything else is state and is carried over
- * exactly when name, type, sizes, flags and BTF layout are equal. Sections are told apart by object: two objects may
- * have a .bss that looks the same and means something else.
+ * Makes the maps of an instance's entries, each with the key it is kept under. Constants belong to a generation. A state
+ * map is carried over exactly when name, type, sizes, flags and BTF layout are equal; sections are told apart by object,
+ * since two objects may have a .bss that looks the same and means something else. A configuration map is told apart by its
+ * content too: equal content is one map, other content another, and what ran before is still there to go back to.
+ * Throws `invalid_config`.
  */
-function entryMap(owner: string, object: string, map: BpfObject['maps'][number]): EntryMap {
-  if (map.kind === 'rodata') return { name: map.name, stateKey: undefined }
-  const shape = JSON.stringify([map.type, map.keySize, map.valueSize, map.maxEntries, map.flags, map.layout])
-  const hash = createHash('sha256').update(shape).digest('hex').slice(0, KEY_HASH_CHARS)
-  const name = (map.kind === 'map' ? map.name : `${object}:${map.name}`).replaceAll('/', '%') // one name, no folder
-  return { name: map.name, stateKey: `${owner}/${name}-${hash}` }
+function mapMaker(
+  owner: string,
+  manifest: Manifest,
+  instance: Instance,
+): (object: string, map: BpfMapDefinition) => EntryMap {
+  const lists = resolveLists(manifest, instance.config)
+  const made = new Map<string, EntryMap>() // a list of 100,000 items is encoded once, however many entries use it
+  return (object, map) => {
+    if (map.kind === 'rodata') return { name: map.name, stateKey: undefined }
+    const shape = JSON.stringify([
+      map.type,
+      map.keySize,
+      map.valueSize,
+      map.maxEntries,
+      map.flags,
+      map.layout,
+    ])
+    const hash = createHash('sha256').update(shape).digest('hex').slice(0, KEY_HASH_CHARS)
+    const name = (map.kind === 'map' ? map.name : `${object}:${map.name}`).replaceAll('/', '%') // one name, no folder
+    const stateKey = `${owner}/${name}-${hash}`
+    if (map.kind !== 'map' || mapRole(manifest, map.name) !== 'config') return { name: map.name, stateKey }
+    const entryMap = made.get(stateKey) ?? configMap(stateKey, map, lists.get(map.name), manifest.name)
+    made.set(stateKey, entryMap)
+    return entryMap
+  }
+}
+
+/** A configuration map with what it holds; no list, no items. */
+function configMap(
+  layoutKey: string,
+  map: BpfMapDefinition,
+  filled: { list: ListConfig; items: readonly ListItem[] } | undefined,
+  program: string,
+): EntryMap {
+  const content =
+    filled === undefined
+      ? []
+      : encodeItems(filled.list, map, filled.items, `${program}: ${filled.list.name}`).sort((a, b) =>
+          a.key.compare(b.key),
+        ) // the order of a list says nothing
+  const hash = createHash('sha256')
+  for (const { key, value } of content) hash.update(key).update(value)
+  const stateKey = `${layoutKey}-${hash.digest('hex').slice(0, CONTENT_HASH_CHARS)}`
+  return { name: map.name, stateKey, content }
 }

@@ -6,6 +6,7 @@ import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
+import { counted } from './terminal.ts'
 
 /** Lists the functions that the registry holds. */
 export async function listFunctions(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
@@ -95,7 +96,7 @@ function renderInstances(
     instance.use,
     versions.get(instance.use) ?? 'no release fits',
     Object.entries(instance.config)
-      .map(([key, value]) => `${key}=${String(value)}`)
+      .map(([key, value]) => `${key}=${Array.isArray(value) ? counted(value.length, 'item') : String(value)}`)
       .join(' '),
   ])
   return renderTable(io, ['pos', 'instance', 'use', 'version', 'config'], rows)

@@ -1,24 +1,7 @@
 import { DomainError } from './errors.ts'
-import {
-  type ConfigValue,
-  type Manifest,
-  type ScalarConfig,
-  type ScalarType,
-  scalarConfig,
-} from './manifest.ts'
-
-/** Bytes of a scalar in a global variable. */
-export const SCALAR_BYTES: Record<ScalarType, 1 | 2 | 4 | 8> = {
-  u8: 1,
-  i8: 1,
-  bool: 1,
-  u16: 2,
-  i16: 2,
-  u32: 4,
-  i32: 4,
-  u64: 8,
-  i64: 8,
-}
+import type { ListConfig, ListItem } from './list-config.ts'
+import { type ConfigValue, listConfig, type Manifest, type ScalarConfig, scalarConfig } from './manifest.ts'
+import { littleEndian, SCALAR_BYTES, type ScalarType, scalarRange } from './scalar.ts'
 
 /** A value ready to be written into a global variable of an object. */
 export interface VariableValue {
@@ -27,33 +10,56 @@ export interface VariableValue {
   readonly value: bigint
 }
 
+/** Configuration as a function gives it: scalars and lists by name. */
+type GivenConfig = Readonly<Record<string, ConfigValue | readonly ListItem[]>>
+
 /**
  * The variables that an instance sets: the function's values over the manifest's defaults, each within its type and the
- * manifest's bounds. Throws `invalid_config` for an unknown name or a value out of bounds.
+ * manifest's bounds. Throws `invalid_config` for an unknown name, a list, or a value out of bounds.
  */
-export function resolveConfig(
-  manifest: Manifest,
-  given: Readonly<Record<string, ConfigValue>>,
-): VariableValue[] {
-  const known = scalarConfig(manifest)
+export function resolveConfig(manifest: Manifest, given: GivenConfig): VariableValue[] {
   for (const name of Object.keys(given))
-    if (!known.some((item) => item.name === name)) {
-      const names = known.map((item) => item.name).join(', ') || 'none'
+    if (!manifest.config.some((item) => item.name === name)) {
+      const names = manifest.config.map((item) => item.name).join(', ') || 'none'
       throw new DomainError(
         'invalid_config',
         `${manifest.name} has no configuration "${name}"; it has: ${names}`,
       )
     }
-  return known.map((item) => ({
-    variable: item.variable,
-    type: item.type,
-    value: checked(
-      manifest,
-      item,
-      Object.hasOwn(given, item.name) ? (given[item.name] ?? item.default) : item.default,
-    ),
-  }))
+  return scalarConfig(manifest).map((item) => {
+    const value = ownOf(given, item.name) ?? item.default
+    if (typeof value === 'object')
+      throw new DomainError('invalid_config', `${manifest.name}: ${item.name} is one value, not a list`)
+    return { variable: item.variable, type: item.type, value: checked(manifest, item, value) }
+  })
 }
+
+/**
+ * The lists of an instance by the maps that they fill: the function's items over the manifest's defaults, else none.
+ * Throws `invalid_config` for a value that is no list, or too many items.
+ */
+export function resolveLists(
+  manifest: Manifest,
+  given: GivenConfig,
+): Map<string, { list: ListConfig; items: readonly ListItem[] }> {
+  return new Map(
+    listConfig(manifest).map((list) => {
+      const items = ownOf(given, list.name) ?? list.default ?? []
+      if (typeof items !== 'object')
+        throw new DomainError('invalid_config', `${manifest.name}: ${list.name} is a list, not one value`)
+      if (items.length > list.maxItems)
+        throw new DomainError(
+          'invalid_config',
+          `${manifest.name}: ${list.name} has ${items.length} items, at most ${list.maxItems}`,
+        )
+      return [list.map, { list, items }]
+    }),
+  )
+}
+
+/** A name that a stranger chose may be that of something every object inherits. */
+const ownOf = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined
 
 function checked(manifest: Manifest, item: ScalarConfig, value: ConfigValue): bigint {
   const refuse = (why: string): never => {
@@ -61,10 +67,7 @@ function checked(manifest: Manifest, item: ScalarConfig, value: ConfigValue): bi
   }
   if ((item.type === 'bool') !== (typeof value === 'boolean')) refuse(`is not of type ${item.type}`)
   const number = BigInt(value)
-  const bits = BigInt(SCALAR_BYTES[item.type] * 8)
-  const signed = item.type.startsWith('i')
-  const low = signed ? -(1n << (bits - 1n)) : 0n
-  const high = signed ? (1n << (bits - 1n)) - 1n : (1n << bits) - 1n
+  const { low, high } = scalarRange(item.type)
   if (number < low || number > high) refuse(`does not fit ${item.type}`)
   if (item.min !== undefined && number < BigInt(item.min)) refuse(`is below its minimum ${item.min}`)
   if (item.max !== undefined && number > BigInt(item.max)) refuse(`is above its maximum ${item.max}`)
@@ -72,8 +75,5 @@ function checked(manifest: Manifest, item: ScalarConfig, value: ConfigValue): bi
 }
 
 /** The bytes of a scalar, little-endian. */
-export function encodeScalar({ type, value }: VariableValue): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64LE(BigInt.asUintN(64, value))
-  return bytes.subarray(0, SCALAR_BYTES[type])
-}
+export const encodeScalar = ({ type, value }: VariableValue): Buffer =>
+  littleEndian(value, SCALAR_BYTES[type])

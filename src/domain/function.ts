@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { DomainError } from './errors.ts'
 import { Verdict } from './hook.ts'
 import { LIMITS } from './limits.ts'
+import { ListItems } from './list-config.ts'
 import { ConfigValue } from './manifest.ts'
 import { InstanceName, Name, parseRef, Use } from './names.ts'
 import { parseWith, parseYaml } from './yaml.ts'
@@ -20,7 +21,7 @@ const InterfacePattern = z
 const Instance = z.strictObject({
   use: Use,
   name: InstanceName.optional(),
-  config: z.record(z.string(), z.union([ConfigValue, z.array(z.unknown())])).default({}),
+  config: z.record(z.string(), z.union([ConfigValue, ListItems])).default({}),
   proceed: z.record(z.string(), z.array(Verdict).max(8)).default({}),
 })
 
@@ -85,13 +86,6 @@ export function requireSupportedFunction(spec: FunctionSpec): void {
       'not_supported_yet',
       `function ${spec.name}: onRevoke: ${spec.onRevoke} is not supported yet`,
     )
-  for (const instance of spec.instances)
-    for (const [name, value] of Object.entries(instance.config))
-      if (Array.isArray(value))
-        throw new DomainError(
-          'not_supported_yet',
-          `function ${spec.name}: list configuration "${name}" is not supported yet`,
-        )
 }
 
 /** Whether a node with `labels` has every label that `selector` names; an empty selector means every node. */

@@ -25,6 +25,14 @@ export const LIMITS = {
   manifest_programs: 64,
   manifest_maps: 256,
   manifest_config: 256,
+  /** Items of one list: the 100,000 prefixes of a large block list, rounded up. */
+  list_items: 1 << 17,
+  /** Members of an item, of its key and of its value each. */
+  list_fields: 64,
+  /** Text in an item. */
+  list_text_chars: 256,
+  /** Keys and values of one list: 131,072 items of 128 bytes. */
+  list_bytes: 16 << 20,
   labels: 64,
   /** A JSON request body that is not a release. */
   request_bytes: 1 << 20,

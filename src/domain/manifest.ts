@@ -2,14 +2,12 @@ import { z } from 'zod'
 import { DomainError } from './errors.ts'
 import { Hook, Verdict } from './hook.ts'
 import { LIMITS } from './limits.ts'
+import { ListConfig } from './list-config.ts'
 import { FileName, ProgramId, Version } from './names.ts'
+import { ScalarType } from './scalar.ts'
 import { parseYaml } from './yaml.ts'
 
 const Identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.]{0,127}$/, 'a C identifier')
-
-/** Integer types of scalar configuration, as BTF describes them. */
-export const ScalarType = z.enum(['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'bool'])
-export type ScalarType = z.infer<typeof ScalarType>
 
 /** A configuration value: a number within ±2^53, a switch, or decimal text for the 64-bit values beyond. */
 export const ConfigValue = z.union([
@@ -39,15 +37,9 @@ const ScalarConfig = z.strictObject({
 })
 export type ScalarConfig = z.infer<typeof ScalarConfig>
 
-/** A list that fills a map. */
-const ListConfig = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/),
-  map: Identifier,
-  maxItems: z.int().min(1),
-  key: z.record(Identifier, z.unknown()),
-  value: z.record(Identifier, z.unknown()).optional(),
-  help: z.string().max(400).optional(),
-})
+/** What a change does with a map: keep its content, or give it what the new configuration says. */
+const MapRole = z.enum(['state', 'config', 'metric'])
+export type MapRole = z.infer<typeof MapRole>
 
 /** hookline.yaml: what a release contains and how it may be used. */
 export const Manifest = z
@@ -64,7 +56,7 @@ export const Manifest = z
       .default([]),
     programs: z.array(ProgramEntry).min(1).max(LIMITS.manifest_programs),
     maps: z
-      .array(z.strictObject({ name: Identifier, role: z.enum(['state', 'config', 'metric']) }))
+      .array(z.strictObject({ name: Identifier, role: MapRole }))
       .max(LIMITS.manifest_maps)
       .default([]),
     config: z
@@ -114,8 +106,27 @@ export const Manifest = z
       manifest.metrics.map((metric) => metric.name),
       'metrics',
     )
+    once(
+      manifest.config.flatMap((item) => ('map' in item ? [item.map] : [])),
+      'config',
+    )
+    const refuse = (path: (string | number)[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message })
+    for (const [at, item] of manifest.config.entries()) {
+      const role = 'map' in item ? manifest.maps.find(({ name }) => name === item.map)?.role : undefined
+      if (role !== undefined && role !== 'config')
+        refuse(['config', at, 'map'], `the list "${item.name}" fills it, so its role is config, not ${role}`)
+    }
+    for (const [at, { map }] of manifest.metrics.entries())
+      if (mapRole(manifest, map) === 'config')
+        refuse(['metrics', at, 'map'], 'a map of role config counts nothing')
   })
 export type Manifest = z.infer<typeof Manifest>
+
+/** A map's role: what the manifest says, else config where a list fills it, else state. */
+export const mapRole = (manifest: Pick<Manifest, 'maps' | 'config'>, map: string): MapRole =>
+  manifest.maps.find(({ name }) => name === map)?.role ??
+  (manifest.config.some((item) => 'map' in item && item.map === map) ? 'config' : 'state')
 
 /** Reads hookline.yaml. Throws `invalid_manifest` or `too_large`. */
 export const parseManifest = (text: string): Manifest =>
@@ -137,14 +148,16 @@ export function requireSupported(manifest: Manifest): void {
     )
   }
   for (const { hook, entry } of manifest.programs) if (hook !== 'xdp') refuse(`hook ${hook} of ${entry}`)
-  for (const item of manifest.config) if ('map' in item) refuse(`list configuration "${item.name}"`)
-  for (const map of manifest.maps) if (map.role === 'config') refuse(`role config of map "${map.name}"`)
   for (const feature of manifest.requires?.features ?? [])
     if (feature !== 'btf') refuse(`required feature "${feature}"`)
   if (Object.keys(manifest.requires?.sysctl ?? {}).length > 0) refuse('requires.sysctl')
   if (manifest.limits?.nsPerPacket !== undefined) refuse('limits.nsPerPacket')
 }
 
-/** The scalar configuration of a supported manifest. */
+/** The scalar configuration of a manifest. */
 export const scalarConfig = (manifest: Manifest): ScalarConfig[] =>
   manifest.config.filter((item): item is ScalarConfig => 'variable' in item)
+
+/** The lists of a manifest. */
+export const listConfig = (manifest: Manifest): ListConfig[] =>
+  manifest.config.filter((item): item is ListConfig => 'map' in item)

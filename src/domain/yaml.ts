@@ -57,7 +57,25 @@ export function parseWith<T extends z.ZodType>(
 ): z.output<T> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  const at = issue?.path.map(String).join('.') ?? ''
-  throw new DomainError(code, `${what}: ${at === '' ? '' : `${at}: `}${issue?.message ?? 'does not fit'}`)
+  const { path, message } = deepest(parsed.error.issues)
+  const at = path.map(String).join('.')
+  throw new DomainError(code, `${what}: ${at === '' ? '' : `${at}: `}${message}`)
+}
+
+interface Fault {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** The first issue; of a value that could be one of several things, the reason of the one that it came closest to. */
+function deepest([issue]: readonly z.core.$ZodIssue[]): Fault {
+  if (issue === undefined) return { path: [], message: 'does not fit' }
+  if (issue.code !== 'invalid_union') return issue
+  const fewest = Math.min(...issue.errors.map(({ length }) => length))
+  const close = issue.errors.filter(({ length }) => length === fewest).map(deepest)
+  const best = close.reduce<Fault>((one, other) => (other.path.length > one.path.length ? other : one), {
+    path: [],
+    message: issue.message,
+  })
+  return { path: [...issue.path, ...best.path], message: best.message }
 }

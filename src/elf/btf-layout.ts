@@ -1,6 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { ScalarType } from '../domain/manifest.ts'
+import type { ScalarType } from '../domain/scalar.ts'
 import {
   type Btf,
   type BtfMember,

@@ -1,7 +1,6 @@
-import { SCALAR_BYTES } from '../domain/config.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { ScalarType } from '../domain/manifest.ts'
+import { SCALAR_BYTES, type ScalarType } from '../domain/scalar.ts'
 import { isVolatile, scalarOf } from './btf-layout.ts'
 import { type Btf, type BtfType, variablesOf } from './btf-types.ts'
 import { type ElfFile, type Section, SHT } from './elf-file.ts'

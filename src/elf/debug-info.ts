@@ -1,14 +1,15 @@
 import { type BtfExt, readBtfExt } from './btf-ext.ts'
 import { layoutWriter } from './btf-layout.ts'
+import type { TypeReader } from './btf-maps.ts'
 import { type Btf, type BtfType, dataSections, readBtf } from './btf-types.ts'
 import { type ElfFile, findSection } from './elf-file.ts'
+import { typeLayouts } from './type-layout.ts'
 
 /** BTF of an object, with what is asked of it again and again. */
-export interface DebugInfo {
+export interface DebugInfo extends TypeReader {
   readonly btf: Btf
   readonly raw: Buffer
   readonly sections: ReadonlyMap<string, BtfType>
-  readonly layoutOf: (id: number) => string
   readonly ext: BtfExt | undefined
 }
 
@@ -23,6 +24,7 @@ export function readDebugInfo(file: ElfFile): DebugInfo | undefined {
     raw: section.data.bytes,
     sections: dataSections(btf),
     layoutOf: layoutWriter(btf),
+    shapeOf: typeLayouts(btf),
     ext: extension && readBtfExt(extension.data.bytes, btf),
   }
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Hook } from '../domain/hook.ts'
-import type { ConfigValue, ScalarType } from '../domain/manifest.ts'
+import type { ConfigValue } from '../domain/manifest.ts'
 import type { Digest } from '../domain/names.ts'
+import type { ScalarType } from '../domain/scalar.ts'
 import { readObject } from './bpf-object.ts'
 import type { BpfVariable } from './data-sections.ts'
 import { isGplCompatible } from './license.ts'
@@ -25,6 +26,9 @@ export interface VariableReport {
   readonly configurable: boolean
 }
 
+/** A map as a report shows it; `layout` says in text what keys and values hold. */
+type MapReport = Omit<BpfMapDefinition, 'key' | 'value'>
+
 /** All that can be told of an object without a kernel. JSON-able. */
 export interface ObjectReport {
   readonly name: string
@@ -37,7 +41,7 @@ export interface ObjectReport {
   readonly coreRelocations: number
   readonly kernelSymbols: readonly string[]
   readonly programs: readonly ProgramReport[]
-  readonly maps: readonly BpfMapDefinition[]
+  readonly maps: readonly MapReport[]
   readonly variables: readonly VariableReport[]
 }
 
@@ -55,7 +59,7 @@ export function describeObject(bytes: Buffer, name: string): ObjectReport {
     coreRelocations: object.coreRelocations,
     kernelSymbols: object.kernelSymbols,
     programs: object.programs.map((program) => ({ ...program, hook: guessHook(program.section) })),
-    maps: object.maps,
+    maps: object.maps.map(({ key: _key, value: _value, ...map }) => map),
     variables: object.variables.map(describeVariable),
   }
 }

@@ -7,6 +7,7 @@ import type { DebugInfo } from './debug-info.ts'
 import { type ElfFile, findSection, type Section } from './elf-file.ts'
 import { MAP_TYPE_ARRAY, mapTypeName } from './map-types.ts'
 import { type ElfSymbol, STT } from './symbols.ts'
+import type { TypeLayout } from './type-layout.ts'
 
 /** A map of an object, or a section of global variables, named as the section is. Sizes in bytes. */
 export interface BpfMapDefinition {
@@ -24,6 +25,9 @@ export interface BpfMapDefinition {
   readonly pinned: boolean
   /** Canonical text: content can be carried from one map to another if and only if these are equal. */
   readonly layout: string
+  /** What keys and values are made of; undefined where the source gives only a size, and for sections. */
+  readonly key: TypeLayout | undefined
+  readonly value: TypeLayout | undefined
 }
 
 const BPF_F_RDONLY_PROG = 0x80 // linux/bpf.h
@@ -60,7 +64,7 @@ export function readDeclaredMaps(
     if (byOffset.has(value) || !types.delete(name))
       throw new DomainError('elf_malformed', `map ${name} has the place of another map`)
     byOffset.set(value, name)
-    return declaredMap(name, readMapType(debug.btf, id, name, debug.layoutOf))
+    return declaredMap(name, readMapType(debug.btf, id, name, debug))
   })
   const [left] = types.keys()
   if (left !== undefined) throw new DomainError('btf_malformed', `map ${left} is not in the symbol table`)
@@ -86,6 +90,8 @@ export const sectionMap = ({ section, kind, layout }: DataSection): BpfMapDefini
   flags: kind === 'rodata' ? BPF_F_RDONLY_PROG : 0,
   pinned: false,
   layout,
+  key: undefined,
+  value: undefined,
 })
 
 /**

@@ -198,6 +198,80 @@ describe('a map is carried over exactly when nothing about it changed', () => {
   })
 })
 
+describe('a list', () => {
+  const LISTED = compile(
+    `struct cidr { __u32 prefixlen; __u8 address[4]; };
+     struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 64); __uint(map_flags, BPF_F_NO_PREALLOC);
+              __type(key, struct cidr); __type(value, __u32); } rules SEC(".maps");
+     struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, SIZE); __type(key, __u32); __type(value, __u64); } seen SEC(".maps");
+     #define USE(name) SEC("xdp") int name(struct xdp_md *ctx) { struct cidr key = { 32, { 1 } }; __u32 zero = 0; \\
+       return bpf_map_lookup_elem(&rules, &key) && bpf_map_lookup_elem(&seen, &zero) ? XDP_DROP : XDP_PASS; }
+     USE(xdp_limit) USE(xdp_second)`,
+    { SIZE: 8 },
+  )
+  const LIST = {
+    ...{ name: 'rules', map: 'rules', maxItems: 3, key: { prefix: 'cidr' } },
+    value: { action: { enum: { allow: 0, deny: 1 } } },
+  }
+  const deny = (prefix: string) => ({ prefix, action: 'deny' })
+  const listed = (rules?: object[], manifest: object = {}): ReadyEntry[] =>
+    entries({
+      object: LISTED,
+      manifest: { config: [LIST], ...manifest },
+      instance: rules === undefined ? {} : { config: { rules } },
+    })
+  const mapOf = (ready: readonly ReadyEntry[], name = 'rules', at = 0) =>
+    ready[at]?.image.maps.find((map) => map.name === name)
+  const key = (...given: Parameters<typeof listed>) => mapOf(listed(...given))?.stateKey
+
+  test('fills its map with its items, whatever their order', () => {
+    const rules = mapOf(listed([deny('10.1.0.0/16'), deny('10.0.0.0/8')]))
+    expect(rules?.content?.map(({ key, value }) => [key.toString('hex'), value.toString('hex')])).toEqual([
+      ['080000000a000000', '01000000'],
+      ['100000000a010000', '01000000'],
+    ])
+    expect(rules?.stateKey).toMatch(/^edge\/limit\/rules-[0-9a-f]{16}-[0-9a-f]{32}$/)
+    expect(key([deny('10.0.0.0/8'), deny('10.1.0.0/16')])).toBe(rules?.stateKey)
+  })
+  test('is told apart by its content alone: what was there before is found again', () => {
+    const before = key([deny('10.0.0.0/8')])
+    expect(key([deny('10.0.0.0/9')])).not.toBe(before)
+    expect(key([{ prefix: '10.0.0.0/8', action: 'allow' }])).not.toBe(before)
+    expect(key([deny('10.0.0.0/8')], { version: '1.0.9' })).toBe(before)
+  })
+  test('changes no other map, and other maps have no content', () => {
+    const [some, none] = [listed([deny('10.0.0.0/8')]), listed([])]
+    expect(mapOf(some, 'seen')).toEqual(mapOf(none, 'seen'))
+    expect(mapOf(some, 'seen')).toEqual({
+      name: 'seen',
+      stateKey: expect.stringMatching(/seen-[0-9a-f]{16}$/),
+    })
+  })
+  test('without items fills its map with none, unless the manifest has some', () => {
+    expect(mapOf(listed())?.content).toEqual([])
+    expect(key()).toBe(key([]))
+    const config = [{ ...LIST, default: [deny('10.0.0.0/8')] }]
+    expect(key(undefined, { config })).toBe(key([deny('10.0.0.0/8')]))
+    expect(key([], { config })).toBe(key([]))
+  })
+  test('is one map for all entries of its instance', () => {
+    const both = listed([deny('10.0.0.0/8')], BOTH)
+    expect(mapOf(both, 'rules', 0)).toBe(mapOf(both, 'rules', 1))
+  })
+  test('a map of role config that no list fills is empty; a state or metric map is left as it is', () => {
+    const maps = [{ name: 'seen', role: 'config' }]
+    expect(mapOf(listed([], { maps }), 'seen')?.content).toEqual([])
+    for (const role of ['state', 'metric'])
+      expect(mapOf(listed([], { maps: [{ name: 'seen', role }] }), 'seen')).toEqual(mapOf(listed([]), 'seen'))
+  })
+  test.each([
+    ['an item of too many', [1, 2, 3, 4].map((last) => deny(`10.0.0.${last}`))],
+    ['an item twice', [deny('10.0.0.1'), deny('10.0.0.1/32')]],
+    ['an item with host bits', [deny('10.0.0.1/8')]],
+    ['an item of another list', [{ port: 1 }]],
+  ])('with %s is refused', (_, rules) => expect(codeOf(() => listed(rules))).toBe('invalid_config'))
+})
+
 test('an entry that the object does not have is refused', () => {
   const programs = [{ object: 'limit.bpf.o', entry: 'xdp_third', hook: 'xdp' }]
   expect(codeOf(() => entries({ manifest: { programs } }))).toBe('object_mismatch')

@@ -109,6 +109,28 @@ describe('maps of a manifest', () => {
   test.each(refused)('%s that is not there: refused', (_, rest, message) =>
     expectRefusal(check({ programs, rest }), 'object_mismatch', message),
   )
+  test.each([
+    ['that fits', 'value: { action: u32 }, default: [{ flow: 1, action: 2 }]', 'accepted'],
+    ['of another width', 'value: { action: u16 }', 'object_mismatch'],
+    ['for more than the map holds', 'maxItems: 9', 'object_mismatch'],
+    ['whose default does not fit', 'default: [{ flow: 1 }, { flow: 4294967296 }]', 'invalid_config'],
+    ['whose default is there twice', 'default: [{ flow: 1 }, { flow: 1 }]', 'invalid_config'],
+  ])('with a list %s: %s', (_, more, code) => {
+    const rest = `config: [{ name: list, map: few, key: { flow: u32 }, ${more.includes('maxItems') ? '' : 'maxItems: 8, '}${more} }]`
+    const object = readObject(
+      compileBpf(`#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8);
+	__type(key, __u32);
+	__type(value, __u32);
+} few SEC(".maps");
+SEC("xdp") int use_maps(void *ctx) { return 2; }
+`),
+    )
+    expect(codeOf(check({ programs, rest }, { 'maps.o': object } as never))).toBe(code)
+  })
   const counted = (type: string) =>
     readObject(
       compileBpf(`#include <linux/bpf.h>

@@ -54,6 +54,8 @@ describe('a declared map', () => {
         flags: 2,
         pinned: true,
         layout: 'key u32 value u32',
+        key: { kind: 'scalar', size: 4, scalar: 'u32', element: undefined, members: [] },
+        value: { kind: 'scalar', size: 4, scalar: 'u32', element: undefined, members: [] },
       },
     ])
   })

@@ -1,5 +1,5 @@
-import { SCALAR_BYTES } from '../../src/domain/config.ts'
 import { asDomainError, DomainError } from '../../src/domain/errors.ts'
+import { SCALAR_BYTES } from '../../src/domain/scalar.ts'
 import { type BpfObject, readObject } from '../../src/elf/bpf-object.ts'
 import { readBtf } from '../../src/elf/btf-types.ts'
 import { describeObject } from '../../src/elf/describe.ts'
