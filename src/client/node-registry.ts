@@ -25,7 +25,7 @@ interface SignedCall {
 
 /**
  * The registry at `url` for one node, which signs every request with its key (RFC 9421). Without an id only `enrol`
- * works; from then on the id it gave is used. Throws `usage` for a bad address.
+ * works, which is signed as the key's fingerprint; from then on the id it gave is used. Throws `usage` for a bad address.
  */
 export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry {
   const registry = parseRegistryUrl(url)
@@ -40,7 +40,10 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
   }
   const call = ({ body, ...request }: SignedCall): Promise<HttpAnswer> => {
     const bytes = Buffer.from(body ?? '')
-    const signature = signRequest({ ...request, body: bytes, keyId: id ?? '' }, identity.key)
+    const signature = signRequest(
+      { ...request, body: bytes, keyId: id ?? identity.key.fingerprint },
+      identity.key,
+    )
     return callRegistry(registry, {
       ...request,
       headers: {
@@ -54,10 +57,10 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
 
   return {
     async enrol(enrolment) {
-      const answer = await callRegistry(registry, {
+      id = undefined // whoever joins anew proves the key, not what it was known by
+      const answer = await call({
         method: 'POST',
         path: '/api/v1/nodes',
-        headers: { 'content-type': 'application/json' },
         body: JSON.stringify(enrolment),
         maxBytes: LIMITS.request_bytes,
       })

@@ -4,7 +4,7 @@ import { DomainError } from '../domain/errors.ts'
 import { parseStrictJson } from '../domain/strict-json.ts'
 import { authenticate, requireRight } from '../registry/access.ts'
 import type { KnownNode } from '../registry/nodes.ts'
-import type { Access } from './route.ts'
+import { type Access, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
 
 declare module 'fastify' {
@@ -12,6 +12,8 @@ declare module 'fastify' {
     /** Who asks, once its credentials held. */
     actor: Actor
     node: KnownNode | undefined
+    /** The body as it came; empty for a form, which is read part by part. */
+    bytes: Buffer
   }
   interface FastifyContextConfig {
     access?: Access
@@ -38,6 +40,7 @@ export function checkCredentials(
 ): void {
   app.decorateRequest('node', undefined)
   app.decorateRequest('actor')
+  app.decorateRequest('bytes')
   app.addHook('onRequest', async (request) => {
     request.actor = { kind: 'anonymous' }
     // a route that forgot to say who may use it is for nobody but admins
@@ -48,19 +51,19 @@ export function checkCredentials(
       request.actor = { kind: 'node', id: node.id, name: node.name }
       return
     }
+    if (access === 'joining') return
     const secret = bearerToken(request)
     if (secret !== undefined) request.actor = await authenticate(tokens, clock, secret)
     requireRight(request.actor, access)
   })
   app.addHook('preValidation', async (request) => {
-    const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    request.bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     if (request.node !== undefined) {
-      const { method, headers } = request
-      nodeDesk.prove(request.node, { method, path: request.raw.url ?? '', headers, body: bytes })
+      nodeDesk.prove(request.node, signedPartOf(request))
       requireOwn(request, request.node)
     }
     if (request.routeOptions.schema?.body !== undefined && !request.isMultipart())
-      request.body = parseStrictJson(utf8(bytes), 'body')
+      request.body = parseStrictJson(utf8(request.bytes), 'body')
   })
 }
 

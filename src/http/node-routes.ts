@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { LIMITS } from '../domain/limits.ts'
 import { Desired, Enrolled, Enrolment, NodeList, Observed } from '../domain/node.ts'
 import { noneMatch } from './blob-routes.ts'
-import { type App, described, empty, nodeOf, sentAsBytes } from './route.ts'
+import { type App, described, empty, nodeOf, sentAsBytes, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
 
 const NodePath = z.strictObject({ id: z.string().max(64) })
@@ -14,16 +14,17 @@ export function nodeRoutes(app: App, { nodeDesk, desiredDesk }: Services, closin
   app.post(
     '/api/v1/nodes',
     described(
-      'anyone',
+      'joining',
       {
         operationId: 'enrolNode',
         tags,
-        summary: 'Join with a join token; the same name and key again gives the same id',
+        summary:
+          'Join with a join token, signed by the key that is sent (keyid: its fingerprint); the same name and key again gives the same id',
         errors: ['invalid_json', 'invalid_key', 'join_token_refused', 'node_exists'],
       },
       { body: Enrolment, response: { 201: Enrolled } },
     ),
-    async ({ body }, reply) => reply.code(201).send(await nodeDesk.enrol(body)),
+    async (request, reply) => reply.code(201).send(await nodeDesk.enrol(request.body, signedPartOf(request))),
   )
   app.get(
     '/api/v1/nodes',

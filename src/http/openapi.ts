@@ -37,7 +37,7 @@ export async function describeRoutes(app: App): Promise<void> {
             in: 'header',
             name: 'Signature',
             description:
-              'HTTP message signature (RFC 9421) by the node’s Ed25519 key, label `hookline`, over @method, @path, @query and content-digest, with created, keyid (the node’s id) and nonce',
+              'HTTP message signature (RFC 9421) by the node’s Ed25519 key, label `hookline`, over @method, @path, @query and content-digest, with created, keyid (the node’s id, to join its key’s fingerprint) and nonce',
           },
         },
       },

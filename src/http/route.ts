@@ -10,7 +10,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { DomainError, type ErrorCode } from '../domain/errors.ts'
 import type { Need } from '../registry/access.ts'
-import type { KnownNode } from '../registry/nodes.ts'
+import type { KnownNode, SignedRequest } from '../registry/nodes.ts'
 import { problems } from './problem.ts'
 
 /** A server whose routes are described by zod schemas. */
@@ -22,8 +22,11 @@ export type App = FastifyInstance<
   ZodTypeProvider
 >
 
-/** Who may use a route: whoever has one of the rights, or a node by its signature. Several: any one of them is enough. */
-export type Access = Need | 'node'
+/**
+ * Who may use a route: whoever has the right, a node by its signature, or who is `joining`: by a join token, and a
+ * signature by the key that the request brings, both checked once its body is read.
+ */
+export type Access = Need | 'node' | 'joining'
 
 /** What a route is called and grouped by in the description, and the codes that it answers besides those of its access. */
 interface Description {
@@ -39,6 +42,7 @@ const SECURITY: Record<Access, Record<string, string[]>[]> = {
   fleet: [{ bearer: [] }],
   admin: [{ bearer: [] }],
   node: [{ nodeSignature: [] }],
+  joining: [{ nodeSignature: [] }],
 }
 
 const REFUSALS: Record<Access, readonly ErrorCode[]> = {
@@ -47,6 +51,7 @@ const REFUSALS: Record<Access, readonly ErrorCode[]> = {
   fleet: ['unauthenticated', 'forbidden'],
   admin: ['unauthenticated', 'forbidden'],
   node: ['node_unauthenticated', 'forbidden'],
+  joining: ['node_unauthenticated'],
 }
 
 /** The zod schemas of a route; `response` holds the answers that are no errors, by status. */
@@ -77,6 +82,11 @@ export const bytes = (description: string, type: string) => ({
 
 /** An answer of this form that is sent as ready-made JSON bytes, so that its type is not checked again. */
 export const sentAsBytes = (schema: z.ZodType): z.ZodType<unknown> => schema
+
+/** What a request's signature is checked over; its body may have been parsed since. */
+export const signedPartOf = ({ method, raw, headers, bytes }: FastifyRequest): SignedRequest => ({
+  ...{ method, path: raw.url ?? '', headers, body: bytes },
+})
 
 /** The node that made the request; only a route with access `node` has one. */
 export function nodeOf(request: FastifyRequest): KnownNode {

@@ -1,6 +1,6 @@
 import {
   type RequestHeaders,
-  type SignedRequest,
+  type SignedRequest as RequestParts,
   signatureKeyId,
   verifyRequest,
 } from '../attest/http-signature.ts'
@@ -22,14 +22,20 @@ export interface KnownNode {
   readonly key: PublicKey
 }
 
+/** A request with all that its signature covers, and the signature. */
+export type SignedRequest = RequestParts & { readonly headers: RequestHeaders }
+
 /** What the registry does with nodes. */
 export interface NodeDesk {
-  /** Lets a node in. Throws `invalid_key`, `join_token_refused`, `node_exists`. */
-  enrol(enrolment: Enrolment): Promise<{ id: string }>
+  /**
+   * Lets a node in, which proves by the request's signature that it has the private half of the key that it brings.
+   * Throws `invalid_key`, `node_unauthenticated`, `join_token_refused`, `node_exists`.
+   */
+  enrol(enrolment: Enrolment, request: SignedRequest): Promise<{ id: string }>
   /** The node that a request claims to come from, not yet proven. Throws `node_unauthenticated`. */
   claimed(headers: RequestHeaders): Promise<KnownNode>
   /** Proves the claim: signature, time, and that it was not made before. Throws `node_unauthenticated`. */
-  prove(node: KnownNode, request: SignedRequest & { headers: RequestHeaders }): void
+  prove(node: KnownNode, request: SignedRequest): void
   report(node: KnownNode, observed: Observed): Promise<void>
   list(): Promise<NodeView[]>
 }
@@ -40,12 +46,22 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
   const find = rememberNodes(nodes, notices)
   const lastSeen = new Map<string, Date>()
   return {
-    enrol: async ({ token, publicKey, facts }) => {
+    enrol: async ({ token, publicKey, facts }, request) => {
       const key = parsePublicKey(Buffer.from(publicKey, 'base64'))
       if (key.algorithm !== 'ed25519')
         throw new DomainError('invalid_key', 'a node needs an Ed25519 key: its requests are signed with it')
       const { fingerprint, spki } = key
+      // Somebody else's public key: who cannot sign with it would take its name, or its owner's, for himself.
+      const proven = verifyRequest(request, key, clock())
+      if (proven.keyId !== fingerprint)
+        throw new DomainError(
+          'node_unauthenticated',
+          `the request is signed as ${proven.keyId}, not ${fingerprint}`,
+        )
+      nonces.requireUnseen(proven)
       const id = await nodes.enrol({ fingerprint, spki, facts }, hashSecret(token), clock())
+      // remembered only now: keys are free, and who has no token must not fill the memory with nonces
+      nonces.use(proven)
       notices.announce()
       return { id }
     },

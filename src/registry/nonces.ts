@@ -4,8 +4,16 @@ import type { Clock } from '../ports/clock.ts'
 
 /** Refuses a request that was seen before. */
 export interface Nonces {
-  /** Remembers a request whose signature held. Throws `node_unauthenticated` when it was seen before. */
-  use(request: { keyId: string; nonce: string; created: Date }): void
+  /** Throws `node_unauthenticated` when the request was seen before. */
+  requireUnseen(request: SeenRequest): void
+  /** The same, and remembers a request whose signature held. */
+  use(request: SeenRequest): void
+}
+
+interface SeenRequest {
+  readonly keyId: string
+  readonly nonce: string
+  readonly created: Date
 }
 
 /**
@@ -17,13 +25,19 @@ export function rememberNonces(clock: Clock): Nonces {
   const lifetime_ms = 2 * LIMITS.signature_skew_s * 1000
   let [older, newer] = [new Set<string>(), new Set<string>()]
   let turned = clock().getTime()
+  const nameOf = ({ keyId, nonce }: SeenRequest): string => `${keyId} ${nonce}`
+  const requireUnseen: Nonces['requireUnseen'] = (request) => {
+    if (request.created.getTime() / 1000 < started_s)
+      throw new DomainError(
+        'node_unauthenticated',
+        'the request was signed before this registry started: sign it again',
+      )
+    if (older.has(nameOf(request)) || newer.has(nameOf(request)))
+      throw new DomainError('node_unauthenticated', 'the request was made before: sign each one anew')
+  }
   return {
-    use: ({ keyId, nonce, created }) => {
-      if (created.getTime() / 1000 < started_s)
-        throw new DomainError(
-          'node_unauthenticated',
-          'the request was signed before this registry started: sign it again',
-        )
+    requireUnseen,
+    use: (request) => {
       const now = clock().getTime()
       // two sets in turn: each nonce is kept for one to two lifetimes, and forgetting costs nothing
       if (now - turned >= lifetime_ms) {
@@ -31,10 +45,8 @@ export function rememberNonces(clock: Clock): Nonces {
         newer = new Set()
         turned = now
       }
-      const seen = `${keyId} ${nonce}`
-      if (older.has(seen) || newer.has(seen))
-        throw new DomainError('node_unauthenticated', 'the request was made before: sign each one anew')
-      newer.add(seen)
+      requireUnseen(request)
+      newer.add(nameOf(request))
     },
   }
 }

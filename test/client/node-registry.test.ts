@@ -60,7 +60,7 @@ describe('a node', () => {
     expect(requests[0]?.headers['if-none-match']).toBe('"7"')
   })
 
-  test('joins with a token, unsigned, and then uses the id it was given', async () => {
+  test('joins with a token, signed as its key’s fingerprint, and then uses the id it was given', async () => {
     const { url, requests } = await serving((request, response) =>
       request.method === 'POST' ? json(response, 201, { id: 'given' }) : json(response, 200, {}),
     )
@@ -70,8 +70,10 @@ describe('a node', () => {
     const facts = { name: 'host', labels: {}, kernel: '6.12', arch: 'x64', agent: '0.1.0' }
     const publicKey = key.publicKey.spki.toString('base64')
     expect(await registry.enrol({ token: 'join', publicKey, facts })).toEqual({ id: 'given' })
-    expect(requests[0]?.headers['signature']).toBeUndefined()
-    expect(JSON.parse(requests[0]?.body.toString() ?? '')).toEqual({ token: 'join', publicKey, facts })
+    const [joining] = requests
+    if (joining === undefined) throw new Error('nothing was sent')
+    expect(verifyRequest(joining, key.publicKey, new Date()).keyId).toBe(key.fingerprint)
+    expect(JSON.parse(joining.body.toString())).toEqual({ token: 'join', publicKey, facts })
     await registry.report(observed)
     expect(requests[1]?.path).toBe('/api/v1/nodes/given/observed')
   })

@@ -62,8 +62,9 @@ describe('a node and a real registry', () => {
     await expect(stranger.desired(undefined, 0, never)).rejects.toMatchObject({
       code: 'node_unauthenticated',
     })
-    const publicKey = newKey().publicKey.spki.toString('base64')
-    const joining = nodeRegistry(registry.url, { key: newKey() }).enrol({
+    const key = newKey()
+    const publicKey = key.publicKey.spki.toString('base64')
+    const joining = nodeRegistry(registry.url, { key }).enrol({
       token: 'none',
       publicKey,
       facts: facts('x'),

@@ -19,16 +19,26 @@ export async function joinToken(registry: Registry, body: object = {}): Promise<
   return NewJoinToken.parse(answer.json).secret
 }
 
+/** The request to join with a key, signed by it; or, for a liar, by another one or under another name. */
+export function enrolment(
+  token: string,
+  key: PrivateKey,
+  facts: NodeFacts,
+  { signer = key, keyId = key.fingerprint }: { signer?: PrivateKey; keyId?: string } = {},
+): { body: Buffer; headers: Record<string, string> } {
+  const publicKey = key.publicKey.spki.toString('base64')
+  const body = Buffer.from(JSON.stringify({ token, publicKey, facts }))
+  const request = { method: 'POST', path: '/api/v1/nodes', body, keyId }
+  return { body, headers: { ...signRequest(request, signer), 'content-type': 'application/json' } }
+}
+
 /** Asks to join with a key; the whole answer, so that refusals can be looked at. */
 export const enrol = (
   registry: Registry,
   token: string,
   key: PrivateKey,
   facts: NodeFacts,
-): Promise<Answer> =>
-  registry.call('POST', '/api/v1/nodes', {
-    body: { token, publicKey: key.publicKey.spki.toString('base64'), facts },
-  })
+): Promise<Answer> => registry.call('POST', '/api/v1/nodes', enrolment(token, key, facts))
 
 /** A node that joined: its id, its key, and its signed requests. */
 export interface EnrolledNode {

@@ -7,6 +7,7 @@ import {
   emptyReport,
   enrol,
   enrolledNode,
+  enrolment,
   factsOf,
   joinToken,
   putFunction,
@@ -76,8 +77,42 @@ describe('joining', () => {
     }
   })
   test('a key that cannot sign requests is refused', async () => {
-    const answer = await enrol(registry, await joinToken(registry), newKey('p256'), factsOf('join-5'))
+    const liar = enrolment(await joinToken(registry), newKey('p256'), factsOf('join-5'), {
+      signer: newKey('ed25519'),
+    })
+    const answer = await registry.call('POST', '/api/v1/nodes', liar)
     expect([answer.status, answer.code]).toEqual([400, 'invalid_key'])
+  })
+  test('whoever cannot sign with the key that he brings is refused, and the token keeps its use', async () => {
+    const token = await joinToken(registry, { maxUses: 1 })
+    const [key, facts] = [newKey('ed25519'), factsOf('join-6')]
+    const { body, headers } = enrolment(token, key, facts)
+    const lies = [
+      { body, headers: { 'content-type': 'application/json' } },
+      enrolment(token, key, facts, { signer: newKey('ed25519') }),
+      enrolment(token, key, facts, { keyId: newKey('ed25519').fingerprint }),
+      { ...enrolment(token, key, facts), body: enrolment(token, newKey('ed25519'), facts).body },
+      { ...enrolment(token, key, facts), body: enrolment(token, key, factsOf('join-6b')).body },
+    ]
+    for (const lie of lies) {
+      const answer = await registry.call('POST', '/api/v1/nodes', lie)
+      expect([answer.status, answer.code]).toEqual([401, 'node_unauthenticated'])
+    }
+    expect((await registry.call('POST', '/api/v1/nodes', { body, headers })).status).toBe(201)
+  })
+  test('a request to join that is sent twice is refused the second time', async () => {
+    const token = await joinToken(registry, { maxUses: 5 })
+    const [key, before, after] = [newKey('ed25519'), factsOf('join-7'), factsOf('join-7', { role: 'edge' })]
+    const first = enrolment(token, key, before)
+    expect((await registry.call('POST', '/api/v1/nodes', first)).status).toBe(201)
+    expect((await enrol(registry, token, key, after)).status).toBe(201)
+    // its facts would be put back to what they were
+    const again = await registry.call('POST', '/api/v1/nodes', first)
+    expect([again.status, again.code]).toEqual([401, 'node_unauthenticated'])
+    const { nodes } = NodeList.parse(
+      (await registry.call('GET', '/api/v1/nodes', { token: registry.admin })).json,
+    )
+    expect(nodes.find(({ facts }) => facts.name === 'join-7')?.facts.labels).toEqual({ role: 'edge' })
   })
 })
 

@@ -35,6 +35,14 @@ test.each([0, 1, 60, 119, 121, 239])(
     }
   },
 )
+test('one that was only looked at is not remembered, one that counted is seen', () => {
+  const nonces = rememberNonces(() => new Date(START))
+  const request = { keyId: 'node', nonce: 'a', created: new Date(START) }
+  nonces.requireUnseen(request)
+  nonces.requireUnseen(request)
+  nonces.use(request)
+  expect(() => nonces.requireUnseen(request)).toThrow(refused)
+})
 test('it is forgotten at last, so that memory stays bounded', () => {
   const { use, pass } = desk()
   use('a')
