@@ -60,14 +60,17 @@ const notesOf = ({ frags, tailCalls, callbacks, kfuncs, subprograms }: ProgramRe
 function renderMaps(io: Io, { maps }: ObjectReport): string | undefined {
   const declared = maps.filter(({ kind }) => kind === 'map')
   if (declared.length === 0) return undefined
-  const rows = declared.map(({ name, typeName, keySize, valueSize, maxEntries }) => [
+  const filled = declared.some(({ programs }) => programs.length > 0)
+  const rows = declared.map(({ name, typeName, keySize, valueSize, maxEntries, programs }) => [
     name,
     typeName,
     String(keySize),
     String(valueSize),
     String(maxEntries),
+    ...(filled ? [programs.map(({ slot, program }) => `${slot}: ${program}`).join(', ')] : []),
   ])
-  return renderTable(io, ['map', 'type', 'key bytes', 'value bytes', 'entries'], rows)
+  const head = ['map', 'type', 'key bytes', 'value bytes', 'entries', ...(filled ? ['programs'] : [])]
+  return renderTable(io, head, rows)
 }
 
 function renderVariables(io: Io, { variables }: ObjectReport): string | undefined {

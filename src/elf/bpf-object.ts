@@ -2,12 +2,13 @@ import { DomainError } from '../domain/errors.ts'
 import { variablesOf } from './btf-types.ts'
 import { type BpfVariable, readDataSections } from './data-sections.ts'
 import { type DebugInfo, readDebugInfo } from './debug-info.ts'
-import { findSection, readElf } from './elf-file.ts'
+import { type ElfFile, findSection, readElf } from './elf-file.ts'
 import { readFunctions } from './functions.ts'
 import { readLicense } from './license.ts'
+import { withPrograms } from './map-programs.ts'
 import { type BpfMapDefinition, dataName, readDeclaredMaps, sectionMap } from './maps.ts'
 import { type BpfFunction, readPrograms } from './programs.ts'
-import { readRelocations } from './relocations.ts'
+import { readPointers, readRelocations, type SectionRelocations } from './relocations.ts'
 import { type ElfSymbol, readSymbols } from './symbols.ts'
 
 /** What an object holds. The same for the same bytes on any host: nothing is asked of a kernel. */
@@ -48,12 +49,17 @@ export function readObject(bytes: Buffer): BpfObject {
     byteOrder: 'little',
     license: readLicense(file),
     programs,
-    maps: [...declared.maps, ...data.map(sectionMap)],
+    maps: [...withPrograms(declared.maps, pointersInMaps(file, table), functions), ...data.map(sectionMap)],
     variables: data.flatMap((section) => section.variables),
     btf: debug && { types: debug.btf.types.length - 1, bytes: debug.raw.length, raw: debug.raw },
     coreRelocations: [...(debug?.ext?.coreRelocations.values() ?? [])].flat().length,
     kernelSymbols: kernelSymbols(table.symbols, debug),
   }
+}
+
+function pointersInMaps(file: ElfFile, table: ReturnType<typeof readSymbols>): SectionRelocations {
+  const section = findSection(file, '.maps')
+  return section === undefined ? new Map() : readPointers(file, table, section)
 }
 
 /** Externs, but for settings of the kernel's build (.kconfig), which loaders fill in by themselves. */

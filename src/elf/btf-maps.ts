@@ -18,6 +18,8 @@ export interface DeclaredMap {
   /** What keys and values are made of; undefined where the source gives only a size. */
   readonly key: TypeLayout | undefined
   readonly value: TypeLayout | undefined
+  /** Byte offset of `values` in the map's symbol: pointers to what the map holds at first. */
+  readonly valuesAt: number | undefined
 }
 
 /** What is asked of the types of an object. */
@@ -58,14 +60,16 @@ export function readMapType(btf: Btf, id: number, name: string, types: TypeReade
   const numbers = new Map<string, number>()
   const typeIds = new Map<string, number>()
   let inner: string | undefined
+  let valuesAt: number | undefined
   for (const member of membersOf(btf, struct)) {
     const attribute = btfName(btf, member.name)
     if (numbers.has(attribute) || typeIds.has(attribute)) malformed(`names ${attribute} twice`)
     if (NUMBERS.has(attribute)) numbers.set(attribute, numberOf(btf, member, malformed))
     else if (TYPES.has(attribute)) typeIds.set(attribute, pointee(btf, member.type, malformed))
-    else if (attribute === 'values' && inner === undefined)
+    else if (attribute === 'values' && inner === undefined) {
       inner = innerText(btf, member, `${name}.values`, types, depth, malformed)
-    else malformed(`has the attribute "${attribute}", which is unknown or occurs twice`)
+      valuesAt = member.offset / 8
+    } else malformed(`has the attribute "${attribute}", which is unknown or occurs twice`)
   }
   const type = numbers.get('type')
   if (type === undefined) return malformed('has no type')
@@ -84,6 +88,7 @@ export function readMapType(btf: Btf, id: number, name: string, types: TypeReade
     layout: `key ${key.layout} value ${value.layout}`,
     key: key.shape,
     value: value.shape,
+    valuesAt,
   }
 }
 

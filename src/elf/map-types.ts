@@ -40,6 +40,9 @@ const NAMES = [
 /** BPF_MAP_TYPE_ARRAY, which every data section becomes. */
 export const MAP_TYPE_ARRAY = 2
 
+/** BPF_MAP_TYPE_PROG_ARRAY, whose programs bpf_tail_call goes on with. */
+export const MAP_TYPE_PROG_ARRAY = 3
+
 /** A map type's name, such as percpu_array for 6; `type#N` for a number that has none. */
 export const mapTypeName = (type: number): string => NAMES[type] ?? `type#${type}`
 

@@ -1,6 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { type DeclaredMap, readMapType } from './btf-maps.ts'
+import { readMapType } from './btf-maps.ts'
 import { variablesOf } from './btf-types.ts'
 import { type DataSection, dataKind } from './data-sections.ts'
 import type { DebugInfo } from './debug-info.ts'
@@ -28,13 +28,29 @@ export interface BpfMapDefinition {
   /** What keys and values are made of; undefined where the source gives only a size, and for sections. */
   readonly key: TypeLayout | undefined
   readonly value: TypeLayout | undefined
+  /** Programs of the object that the source puts into it, by slot; only a prog_array has any. */
+  readonly programs: readonly InitialProgram[]
+}
+
+/** A program that a loader puts into a prog_array, by its entry's name. */
+export interface InitialProgram {
+  readonly slot: number
+  readonly program: string
 }
 
 const BPF_F_RDONLY_PROG = 0x80 // linux/bpf.h
 
+/** A map of section .maps. Byte offsets in it: `valuesAt` is where the pointers to its first content are. */
+export interface PlacedMap {
+  readonly definition: Omit<BpfMapDefinition, 'programs'>
+  readonly start: number
+  readonly end: number
+  readonly valuesAt: number | undefined
+}
+
 /** The maps of section .maps, and their names by their byte offset in it. */
 interface DeclaredMaps {
-  readonly maps: BpfMapDefinition[]
+  readonly maps: readonly PlacedMap[]
   readonly byOffset: ReadonlyMap<number, string>
 }
 
@@ -58,25 +74,24 @@ export function readDeclaredMaps(
       `the object has ${placed.length} maps; at most ${LIMITS.elf_maps} are accepted`,
     )
   const byOffset = new Map<number, string>()
-  const maps = placed.map(({ name, value }) => {
+  const maps = placed.map(({ name, value, size }): PlacedMap => {
     const id = types.get(name)
     if (id === undefined) throw new DomainError('btf_malformed', `map ${name} has no type in BTF`)
     if (byOffset.has(value) || !types.delete(name))
       throw new DomainError('elf_malformed', `map ${name} has the place of another map`)
     byOffset.set(value, name)
-    return declaredMap(name, readMapType(debug.btf, id, name, debug))
+    const { valuesAt, ...map } = readMapType(debug.btf, id, name, debug)
+    return {
+      definition: { name, kind: 'map', typeName: mapTypeName(map.type), ...map },
+      start: value,
+      end: value + size,
+      valuesAt: valuesAt === undefined ? undefined : value + valuesAt,
+    }
   })
   const [left] = types.keys()
   if (left !== undefined) throw new DomainError('btf_malformed', `map ${left} is not in the symbol table`)
-  return { maps: maps.sort((a, b) => (a.name < b.name ? -1 : 1)), byOffset }
+  return { maps: maps.sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1)), byOffset }
 }
-
-const declaredMap = (name: string, map: DeclaredMap): BpfMapDefinition => ({
-  name,
-  kind: 'map',
-  typeName: mapTypeName(map.type),
-  ...map,
-})
 
 /** The map that a loader makes of a section of variables. */
 export const sectionMap = ({ section, kind, layout }: DataSection): BpfMapDefinition => ({
@@ -92,6 +107,7 @@ export const sectionMap = ({ section, kind, layout }: DataSection): BpfMapDefini
   layout,
   key: undefined,
   value: undefined,
+  programs: [],
 })
 
 /**

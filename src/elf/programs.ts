@@ -36,12 +36,15 @@ export interface BpfFunction {
   readonly functions: readonly LinkedFunction[]
 }
 
+/** Whether a function is a program: global, and outside of .text. */
+export const isProgram = (each: ElfFunction): boolean => each.global && each.section.name !== '.text'
+
 /**
  * The programs among the functions of an object: the global ones outside of .text; all others are called by these.
  * Throws `elf_no_programs`, `elf_too_many`, or `btf_malformed`.
  */
 export function readPrograms(functions: readonly ElfFunction[], ext: BtfExt | undefined): BpfFunction[] {
-  const entries = functions.filter((each) => each.global && each.section.name !== '.text')
+  const entries = functions.filter(isProgram)
   if (entries.length === 0) throw new DomainError('elf_no_programs', 'the object has no program')
   const coreOf = coreRelocationCounts(functions, ext)
   const reach = reachFinder()

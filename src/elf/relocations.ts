@@ -6,10 +6,13 @@ import type { ElfSymbol } from './symbols.ts'
 
 type Refuse = (why: string) => never
 
-/** Relocation types of instructions (Documentation/bpf/llvm_reloc.rst): an address load, and a call. */
-export const R_BPF = { load: 1, call: 10 } as const
+/** Relocation types (Documentation/bpf/llvm_reloc.rst): an address load, an address in data, and a call. */
+export const R_BPF = { load: 1, address: 2, call: 10 } as const
+const OF_CODE: readonly number[] = [R_BPF.load, R_BPF.call]
+/** Before clang 13 an address in data had the type of a load. */
+const OF_DATA: readonly number[] = [R_BPF.address, R_BPF.load]
 
-/** An instruction whose operand is a symbol. */
+/** An instruction whose operand is a symbol, or a pointer to one in data. */
 export interface Relocation {
   readonly type: number
   readonly symbol: ElfSymbol
@@ -20,13 +23,28 @@ export type SectionRelocations = ReadonlyMap<number, Relocation>
 
 const REL_BYTES = 16 // Elf64_Rel
 
+/** The symbol table that relocations refer to. */
+interface SymbolTable {
+  readonly index: number
+  readonly symbols: readonly ElfSymbol[]
+}
+
 /**
  * The relocations of each executable section, by section index. Throws `elf_malformed` for one outside of its section,
  * off an instruction's start, of another type, or for the same instruction as another; or `elf_too_many`.
  */
-export function readRelocations(
+export const readRelocations = (file: ElfFile, table: SymbolTable): Map<number, SectionRelocations> =>
+  readTables(file, table, isExecutable, OF_CODE)
+
+/** The pointers in one section of data. Throws as {@link readRelocations} does. */
+export const readPointers = (file: ElfFile, table: SymbolTable, of: Section): SectionRelocations =>
+  readTables(file, table, (section) => section === of, OF_DATA).get(of.index) ?? new Map()
+
+function readTables(
   file: ElfFile,
-  table: { index: number; symbols: readonly ElfSymbol[] },
+  table: SymbolTable,
+  isWanted: (section: Section) => boolean,
+  types: readonly number[],
 ): Map<number, SectionRelocations> {
   const all = new Map<number, Map<number, Relocation>>()
   let count = 0
@@ -35,16 +53,13 @@ export function readRelocations(
     const target = file.sections[section.info]
     if (target === undefined || section.info === 0)
       throw new DomainError('elf_malformed', `${section.name}: relocates no section of the file`)
-    if (!isExecutable(target)) continue
+    if (!isWanted(target)) continue
     count += checkTable(section, target, table.index)
     if (count > LIMITS.elf_relocations)
-      throw new DomainError(
-        'elf_too_many',
-        `the object has more than ${LIMITS.elf_relocations} relocations of instructions`,
-      )
+      throw new DomainError('elf_too_many', `the object has more than ${LIMITS.elf_relocations} relocations`)
     const found = all.get(target.index) ?? new Map<number, Relocation>()
     all.set(target.index, found)
-    readTable(section, target, table.symbols, found)
+    readTable(section, target, table.symbols, types, found)
   }
   return all
 }
@@ -65,6 +80,7 @@ function readTable(
   section: Section,
   target: Section,
   symbols: readonly ElfSymbol[],
+  types: readonly number[],
   found: Map<number, Relocation>,
 ): void {
   for (let at = 0; at < section.size; at += REL_BYTES) {
@@ -75,8 +91,9 @@ function readTable(
       throw new DomainError('elf_malformed', `${section.name}: relocation of byte ${offset} ${why}`)
     }
     if (symbol === undefined) malformed('names no symbol')
-    if (offset % 8 !== 0 || offset + 8 > target.size) malformed(`is not an instruction of ${target.name}`)
-    if (type !== R_BPF.load && type !== R_BPF.call) malformed(`has the unknown type ${type}`)
+    if (offset % 8 !== 0 || offset + 8 > target.size)
+      malformed(`is not an instruction or pointer of ${target.name}`)
+    if (!types.includes(type)) malformed(`has the unknown type ${type}`)
     if (found.has(offset)) malformed('occurs twice')
     found.set(offset, { type, symbol })
   }

@@ -86,6 +86,7 @@ describe('a section of variables', () => {
         flags: 0x80,
         pinned: false,
         layout: 'section 12 {}',
+        programs: [],
       },
     ]))
   test('of nothing is left out', () =>

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readObject } from '../../src/elf/bpf-object.ts'
+import { findSection, readElf } from '../../src/elf/elf-file.ts'
+import { readSymbols } from '../../src/elf/symbols.ts'
 import { compileBpf } from '../support/compile-bpf.ts'
 import { expectRefusal } from './codes.ts'
 import {
@@ -56,6 +58,7 @@ describe('a declared map', () => {
         layout: 'key u32 value u32',
         key: { kind: 'scalar', size: 4, scalar: 'u32', element: undefined, members: [] },
         value: { kind: 'scalar', size: 4, scalar: 'u32', element: undefined, members: [] },
+        programs: [],
       },
     ])
   })
@@ -151,20 +154,78 @@ describe('symbols and types of maps', () => {
   })
 })
 
-test('a map of programs may name its first ones', () => {
-  const source = `#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-SEC("xdp") int second(void *ctx) { return 2; }
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, 4);
-	__array(values, int (void *));
-} jumps SEC(".maps") = { .values = { &second } };
-`
-  expect(readObject(compileBpf(source)).maps).toMatchObject([
-    { name: 'jumps', typeName: 'prog_array', keySize: 4, valueSize: 4, layout: 'key 4 bytes value program' },
-  ])
+describe('a map of programs', () => {
+  const bytes = compileBpf('test/elf/sources/jumps.bpf.c')
+  const programsOf = (object: Buffer) =>
+    Object.fromEntries(readObject(object).maps.map(({ name, programs }) => [name, programs]))
+  test('may name its first ones, by slot', () =>
+    expect(readObject(bytes).maps.find(({ name }) => name === 'jumps')).toMatchObject({
+      typeName: 'prog_array',
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: 8,
+      layout: 'key 4 bytes value program',
+      programs: [
+        { slot: 1, program: 'on_udp' },
+        { slot: 6, program: 'on_tcp' },
+      ],
+    }))
+  test('may name none, and maps of maps name none', () =>
+    expect(programsOf(bytes)).toMatchObject({
+      empty: [],
+      inner_one: [],
+      other_jumps: [{ slot: 0, program: 'on_tcp' }],
+      outer: [],
+    }))
+
+  /** The object with other pointers in its maps; `change` gets one relocation of .rel.maps, 16 bytes, after the other. */
+  function withPointers(change: (pointer: Buffer, index: number) => void): Buffer {
+    const changed = Buffer.from(bytes)
+    const section = findSection(readElf(changed), '.rel.maps')
+    if (section === undefined) throw new Error('no pointers in maps')
+    const { byteOffset, length } = section.data.bytes
+    for (let at = 0; at < length; at += 16) change(Buffer.from(changed.buffer, byteOffset + at, 16), at / 16)
+    return changed
+  }
+  const symbolOf = (name: string): number => {
+    const index = readSymbols(readElf(bytes)).symbols.findIndex((symbol) => symbol.name === name)
+    if (index < 0) throw new Error(`no symbol ${name}`)
+    return index
+  }
+  test('of an older compiler has the relocations of loads', () =>
+    expect(programsOf(withPointers((pointer) => pointer.writeUInt32LE(1, 8)))).toEqual(programsOf(bytes)))
+  const refused: [string, (pointer: Buffer) => unknown, RegExp][] = [
+    [
+      'a subprogram',
+      (pointer) => pointer.writeUInt32LE(symbolOf('helping'), 12),
+      /to "helping", which is no program/,
+    ],
+    ['a map', (pointer) => pointer.writeUInt32LE(symbolOf('empty'), 12), /to "empty", which is no program/],
+    ['what is not there', (pointer) => pointer.writeUInt32LE(9999, 12), /names no symbol/],
+    ['a kernel symbol', (pointer) => pointer.writeUInt32LE(0, 12), /to "", which is no program/],
+    [
+      'half of a slot',
+      (pointer) => pointer.writeUInt32LE(pointer.readUInt32LE(0) + 4, 0),
+      /not an instruction or pointer/,
+    ],
+    ['the map’s attributes', (pointer) => pointer.writeUInt32LE(placeOf('jumps'), 0), /is not in its values/],
+    ['by another relocation', (pointer) => pointer.writeUInt32LE(10, 8), /unknown type 10/],
+  ]
+  const placeOf = (name: string): number =>
+    readSymbols(readElf(bytes)).symbols.find((symbol) => symbol.name === name)?.value ?? -1
+  test.each(refused)('that names %s: refused', (_, change, message) => {
+    const isFirst = (pointer: Buffer): boolean =>
+      pointer.readUInt32LE(0) > placeOf('jumps') && pointer.readUInt32LE(12) === symbolOf('on_udp')
+    const changed = withPointers((pointer) => isFirst(pointer) && change(pointer))
+    expect(changed.equals(bytes)).toBe(false)
+    expectRefusal(() => readObject(changed), 'elf_malformed', message)
+  })
+  test('of maps may name anything, which is the loader’s to judge', () => {
+    const changed = withPointers((pointer) => {
+      if (pointer.readUInt32LE(12) === symbolOf('inner_one')) pointer.writeUInt32LE(symbolOf('on_udp'), 12)
+    })
+    expect(programsOf(changed)).toEqual(programsOf(bytes))
+  })
 })
 
 describe('layouts of compiled maps', () => {
