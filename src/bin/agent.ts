@@ -6,6 +6,7 @@ import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
 import { parsePrivateKey } from '../attest/keys.ts'
 import type { Context } from '../cli/io.ts'
+import { readSecret } from '../cli/secret.ts'
 import type { AgentFlags } from '../cli/service-commands.ts'
 import { printable } from '../cli/terminal.ts'
 import { nodeRegistry } from '../client/node-registry.ts'
@@ -146,10 +147,14 @@ async function identify(
   }
   if (flags.registry === undefined)
     throw new DomainError('no_registry', 'this node has not joined a registry: pass --registry')
-  if (flags.joinToken === undefined)
+  const joinToken = await readSecret({
+    ...{ flag: '--join-token', given: flags.joinToken, file: flags.joinTokenFile },
+    fromEnvironment: process.env['HOOKLINE_JOIN_TOKEN'],
+  })
+  if (joinToken === undefined)
     throw new DomainError(
       'join_token_refused',
-      'this node has not joined: pass --join-token (see `hookline node token`)',
+      'this node has not joined: pass --join-token-file, or set HOOKLINE_JOIN_TOKEN (see `hookline node token`)',
     )
   const facts = {
     name: nodeName(flags),
@@ -159,9 +164,7 @@ async function identify(
     agent: version,
   }
   const { registry } = flags
-  const identity = await enrol(registry, flags.joinToken, facts, state, (key) =>
-    nodeRegistry(registry, { key }),
-  )
+  const identity = await enrol(registry, joinToken, facts, state, (key) => nodeRegistry(registry, { key }))
   say(`joined ${registry} as ${identity.name} (${identity.id})`)
   return identity
 }

@@ -2,6 +2,7 @@ import { chmod } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { jsonText } from '../cli/terminal.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { buildApp } from '../http/app.ts'
@@ -114,7 +115,7 @@ export async function runServe(options: Omit<ServeOptions, 'report'> & { json?: 
     report: (error, request) => console.error(`hookline: ${request}:`, error),
   })
   const { url, dataDir, adminToken } = registry
-  if (json) console.log(JSON.stringify({ url, dataDir, ...(adminToken === undefined ? {} : { adminToken }) }))
+  if (json) console.log(jsonText({ url, dataDir, ...(adminToken === undefined ? {} : { adminToken }) }))
   else {
     console.log(`Hookline registry on ${url}`)
     console.log(`  data directory  ${dataDir}`)

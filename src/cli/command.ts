@@ -2,16 +2,21 @@ import { type Command, CommanderError } from 'commander'
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import type { Context, Io, Outcome } from './io.ts'
-import { durationText } from './terminal.ts'
+import { durationText, jsonText } from './terminal.ts'
 
 /** Shapes of the flags that {@link registryFlags} adds. */
-export const registryShape = { url: z.string().optional(), token: z.string().optional() }
+export const registryShape = {
+  url: z.string().optional(),
+  token: z.string().optional(),
+  tokenFile: z.string().optional(),
+}
 
 /** Flags of a command that talks to a registry. */
 export const registryFlags = (command: Command): Command =>
   command
     .option('--url <url>', 'address of the registry (else HOOKLINE_URL, else the settings file)')
-    .option('--token <token>', 'token of the registry (else HOOKLINE_TOKEN, else the settings file)')
+    .option('--token-file <file>', 'file with the token (else HOOKLINE_TOKEN, else the settings file)')
+    .option('--token <token>', 'the token itself, which other users see in the list of processes')
 
 /** A command that only holds others. */
 export const group = (program: Command, name: string, description: string): Command =>
@@ -71,7 +76,7 @@ export function does<T extends z.ZodRawShape>(
     }
     const outcome = await run(parseFlags(command, z.object(shape), given), context)
     if (outcome === undefined) return
-    io.write(context.json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
+    io.write(context.json ? `${jsonText(outcome.json)}\n` : `${outcome.text}\n`)
     if (outcome.failed === true) throw new CommanderError(EXIT_FAILED, FAILED, '')
   })
 }

@@ -1,6 +1,6 @@
 import { asDomainError, DomainError, type ErrorKind, reportOf } from '../domain/errors.ts'
 import type { Io } from './io.ts'
-import { printable, printableLines, red } from './terminal.ts'
+import { jsonText, printable, printableLines, red } from './terminal.ts'
 
 /** Exit code of each kind of failure; 0 is success. */
 const EXIT_CODES: Record<ErrorKind, number> = {
@@ -30,7 +30,7 @@ const LOG_LINES = 20
 export function reportFailure(io: Io, json: boolean, thrown: unknown, command?: string): number {
   const error = asDomainError(thrown)
   const remedy = remedyOf(thrown, command)
-  if (json) io.write(`${JSON.stringify({ error: { ...reportOf(error), remedy } })}\n`)
+  if (json) io.write(`${jsonText({ error: { ...reportOf(error), remedy } })}\n`)
   else {
     io.note(`${red(io, 'hookline:')} ${printable(error.message)} [${error.code}]\n  ${remedy}\n`)
     if (error.log !== undefined) io.note(`${lastLines(error.log)}\n`)

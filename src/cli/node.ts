@@ -62,7 +62,7 @@ export async function createJoinToken(
     text: renderFields([
       ['join token', made.secret],
       ['expires', made.expiresAt],
-      ['on the node', 'hookline agent --registry <url> --join-token <token> --trust <trust.yaml>'],
+      ['on the node', 'HOOKLINE_JOIN_TOKEN=<token> hookline agent --registry <url> --trust <trust.yaml>'],
     ]),
   }
 }

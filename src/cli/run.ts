@@ -49,7 +49,7 @@ function buildProgram(
     .configureHelp({ helpWidth: io.columns ?? 100 })
     .addHelpText(
       'after',
-      '\nSettings: --url and --token, else HOOKLINE_URL and HOOKLINE_TOKEN, else ~/.config/hookline/config.json.\n' +
+      '\nSettings: --url and --token-file or --token, else HOOKLINE_URL and HOOKLINE_TOKEN, else ~/.config/hookline/config.json.\n' +
         'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by trust, 4 not found, 5 the kernel refused.',
     )
   defineReleaseCommands(program, io)

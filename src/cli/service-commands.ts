@@ -16,6 +16,8 @@ interface ServeFlags {
 export interface AgentFlags {
   readonly registry?: string | undefined
   readonly joinToken?: string | undefined
+  /** A file that holds the join token. */
+  readonly joinTokenFile?: string | undefined
   readonly state: string
   readonly trust: string
   readonly name?: string | undefined
@@ -64,7 +66,11 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
       'Run the agent of this node: fetch what it is assigned, verify it, and chain it on its interfaces.',
     )
     .option('--registry <url>', 'address of the registry (remembered once the node has joined)')
-    .option('--join-token <token>', 'token to join by, the first time')
+    .option(
+      '--join-token-file <file>',
+      'file with the token to join by, the first time (else HOOKLINE_JOIN_TOKEN)',
+    )
+    .option('--join-token <token>', 'the token itself, which other users see in the list of processes')
     .option('--state <directory>', 'identity, last orders and objects', '/var/lib/hookline-agent')
     .option('--trust <file>', 'trust policy of this node', '/etc/hookline/trust.yaml')
     .option('--name <name>', 'name of this node (default: its host name)')
@@ -74,11 +80,12 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     .option('--detach', 'detach everything that this agent attached, and end', false)
     .addHelpText(
       'after',
-      example('hookline agent --registry https://registry.example --join-token <token> --label role=edge'),
+      example('hookline agent --registry https://registry.example --join-token-file token --label role=edge'),
     )
   const shape = {
     registry: z.string().optional(),
     joinToken: z.string().optional(),
+    joinTokenFile: z.string().optional(),
     state: z.string(),
     trust: z.string(),
     name: z.string().optional(),

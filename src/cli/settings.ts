@@ -8,17 +8,20 @@ import { parseStrictJson } from '../domain/strict-json.ts'
 import { parseWith } from '../domain/yaml.ts'
 import type { Io } from './io.ts'
 import { readLocalText } from './local-file.ts'
+import { readSecret } from './secret.ts'
 
 /** Flags of every command that talks to a registry. */
 export interface RegistryFlags {
   readonly url?: string | undefined
   readonly token?: string | undefined
+  /** A file that holds the token. */
+  readonly tokenFile?: string | undefined
 }
 
 const SettingsFile = z.strictObject({ url: z.string().optional(), token: z.string().optional() })
 
 /**
- * The registry to talk to, by flag, else by HOOKLINE_URL and HOOKLINE_TOKEN, else by ~/.config/hookline/config.json. The
+ * The registry to talk to, by flag (the token's may name a file), else by HOOKLINE_URL and HOOKLINE_TOKEN, else by ~/.config/hookline/config.json. The
  * file's token is meant for the file's registry and goes to no other. Throws `no_registry`, `usage`, `invalid_json`,
  * `file_unreadable`.
  */
@@ -39,7 +42,10 @@ export async function connectWithToken(io: Io, flags: RegistryFlags): Promise<Re
 
 async function resolveSettings(io: Io, flags: RegistryFlags): Promise<RegistryFlags> {
   const named = flags.url ?? nonEmpty(io.env['HOOKLINE_URL'])
-  const token = flags.token ?? nonEmpty(io.env['HOOKLINE_TOKEN'])
+  const token = await readSecret({
+    ...{ flag: '--token', given: flags.token, file: flags.tokenFile },
+    fromEnvironment: io.env['HOOKLINE_TOKEN'],
+  })
   if (named !== undefined && token !== undefined) return { url: named, token }
   const file = await readSettings(join(io.home, '.config', 'hookline', 'config.json'))
   const sameRegistry = named === undefined || (file.url !== undefined && sameUrl(named, file.url))

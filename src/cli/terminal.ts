@@ -11,7 +11,20 @@ export const printable = (text: string): string =>
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   )
 
-/** The same for text of several lines, which it keeps. */
+/**
+ * A value as one line of JSON that is as safe to print: what {@link printable} spells out stands as `\uXXXX` (RFC 8259
+ * section 7), by its UTF-16 units, so that a program reads the very same text. JSON.stringify escapes C0 and broken
+ * surrogates itself.
+ */
+export const jsonText = (value: unknown): string =>
+  JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  )
+
+/** {@link printable} for text of several lines, which it keeps. */
 export const printableLines = (text: string): string => text.split(/\r?\n/).map(printable).join('\n')
 
 /** Bold, where standard output is a terminal that may show colours. */

@@ -40,7 +40,7 @@ export const ERRORS = {
   file_unwritable: entry('environment', 'File cannot be written', 'check the path and its permissions'),
   file_exists: entry('environment', 'File exists', 'choose another path, or remove the file'),
   no_registry: entry('usage', 'No registry named', 'pass --url, or set HOOKLINE_URL'),
-  no_token: entry('usage', 'No token given', 'pass --token, or set HOOKLINE_TOKEN'),
+  no_token: entry('usage', 'No token given', 'set HOOKLINE_TOKEN, or pass --token-file'),
   database_failed: entry('environment', 'Database does not start', 'see postgres.log in the data directory'),
   database_lost: entry(
     'environment',

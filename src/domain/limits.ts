@@ -19,6 +19,8 @@ export const LIMITS = {
   policy_bytes: 256 << 10,
   /** A key file in PEM, with room for comments. */
   key_bytes: 16 << 10,
+  /** A file that holds one token. */
+  secret_bytes: 4096,
   /** ~/.config/hookline/config.json. */
   settings_bytes: 64 << 10,
   policy_rules: 1024,

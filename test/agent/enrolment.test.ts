@@ -67,6 +67,25 @@ describeAsRoot('joining a registry', () => {
       expect(said).toContain('[join_token_refused]')
       expect(code).toBe(1)
     })
+    test('with a token of a file that the registry never made', async () => {
+      const file = fleet.path('token')
+      writeFileSync(file, 'hlj_nonsense\n', { mode: 0o600 })
+      const { code, said } = await agent({ '--join-token-file': file })
+      expect(said).toContain('[join_token_refused]')
+      expect(said).not.toContain('has not joined')
+      expect(code).toBe(1)
+    })
+    test('with a token of the environment that the registry never made', async () => {
+      process.env['HOOKLINE_JOIN_TOKEN'] = 'hlj_nonsense'
+      try {
+        const { code, said } = await agent({})
+        expect(said).toContain('[join_token_refused]')
+        expect(said).not.toContain('has not joined')
+        expect(code).toBe(1)
+      } finally {
+        delete process.env['HOOKLINE_JOIN_TOKEN']
+      }
+    })
     test('without a token, by the command that makes one', async () => {
       const { code, said } = await agent({})
       expect(said).toMatch(/hookline node token.*\[join_token_refused\]/)

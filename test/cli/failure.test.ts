@@ -25,7 +25,7 @@ describe('a failure on the command line', () => {
     reportFailure(io, false, new DomainError('no_token', 'no token is given'))
     expect([io.out, io.err]).toEqual([
       '',
-      'hookline: no token is given [no_token]\n  pass --token, or set HOOKLINE_TOKEN\n',
+      'hookline: no token is given [no_token]\n  set HOOKLINE_TOKEN, or pass --token-file\n',
     ])
   })
 
@@ -37,7 +37,7 @@ describe('a failure on the command line', () => {
       error: {
         code: 'no_token',
         message: 'no token is given',
-        remedy: 'pass --token, or set HOOKLINE_TOKEN',
+        remedy: 'set HOOKLINE_TOKEN, or pass --token-file',
       },
     })
   })

@@ -48,6 +48,8 @@ interface Lie {
   readonly blob?: Buffer
 }
 
+const notHere = (): Promise<never> => Promise.reject(new Error('not here'))
+const services = { serve: notHere, agent: notHere, doctor: notHere }
 let double: HttpDouble | undefined
 afterEach(async () => {
   await double?.close()
@@ -78,11 +80,6 @@ async function registryThat(lie: Lie): Promise<string> {
 async function pulls(lie: Lie): Promise<{ code: number; err: string; wrote: boolean }> {
   const out = join(folder, `out-${Math.random()}`)
   const io = memoryIo()
-  const services = {
-    serve: async () => {},
-    agent: async () => {},
-    doctor: () => Promise.reject(new Error('not here')),
-  }
   const args = [
     'pull',
     'acme/limit@1.4.0',
@@ -141,13 +138,23 @@ describe('pull from a registry that', () => {
   test('sends a name that would move the cursor is shown harmlessly', async () => {
     const io = memoryIo()
     const url = await registryThat({ view: { summary: 'nice\u001b[2J', license: '\u202eTIM' } })
-    const services = {
-      serve: async () => {},
-      agent: async () => {},
-      doctor: () => Promise.reject(new Error('not here')),
-    }
     expect(await runCli(['show', 'acme/limit@1.4.0', '--url', url], io, services, '0')).toBe(0)
     expect(io.out).toContain('nice\\u{1b}[2J')
     for (const character of ['\u001b', '\u202e']) expect(io.out).not.toContain(character)
+  })
+  test('is shown harmlessly as JSON, too, and by its failures', async () => {
+    const io = memoryIo()
+    const url = await registryThat({ view: { summary: 'nice\u009b2J', license: '\u202eTIM' } })
+    expect(await runCli(['show', 'acme/limit@1.4.0', '--json', '--url', url], io, services, '0')).toBe(0)
+    expect(JSON.parse(io.out)).toMatchObject({ summary: 'nice\u009b2J', license: '\u202eTIM' })
+    await double?.close()
+    double = await HttpDouble.start((_, response) =>
+      json(response, 404, { code: 'not_found', detail: '\u2066gone\u009b' }),
+    )
+    expect(await runCli(['show', 'acme/limit@1.4.0', '--json', '--url', double.url], io, services, '0')).toBe(
+      4,
+    )
+    expect(io.out).toContain('\\u2066gone\\u009b')
+    expect(io.out).not.toMatch(/[\u0080-\u009f\u202e\u2066]/)
   })
 })

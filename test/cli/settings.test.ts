@@ -22,7 +22,7 @@ async function homeWith(content: string): Promise<string> {
 /** The token that arrives, 'none' without one. */
 async function arrives(
   io: Parameters<typeof memoryIo>[0],
-  flags: { url?: string; token?: string },
+  flags: { url?: string; token?: string; tokenFile?: string },
 ): Promise<string> {
   await (await connect(memoryIo(io), flags)).programs({})
   return registry.requests.at(-1)?.headers.authorization ?? 'none'
@@ -47,6 +47,32 @@ describe('the registry and its token', () => {
     const other = await config({ url: 'http://127.0.0.1:9', token: 'file' })
     expect(await arrives({ home: other }, { url: registry.url })).toBe('none')
     expect(await arrives({ home: await config({ token: 'file' }) }, { url: registry.url })).toBe('none')
+  })
+
+  test('a token may lie in a file, which counts before the environment', async () => {
+    const tokenFile = join(folder, 'token')
+    await writeFile(tokenFile, '  in-file\n')
+    const env = { HOOKLINE_TOKEN: 'env' }
+    expect(await arrives({ env }, { url: registry.url, tokenFile })).toBe('Bearer in-file')
+    const both = connect(memoryIo(), { url: registry.url, token: 'flag', tokenFile })
+    await expect(both).rejects.toMatchObject({ code: 'usage' })
+  })
+
+  test.each([
+    ['nothing', ' \n'],
+    ['two lines', 'seven\nhills\n'],
+    ['what no header can carry', 'seven\u0007hills'],
+  ])('a token file with %s is refused, and not shown', async (_, content) => {
+    const tokenFile = join(folder, 'bad-token')
+    await writeFile(tokenFile, content)
+    const thrown = await connect(memoryIo(), { url: registry.url, tokenFile }).catch((error) => error)
+    expect(thrown).toMatchObject({ code: 'usage' })
+    expect(thrown.message).not.toContain('seven')
+  })
+
+  test('a token file that is not there is refused', async () => {
+    const missing = connect(memoryIo(), { url: registry.url, tokenFile: join(folder, 'missing') })
+    await expect(missing).rejects.toMatchObject({ code: 'file_unreadable' })
   })
 
   test('an empty variable is none', async () => {

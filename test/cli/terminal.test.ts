@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { jsonText } from '../../src/cli/terminal.ts'
+
+test.each([
+  ['a C1 control character', '\u009b2J'],
+  ['DEL', '\u007f'],
+  ['an override of direction', '\u202eTIM\u202c'],
+  ['an isolate', '\u2066x\u2069'],
+  ['a mark of direction', '\u200e\u200f\u061c'],
+  ['a line separator', '\u2028\u2029'],
+  ['a tag beyond the basic plane', '\u{e0041}'],
+  ['an escape', '\u001b[2J'],
+])('%s in JSON is spelt out, and read back as it was', (_, text) => {
+  const line = jsonText({ [text]: [text] })
+  expect(line).toMatch(/^[ -~]*$/)
+  expect(JSON.parse(line)).toEqual({ [text]: [text] })
+})
+
+test('what is no danger stays readable', () => {
+  expect(jsonText({ name: 'Zoë', at: ['日本', '🙂'], n: 1 })).toBe('{"name":"Zoë","at":["日本","🙂"],"n":1}')
+})
