@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -13,6 +12,7 @@ import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource, type EntryUse, entryImage } from './chain-entries.ts'
 import { corpus } from './corpus.ts'
 import { mapContent } from './map-content.ts'
+import { stayOnOneCpu } from './one-cpu.ts'
 import { loadSequence } from './sequence.ts'
 
 const BPFFS = '/sys/fs/bpf'
@@ -39,12 +39,6 @@ interface Candidate {
   readonly bytes: Buffer
   readonly entry: string
   readonly variables: Readonly<Record<string, number>>
-}
-
-/** A test run is on the cpu of its caller: on another one, per-cpu maps would show each side another state. */
-function stayOnOneCpu(): void {
-  const allowed = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-  execFileSync('taskset', ['--cpu-list', '--pid', allowed ?? '0', `${process.pid}`])
 }
 
 describeAsRoot('a fused chain does what its entries do one after the other', () => {

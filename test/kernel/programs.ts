@@ -34,6 +34,7 @@ type Trait =
   | 'timer'
   | 'time-stamp'
   | 'unknown-verdicts'
+  | 'unseen-context' // state in the context that BPF_PROG_TEST_RUN does not give back: VLAN tag, tc_index, kind of time
   | 'variables'
   | 'writes'
 
@@ -121,7 +122,7 @@ export const PROGRAMS: readonly TestProgram[] = [
   xdp('kernel-context', ['core', 'kfuncs']),
   xdp('dynptr', ['kfuncs', 'dynptr', 'maps']),
   xdp('iterator', ['kfuncs', 'loops', 'variables']),
-  xdp('nodes', ['kfuncs', 'core', 'maps', 'spin-lock']),
+  xdp('tree', ['kfuncs', 'callbacks', 'core', 'maps', 'spin-lock']),
   // TC
   tc('tc-verdicts', ['unknown-verdicts']),
   tc('tc-direct', ['writes']),
@@ -129,10 +130,11 @@ export const PROGRAMS: readonly TestProgram[] = [
   tc('tc-head', ['writes', 'adjusts']),
   tc('tc-tail', ['adjusts']),
   tc('tc-room', ['writes', 'adjusts']),
-  tc('tc-vlan', ['adjusts', 'context']),
+  tc('tc-vlan', ['adjusts', 'unseen-context']),
   tc('tc-fields', ['context']),
-  tc('tc-time', ['context', 'time-stamp']),
-  tc('tc-stamp', ['context', 'time-stamp']),
+  tc('tc-index', ['context', 'unseen-context']),
+  tc('tc-time', ['context', 'time-stamp', 'unseen-context']),
+  tc('tc-stamp', ['context', 'time-stamp', 'unseen-context']),
   tc('tc-legacy', ['legacy-access', 'context']),
   tc('tc-legacy-short', ['legacy-access', 'implicit-exit', 'subprograms', 'variables']),
   tc('tc-redirect', ['redirects']),

@@ -11,7 +11,7 @@ struct {
 SEC(SECTION)
 int tc_cooperative(struct __sk_buff *ctx)
 {
-	if (byte_at(ctx, 23) == 58)
+	if (byte_at(ctx, 23) == 17)
 		return TC_ACT_SHOT;
 	ctx->mark |= 0x100;
 	bpf_tail_call(ctx, &next_program, 0);

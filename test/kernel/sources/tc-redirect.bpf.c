@@ -9,7 +9,7 @@ int tc_redirect(struct __sk_buff *ctx)
 		return bpf_redirect(1, 0);
 	case 1:
 		return bpf_redirect(1, BPF_F_INGRESS);
-	case 58:
+	case 47:
 		return bpf_redirect(1, 1 << 5); /* flags that nobody knows: TC_ACT_SHOT */
 	default:
 		return TC_ACT_OK;
