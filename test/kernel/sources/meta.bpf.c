@@ -8,7 +8,7 @@ struct note {
 
 static __noinline __u32 sum_after(__u32 before, __u32 byte)
 {
-	return before * 3 + byte + 1;
+	return before * 5 + byte + 1;
 }
 
 SEC(SECTION)
