@@ -10,8 +10,12 @@ export const LIMITS = {
   release_files: 64,
   /** All files of a release together. */
   release_bytes: 32 << 20,
-  /** A function file, and the envelope around it. */
-  order_bytes: 256 << 10,
+  /** A function file, and the envelope around it: a list of 100,000 prefixes in JSON, in base64, has 6 MiB. */
+  order_bytes: 8 << 20,
+  /** The envelopes of all functions in force together: what every answer about them, and the registry's memory, must hold. */
+  orders_bytes: 24 << 20,
+  /** The envelopes of a function's history in one answer. */
+  history_bytes: 24 << 20,
   /** Revisions of a function: far beyond any number of changes, far below what JSON numbers can hold exactly. */
   revision_most: 2 ** 31 - 1,
   function_instances: 64,
@@ -40,8 +44,8 @@ export const LIMITS = {
   request_bytes: 1 << 20,
   /** A node's report: 256 chains of 64 entries of about 500 bytes. */
   observed_bytes: 8 << 20,
-  /** A node's desired state: 256 functions with bundles. */
-  desired_bytes: 4 << 20,
+  /** A node's desired state: `orders_bytes`, and 8 MiB of removals, releases and bundles. */
+  desired_bytes: 32 << 20,
   /** Any JSON answer that a client reads: a fleet's reports are the largest. */
   answer_bytes: 64 << 20,
   /** A problem document (RFC 9457), whatever the answer's own limit. */

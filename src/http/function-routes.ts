@@ -7,6 +7,8 @@ import { putOrder } from '../registry/functions.ts'
 import { type App, described } from './route.ts'
 import type { Services } from './services.ts'
 
+/** An envelope in JSON: the few quotes of its own are escaped, and base64 has nothing to escape. */
+const ORDER_BODY_BYTES = LIMITS.order_bytes + (64 << 10)
 const FunctionPath = z.strictObject({ name: Name })
 const tags = ['functions']
 const ORDER_ERRORS: ErrorCode[] = [
@@ -51,11 +53,19 @@ export function functionRoutes(app: App, services: Services): void {
   )
   app.put(
     '/api/v1/functions/:name',
-    described(
-      'fleet',
-      { operationId: 'applyFunction', tags, summary: 'Put a signed order into force', errors: ORDER_ERRORS },
-      { params: FunctionPath, body: OrderUpload, response: { 200: FunctionView } },
-    ),
+    {
+      ...described(
+        'fleet',
+        {
+          operationId: 'applyFunction',
+          tags,
+          summary: 'Put a signed order into force',
+          errors: ORDER_ERRORS,
+        },
+        { params: FunctionPath, body: OrderUpload, response: { 200: FunctionView } },
+      ),
+      bodyLimit: ORDER_BODY_BYTES,
+    },
     ({ params, body, actor }) => putOrder(services, actor, params.name, 'apply', body.envelope),
   )
   app.delete(

@@ -44,11 +44,11 @@ export interface Fleet {
   functions(): Promise<FunctionView[]>
   /** Throws `not_found`. */
   function(name: string): Promise<FunctionView>
-  /** The newest `limit` steps, newest first. Throws `not_found`. */
+  /** The newest `limit` steps, newest first; fewer, but one, where their envelopes have more than `LIMITS.history_bytes`. Throws `not_found`. */
   history(name: string, limit: number): Promise<FunctionStep[]>
   /**
    * Puts an order into force and records its step. Throws `revision_conflict` unless its revision is higher than the
-   * one in force, `not_found` for the removal of an unknown function, `too_large` for one function too many.
+   * one in force, `not_found` for the removal of an unknown function, `too_large` for one function, or bytes, too many.
    */
   putOrder(order: VerifiedOrder, by: Actor): Promise<FunctionView>
   snapshot(): Promise<FleetSnapshot>

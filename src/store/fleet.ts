@@ -67,16 +67,25 @@ async function readFunction(transaction: Transaction, name: string): Promise<Fun
 }
 
 async function readHistory({ prisma }: Database, name: string, limit: number): Promise<FunctionStep[]> {
-  const rows = await prisma.functionStep.findMany({
-    where: { name },
-    orderBy: { id: 'desc' },
-    take: limit,
-    include: { functionRevision: { select: { envelope: true } } },
+  const newest = await prisma.functionStep.findMany({ where: { name }, orderBy: { id: 'desc' }, take: limit })
+  if (newest.length === 0) throw unknown(name)
+  const sizes = await prisma.$queryRaw<{ revision: bigint; bytes: number }[]>`
+    SELECT "revision", octet_length("envelope") AS "bytes" FROM "function_revision"
+    WHERE "name" = ${name} AND "revision" = ANY(${newest.map(({ revision }) => revision)})`
+  const bytesOf = new Map(sizes.map(({ revision, bytes }) => [revision, bytes]))
+  let room: number = LIMITS.history_bytes
+  const steps = newest.filter(({ revision }, at) => {
+    room -= bytesOf.get(revision) ?? 0
+    return at === 0 || room >= 0
   })
-  if (rows.length === 0) throw unknown(name)
-  return rows.map((row) => ({
+  const revisions = await prisma.functionRevision.findMany({
+    where: { name, revision: { in: steps.map(({ revision }) => revision) } },
+    select: { revision: true, envelope: true },
+  })
+  const envelopes = new Map(revisions.map(({ revision, envelope }) => [revision, envelope]))
+  return steps.map((row) => ({
     revision: Number(row.revision),
-    envelope: row.functionRevision.envelope,
+    envelope: envelopes.get(row.revision) ?? '',
     at: row.at.toISOString(),
     resolutions: StepResolutions.parse(row.resolutions),
   }))
@@ -92,12 +101,13 @@ async function putOrder(
     await lockFleet(transaction)
     const heads = await readHeads(transaction)
     requireNext(heads, name, order)
+    requireRoom(heads, name, order, envelope)
     const row = await transaction.functionRevision.create({
       data: {
         name,
         revision: BigInt(order.revision),
         kind: order.kind,
-        order: JSON.parse(JSON.stringify(order)),
+        order: JSON.parse(JSON.stringify(withoutConfig(order))),
         envelope,
         operator,
       },
@@ -124,6 +134,34 @@ function requireNext(heads: readonly HeadRow[], name: string, order: VerifiedOrd
   if (order.kind === 'apply' && others.length >= LIMITS.functions)
     throw new DomainError('too_large', `${LIMITS.functions} functions are in force, the most there may be`)
 }
+
+/** A desired state, and the list of all functions, must stay small enough to be sent: the order that is too much is refused. */
+function requireRoom(
+  heads: readonly HeadRow[],
+  name: string,
+  { kind }: VerifiedOrder['order'],
+  envelope: string,
+): void {
+  const others = heads.filter((other) => other.name !== name && other.order.kind === 'apply')
+  const bytes = others.reduce((sum, other) => sum + Buffer.byteLength(other.envelope), envelope.length)
+  if (kind === 'apply' && bytes > LIMITS.orders_bytes)
+    throw new DomainError(
+      'too_large',
+      `with this order the functions in force have ${bytes} bytes, at most ${LIMITS.orders_bytes}`,
+    )
+}
+
+/** The order as it is asked about again and again. The envelope keeps all of it; the database is spared long lists. */
+const withoutConfig = (order: VerifiedOrder['order']): VerifiedOrder['order'] =>
+  order.kind === 'remove'
+    ? order
+    : {
+        ...order,
+        function: {
+          ...order.function,
+          instances: order.function.instances.map((instance) => ({ ...instance, config: {} })),
+        },
+      }
 
 async function readSnapshot(transaction: Transaction): Promise<FleetSnapshot> {
   const heads = await readHeads(transaction)

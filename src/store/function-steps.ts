@@ -9,6 +9,7 @@ import type { Transaction } from './database.ts'
 export interface HeadRow {
   readonly name: string
   readonly revision: bigint
+  /** Without configuration, which the envelope has. */
   readonly order: Order
   readonly envelope: string
   readonly appliedAt: Date
