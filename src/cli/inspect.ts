@@ -11,6 +11,7 @@ export async function inspect({ object }: { object: string }, { io }: Context): 
   const report = describeObject(await readLocalFile(object, LIMITS.file_bytes, 'object'), basename(object))
   const sections: [string, string | undefined][] = [
     ['programs', renderPrograms(io, report.programs)],
+    ['cannot be chained', renderObstacles(report.programs)],
     ['maps', renderMaps(io, report)],
     ['configuration', renderVariables(io, report)],
   ]
@@ -34,12 +35,13 @@ function renderSummary(report: ObjectReport): string {
 }
 
 function renderPrograms(io: Io, programs: readonly ProgramReport[]): string {
-  const head = ['entry', 'section', 'hook', 'instructions', 'maps', 'helpers', 'notes']
+  const head = ['entry', 'section', 'hook', 'instructions', 'chains', 'maps', 'helpers', 'notes']
   const rows = programs.map((program) => [
     program.name,
     program.section,
     program.hook ?? 'unknown',
     String(program.instructions),
+    program.chains ? 'yes' : 'no',
     program.maps.join(' '),
     program.helpers.join(' '),
     notesOf(program),
@@ -47,7 +49,7 @@ function renderPrograms(io: Io, programs: readonly ProgramReport[]): string {
   return renderTable(io, head, rows)
 }
 
-/** What decides whether a program can be part of a chain. */
+/** What decides how a program can be part of a chain. */
 const notesOf = ({ frags, tailCalls, callbacks, kfuncs, subprograms }: ProgramReport): string =>
   [
     ...(frags ? ['multi-buffer'] : []),
@@ -56,6 +58,14 @@ const notesOf = ({ frags, tailCalls, callbacks, kfuncs, subprograms }: ProgramRe
     ...(kfuncs.length > 0 ? [`kernel functions: ${kfuncs.join(' ')}`] : []),
     ...(subprograms.length > 0 ? [counted(subprograms.length, 'subprogram')] : []),
   ].join(', ')
+
+/** Not a table: a reason is to be read whole, however narrow the terminal. */
+function renderObstacles(programs: readonly ProgramReport[]): string | undefined {
+  const reasons = programs.flatMap(({ name, obstacles }) =>
+    obstacles.map(({ message }) => [name, message] as const),
+  )
+  return reasons.length === 0 ? undefined : renderFields(reasons)
+}
 
 function renderMaps(io: Io, { maps }: ObjectReport): string | undefined {
   const declared = maps.filter(({ kind }) => kind === 'map')

@@ -24,7 +24,7 @@ export interface PublishFlags extends RegistryFlags {
 export async function publish(flags: PublishFlags, { io, progress }: Context): Promise<Outcome> {
   const release = await readReleaseDirectory(flags.directory)
   const { manifest, files } = release
-  await checkLocally(release)
+  for (const warning of await checkLocally(release)) progress(warning)
   const key = await signingKey(flags)
   const client = await connectWithToken(io, flags)
   const ref = releaseRef(manifest.name, manifest.version)
@@ -38,17 +38,31 @@ export async function publish(flags: PublishFlags, { io, progress }: Context): P
   return { json: view, text: `published ${ref}, signed by ${view.signer}` }
 }
 
-/** What the registry will check is checked before anything is sent: its answers are then about rights, not mistakes. */
-async function checkLocally({ manifest, files }: LocalRelease): Promise<void> {
+/**
+ * What the registry will check is checked before anything is sent: its answers are then about rights, not mistakes.
+ * Gives a warning for each reason why a program cannot be chained: a registry takes it, but no node would run it.
+ */
+async function checkLocally({ manifest, files }: LocalRelease): Promise<string[]> {
   requireSupported(manifest)
   requireReleaseLimits(files)
   const { readObject } = await import('../elf/bpf-object.ts')
   const { checkManifestAgainstObjects } = await import('../elf/check-manifest.ts')
-  const objects = manifest.programs.flatMap(({ object }) => {
-    const bytes = files.get(object)
-    return bytes === undefined ? [] : [[object, readObject(bytes)] as const]
+  const { chainObstacles } = await import('../elf/chainable.ts')
+  const objects = new Map(
+    manifest.programs.flatMap(({ object }) => {
+      const bytes = files.get(object)
+      return bytes === undefined ? [] : [[object, readObject(bytes)] as const]
+    }),
+  )
+  checkManifestAgainstObjects(manifest, objects)
+  return manifest.programs.flatMap(({ object: file, entry, hook }) => {
+    const object = objects.get(file)
+    const program = object?.programs.find(({ name }) => name === entry)
+    if (object === undefined || program === undefined) return []
+    return chainObstacles(object, program, hook).map(
+      ({ code, message }) => `warning: ${entry} of ${file} cannot be chained: ${message} [${code}]`,
+    )
   })
-  checkManifestAgainstObjects(manifest, new Map(objects))
 }
 
 async function signingKey({ key, unsigned }: PublishFlags): Promise<PrivateKey | undefined> {

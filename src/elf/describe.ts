@@ -3,7 +3,8 @@ import type { Hook } from '../domain/hook.ts'
 import type { ConfigValue } from '../domain/manifest.ts'
 import type { Digest } from '../domain/names.ts'
 import type { ScalarType } from '../domain/scalar.ts'
-import { readObject } from './bpf-object.ts'
+import { type BpfObject, readObject } from './bpf-object.ts'
+import { type ChainObstacle, chainObstacles } from './chainable.ts'
 import type { BpfVariable } from './data-sections.ts'
 import { isGplCompatible } from './license.ts'
 import type { BpfMapDefinition } from './maps.ts'
@@ -12,6 +13,10 @@ import type { BpfFunction } from './programs.ts'
 /** A program as a report shows it. `hook` is a guess from its section's name; null where the name says nothing. */
 export interface ProgramReport extends BpfFunction {
   readonly hook: Hook | null
+  /** Whether it can be part of a chain on that hook, as far as the object tells; where the hook is unknown, on XDP. */
+  readonly chains: boolean
+  /** Why it cannot. */
+  readonly obstacles: readonly ChainObstacle[]
 }
 
 /** A global variable as a report shows it. `value` is what the compiler left, null when it is no scalar. */
@@ -58,10 +63,16 @@ export function describeObject(bytes: Buffer, name: string): ObjectReport {
     btf: object.btf === undefined ? null : { types: object.btf.types, bytes: object.btf.bytes },
     coreRelocations: object.coreRelocations,
     kernelSymbols: object.kernelSymbols,
-    programs: object.programs.map((program) => ({ ...program, hook: guessHook(program.section) })),
+    programs: object.programs.map((program) => describeProgram(object, program)),
     maps: object.maps.map(({ key: _key, value: _value, ...map }) => map),
     variables: object.variables.map(describeVariable),
   }
+}
+
+function describeProgram(object: BpfObject, program: BpfFunction): ProgramReport {
+  const hook = guessHook(program.section)
+  const obstacles = chainObstacles(object, program, hook ?? 'xdp')
+  return { ...program, hook, chains: obstacles.length === 0, obstacles }
 }
 
 /** Section names are a custom of loaders: `xdp`, `xdp.frags/name`, `tc`, `tcx/egress`, `classifier`. */

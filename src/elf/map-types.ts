@@ -43,6 +43,9 @@ export const MAP_TYPE_ARRAY = 2
 /** BPF_MAP_TYPE_PROG_ARRAY, whose programs bpf_tail_call goes on with. */
 export const MAP_TYPE_PROG_ARRAY = 3
 
+/** BPF_MAP_TYPE_ARENA, memory that a program shares with user space. */
+export const MAP_TYPE_ARENA = 33
+
 /** A map type's name, such as percpu_array for 6; `type#N` for a number that has none. */
 export const mapTypeName = (type: number): string => NAMES[type] ?? `type#${type}`
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdir, readFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { buildProgram, PROGRAMS } from '../../tools/build-programs.ts'
+import { compileBpf } from '../support/compile-bpf.ts'
 import { BINARY, hookline, scratch } from './hookline.ts'
 
 const folder = await scratch()
@@ -30,6 +31,28 @@ describe('inspect', () => {
       name: 'ratelimit.bpf.o',
       programs: [{ name: 'xdp_ratelimit', hook: 'xdp' }],
     })
+  })
+
+  test('says which programs chain, why not, and what fills a map', async () => {
+    await writeFile(join(folder, 'un.bpf.o'), compileBpf('test/elf/sources/unchainable.bpf.c'))
+    const text = (await hookline(folder, ['inspect', 'un.bpf.o'])).stdout
+    expect(text).toMatch(/^ *entry .* chains /m)
+    expect(text).toMatch(/^ *plain .* yes$/m)
+    expect(text).toMatch(/^ *throws +xdp .* no /m)
+    expect(text).toMatch(/^cannot be chained\n {2}throws +it throws exceptions \(bpf_throw\), which/m)
+    const report = JSON.parse((await hookline(folder, ['inspect', 'un.bpf.o', '--json'])).stdout)
+    expect(report.programs).toContainEqual(
+      expect.objectContaining({
+        name: 'throws',
+        chains: false,
+        obstacles: [{ code: 'chain_exception', message: expect.stringContaining('bpf_throw') }],
+        functions: [{ name: 'throws', slots: expect.any(Number), typeId: expect.any(Number), global: true }],
+      }),
+    )
+    expect(Object.keys(report.btf).sort()).toEqual(['bytes', 'types'])
+
+    await writeFile(join(folder, 'jumps.bpf.o'), compileBpf('test/elf/sources/jumps.bpf.c'))
+    expect((await hookline(folder, ['inspect', 'jumps.bpf.o'])).stdout).toContain('1: on_udp, 6: on_tcp')
   })
 
   test('ends quietly when its reader has seen enough', async () => {
@@ -62,6 +85,30 @@ describe('init', () => {
     const again = await hookline(folder, ['init', object, '--namespace', 'acme'])
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('[file_exists]')])
     expect(await readFile(join(folder, 'new', 'hookline.yaml'), 'utf8')).toBe(draft)
+  })
+
+  test('drafts what publish warns of: programs that no node could chain', async () => {
+    await mkdir(join(folder, 'un'))
+    await writeFile(join(folder, 'un', 'un.bpf.o'), compileBpf('test/elf/sources/unchainable.bpf.c'))
+    await hookline(folder, ['init', 'un/un.bpf.o', '--namespace', 'acme'])
+    await hookline(folder, ['keygen', '--out', 'u'])
+    const nowhere = ['--url', 'http://127.0.0.1:9999', '--token', 't']
+    const { stderr } = await hookline(folder, ['publish', 'un', '--key', 'u.pem', ...nowhere])
+    const warnings = stderr.split('\n').filter((line) => line.startsWith('warning: '))
+    expect(warnings).toContainEqual(
+      expect.stringMatching(/^warning: throws of un\.bpf\.o cannot be chained: .* \[chain_exception\]$/),
+    )
+    expect(warnings.map((line) => line.split(' ')[1])).toEqual([
+      'throws',
+      'throws_deep',
+      'asks_device',
+      'makes_objects',
+      'makes_lists',
+      'uses_arena',
+      'several',
+      'several',
+    ])
+    expect(stderr).toContain('[registry_unavailable]') // it went on
   })
 
   test('wants the objects in one directory', async () => {
