@@ -1,5 +1,6 @@
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
+import { itemText } from '../domain/list-config.ts'
 import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE, parseRef, releaseRef } from '../domain/names.ts'
 import type { ReleaseView } from '../domain/release.ts'
@@ -7,7 +8,7 @@ import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Io, Outcome } from './io.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
-import { bold, bytesText } from './terminal.ts'
+import { bold, bytesText, counted } from './terminal.ts'
 
 /**
  * Shows a program's versions, or one release, as the registry describes it, with the configuration that its manifest names.
@@ -75,7 +76,15 @@ function renderConfig(io: Io, config: Manifest['config']): string[] {
   if (config.length === 0) return []
   const rows = config.map((item) =>
     'map' in item
-      ? [item.name, `list of ${item.maxItems}`, '', '', '', '', item.help ?? '']
+      ? [
+          item.name,
+          `list of ${itemText(item)}`,
+          '',
+          counted(item.default?.length ?? 0, 'item'),
+          '',
+          counted(item.maxItems, 'item'),
+          item.help ?? '',
+        ]
       : [
           item.name,
           item.type,

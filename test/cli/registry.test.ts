@@ -1,4 +1,4 @@
-import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parsePrivateKey } from '../../src/attest/keys.ts'
@@ -7,6 +7,7 @@ import { type Registry, serve } from '../../src/bin/serve.ts'
 import { registryClient } from '../../src/client/registry-client.ts'
 import { parseFunction } from '../../src/domain/function.ts'
 import { buildProgram, PROGRAMS } from '../../tools/build-programs.ts'
+import { compileBpf } from '../support/compile-bpf.ts'
 import { hookline, type Run, scratch } from './hookline.ts'
 
 const folder = await scratch()
@@ -125,6 +126,52 @@ describe('show, verify and pull', () => {
       max: 10_000_000,
     })
     expect(await ok(admin, 'show', 'hookline/counter@1.0.0')).not.toContain('configuration')
+  })
+
+  test('show says what an item of a list is, and function show how many there are', async () => {
+    await mkdir(join(folder, 'listed'))
+    await writeFile(
+      join(folder, 'listed', 'listed.bpf.o'),
+      compileBpf(`#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct cidr { __u32 prefixlen; __u8 address[4]; };
+struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 50); __uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cidr); __type(value, __u32); } rules SEC(".maps");
+SEC("xdp") int listed(void *ctx) { struct cidr key = { 32 }; return bpf_map_lookup_elem(&rules, &key) ? 1 : 2; }
+`),
+    )
+    await writeFile(
+      join(folder, 'listed', 'hookline.yaml'),
+      `name: hookline/listed
+version: 1.0.0
+summary: A test
+license: MIT
+programs: [{ object: listed.bpf.o, entry: listed, hook: xdp }]
+config:
+  - name: rules
+    map: rules
+    maxItems: 50
+    key: { prefix: cidr }
+    value: { action: { enum: { allow: 0, deny: 1 } } }
+    default: [{ prefix: 10.0.0.0/8, action: deny }]
+    help: Who may send
+`,
+    )
+    await ok(publisher, 'publish', 'listed', '--key', 'publisher.pem')
+    expect(await ok(admin, 'show', 'hookline/listed@1.0.0')).toMatch(
+      /rules +list of \{ prefix: cidr, action: allow \| deny \} +1 item +50 items +Who may send/,
+    )
+    await writeFile(
+      join(folder, 'listed.yaml'),
+      functionFile('hookline/listed@1.0.0')
+        .replace('edge\n', 'listed\n')
+        .replace(
+          'name: count',
+          'config: { rules: [{ prefix: 10.0.0.1, action: deny }, { prefix: 10.0.0.2, action: allow }] }',
+        ),
+    )
+    await ok(operator, 'function', 'apply', 'listed.yaml', '--key', 'operator.pem')
+    expect(await ok(operator, 'function', 'show', 'listed')).toContain('rules=2 items')
   })
 
   test('verify resolves a range, and without one takes the newest', async () => {
