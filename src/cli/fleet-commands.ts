@@ -4,6 +4,22 @@ import { Name } from '../domain/names.ts'
 import { Count, does, example, group, registryFlags, registryShape } from './command.ts'
 import type { Io } from './io.ts'
 
+/** Shapes of the flags that {@link operatorFlags} adds. */
+const operatorShape = {
+  operatorKey: z.array(z.string()).default([]),
+  trustRegistryRevision: z.boolean(),
+}
+
+/** Flags of a command that follows up on orders that the registry holds. */
+const operatorFlags = (command: Command): Command =>
+  command
+    .option('--operator-key <file...>', 'public keys of other operators whose orders count')
+    .option(
+      '--trust-registry-revision',
+      'take the current revision from the registry, whoever signed it',
+      false,
+    )
+
 /** The commands of operators: what runs where. */
 export function defineFleetCommands(program: Command, io: Io): void {
   const fn = group(program, 'function', 'Functions: signed orders of what runs on which nodes.')
@@ -29,7 +45,8 @@ export function defineFleetCommands(program: Command, io: Io): void {
     .argument('<name>', 'name of the function')
     .requiredOption('--key <file>', 'private key of an operator')
     .addHelpText('after', example('hookline function remove edge --key keys/operator.pem'))
-  does(io, registryFlags(remove), { ...registryShape, name: Name, key: z.string() }, async (flags, context) =>
+  const removeShape = { ...registryShape, ...operatorShape, name: Name, key: z.string() }
+  does(io, registryFlags(operatorFlags(remove)), removeShape, async (flags, context) =>
     (await import('./function-show.ts')).removeFunction(flags, context),
   )
   defineRollback(fn, io)
@@ -46,8 +63,14 @@ function defineApply(fn: Command, io: Io): void {
     .addHelpText('after', example('hookline function apply edge.yaml --key keys/operator.pem'))
   does(
     io,
-    registryFlags(apply),
-    { ...registryShape, file: z.string(), key: z.string().optional(), planOnly: z.boolean() },
+    registryFlags(operatorFlags(apply)),
+    {
+      ...registryShape,
+      ...operatorShape,
+      file: z.string(),
+      key: z.string().optional(),
+      planOnly: z.boolean(),
+    },
     async (flags, context) => (await import('./function-apply.ts')).applyFunction(flags, context),
   )
 }
@@ -59,16 +82,15 @@ function defineRollback(fn: Command, io: Io): void {
     .argument('<name>', 'name of the function')
     .requiredOption('--key <file>', 'private key of an operator')
     .option('--to-revision <number>', 'go back to this revision (default: the last with other versions)')
-    .option('--operator <file...>', 'public keys of other operators whose orders may be gone back to')
     .addHelpText('after', example('hookline function rollback edge --key keys/operator.pem'))
   const shape = {
     ...registryShape,
+    ...operatorShape,
     name: Name,
     key: z.string(),
     toRevision: Count.optional(),
-    operator: z.array(z.string()).default([]),
   }
-  does(io, registryFlags(rollback), shape, async (flags, context) =>
+  does(io, registryFlags(operatorFlags(rollback)), shape, async (flags, context) =>
     (await import('./function-rollback.ts')).rollbackFunction(flags, context),
   )
 }

@@ -5,23 +5,26 @@ import { DomainError } from '../domain/errors.ts'
 import type { FunctionView } from '../domain/fleet-function.ts'
 import { type FunctionSpec, type Order, parseFunction, requireSupportedFunction } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { programOf, resolveUses, usesOf } from '../domain/resolution.ts'
+import { checkConfig, reachOf, resolutionsOf } from './check-apply.ts'
+import { knownOperators, type OperatorFlags, standingOf } from './current-revision.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
 import { readLocalText } from './local-file.ts'
 import { connect, connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
+import { counted } from './terminal.ts'
 
 /** Flags of `hookline function apply`. */
-export interface ApplyFlags extends RegistryFlags {
+export interface ApplyFlags extends RegistryFlags, OperatorFlags {
   readonly file: string
   readonly key?: string | undefined
   readonly planOnly: boolean
 }
 
 /**
- * Signs a function file as the next revision and hands it in; with `planOnly`, shows what that would be. Throws
- * `invalid_function`, `not_supported_yet`, `invalid_key`, and what the registry refuses.
+ * Signs a function file as the next revision and hands it in, once its configuration was checked by the releases that its
+ * ranges resolve to; with `planOnly`, shows what that would be. Throws `invalid_function`, `not_supported_yet`,
+ * `invalid_config`, `invalid_key`, what {@link standingOf} throws, and what the registry refuses.
  */
 export async function applyFunction(flags: ApplyFlags, { io, progress }: Context): Promise<Outcome> {
   const spec = parseFunction(await readLocalText(flags.file, LIMITS.order_bytes, 'function'))
@@ -30,41 +33,31 @@ export async function applyFunction(flags: ApplyFlags, { io, progress }: Context
   if (flags.key === undefined)
     throw new DomainError('usage', 'name the operator key that signs: --key <operator.pem>')
   const key = await readPrivateKey(flags.key)
+  const operators = await knownOperators(key, flags)
   const client = await connectWithToken(io, flags)
-  const revision = await nextRevision(client, spec.name)
+  const revision = (await standingOf(client, spec.name, operators, flags)).revision + 1
+  await checkConfig(client, spec, await resolutionsOf(client, spec))
+  const nodes = await reachOf(client, spec)
+  if (nodes.selected === 0)
+    io.note(`warning: no enrolled node has the labels of the selector of ${spec.name}\n`)
   progress(`signing revision ${revision} of ${spec.name} as ${key.fingerprint}`)
   const view = await handIn(client, { kind: 'apply', revision, function: spec }, key)
   return {
-    json: { name: view.name, revision: view.revision, resolutions: view.resolutions },
-    text: `function ${view.name} revision ${view.revision} is applied\n${renderResolutions(io, view.resolutions)}`,
+    json: { name: view.name, revision: view.revision, resolutions: view.resolutions, nodes },
+    text: [
+      `function ${view.name} revision ${view.revision} is applied, for ${nodes.selected} of ${counted(nodes.enrolled, 'enrolled node')}`,
+      renderResolutions(io, view.resolutions),
+    ].join('\n'),
   }
 }
 
 async function planFunction(spec: FunctionSpec, client: RegistryClient, io: Context['io']): Promise<Outcome> {
-  const uses = usesOf({ kind: 'apply', revision: 1, function: spec })
-  const versions = new Map<string, string[]>()
-  for (const program of new Set(uses.map(programOf)))
-    versions.set(
-      program,
-      (await client.program(program)).versions.map(({ version }) => version),
-    )
-  const resolutions = resolveUses(uses, versions)
+  const resolutions = await resolutionsOf(client, spec)
+  await checkConfig(client, spec, resolutions)
   return {
     json: { name: spec.name, applied: false, resolutions },
     text: `function ${spec.name} is sound and not applied\n${renderResolutions(io, resolutions)}`,
   }
-}
-
-/**
- * The revision after the one that the registry holds. It may lie, and gains nothing: nodes refuse what is not newer than what
- * they have seen. Throws what the registry's answer throws, but for a function that does not exist yet.
- */
-export async function nextRevision(client: RegistryClient, name: string): Promise<number> {
-  const current = await client.function(name).catch((thrown: unknown) => {
-    if (thrown instanceof DomainError && thrown.code === 'not_found') return undefined
-    throw thrown
-  })
-  return (current?.revision ?? 0) + 1
 }
 
 /** Signs an order and hands it in. Throws `order_invalid`, `too_large`, and what the registry refuses. */

@@ -1,38 +1,37 @@
 import type { PublicKey } from '../attest/keys.ts'
-import { verifyOrder } from '../attest/order.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { FunctionStep } from '../domain/fleet-function.ts'
-import { type FunctionSpec, type Order, orderName } from '../domain/function.ts'
+import type { FunctionSpec } from '../domain/function.ts'
 import { fitsUse, parseRef, releaseRef } from '../domain/names.ts'
-import { handIn, nextRevision } from './function-apply.ts'
+import { knownOperators, type OperatorFlags, readSigned, standingOf } from './current-revision.ts'
+import { handIn } from './function-apply.ts'
 import type { Context, Outcome } from './io.ts'
-import { readPrivateKey, readPublicKey } from './key-file.ts'
+import { readPrivateKey } from './key-file.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 
 /** Flags of `hookline function rollback`. */
-export interface RollbackFlags extends RegistryFlags {
+export interface RollbackFlags extends RegistryFlags, OperatorFlags {
   readonly name: string
   readonly key: string
   readonly toRevision?: number | undefined
-  /** Public keys of other operators whose orders may be gone back to. */
-  readonly operator: readonly string[]
 }
 
 /**
  * Goes back to an earlier step of a function by a new revision that pins that step's versions. The step comes from the
  * registry and is not believed: its order must carry the signature of the operator who rolls back, or of one named, and its
- * versions must fit the ranges that were signed. Throws `not_found`, `order_*`, `operator_not_allowed`, `outside_range`.
+ * versions must fit the ranges that were signed. So is the revision that it stands at: see {@link standingOf}. Throws
+ * `not_found`, `order_*`, `operator_not_allowed`, `outside_range`.
  */
 export async function rollbackFunction(flags: RollbackFlags, { io, progress }: Context): Promise<Outcome> {
   const key = await readPrivateKey(flags.key)
-  const operators = [key.publicKey]
-  for (const path of flags.operator) operators.push(await readPublicKey(path))
+  const operators = await knownOperators(key, flags)
   const client = await connectWithToken(io, flags)
-  const { state } = await client.function(flags.name)
-  const removed = state === 'removed'
+  const standing = await standingOf(client, flags.name, operators, flags)
+  if (standing.state === 'unknown') throw new DomainError('not_found', `there is no function ${flags.name}`)
+  const removed = standing.state === 'removed'
   const step = chooseStep(await client.history(flags.name), { ...flags, removed })
   const spec = pinned(readStep(step, flags.name, operators), step)
-  const revision = await nextRevision(client, flags.name)
+  const revision = standing.revision + 1
   progress(`signing revision ${revision} of ${flags.name} as ${key.fingerprint}`)
   const view = await handIn(client, { kind: 'apply', revision, function: spec }, key)
   const pins = spec.instances.map(({ use }) => use)
@@ -78,18 +77,10 @@ const versionsOf = (step: FunctionStep | undefined): string =>
     .join(' ')
 
 function readStep(step: FunctionStep, name: string, operators: readonly PublicKey[]): FunctionSpec {
-  const { order } = verifyOrder(step.envelope, operators)
-  // A genuine order of another function, or of another time, in this place would be rolled out under this name.
-  if (order.kind !== 'apply' || orderName(order) !== name || order.revision !== step.revision)
-    throw new DomainError(
-      'order_invalid',
-      `the registry's revision ${step.revision} of ${name} holds ${described(order)}`,
-    )
-  return order.function
+  const order = readSigned(step, name, operators)
+  if (order.kind === 'apply') return order.function
+  throw new DomainError('order_invalid', `the registry's revision ${step.revision} of ${name} is its removal`)
 }
-
-const described = (order: Order): string =>
-  `${order.kind === 'apply' ? 'revision' : 'the removal by revision'} ${order.revision} of ${orderName(order)}`
 
 /** The function with every range replaced by the exact version of the step. Throws `outside_range`, `version_not_found`. */
 export function pinned(spec: FunctionSpec, { resolutions }: FunctionStep): FunctionSpec {

@@ -1,6 +1,8 @@
 import { describeOrder } from '../attest/order.ts'
+import { DomainError } from '../domain/errors.ts'
 import type { FunctionStep } from '../domain/fleet-function.ts'
 import { instanceName, type Order } from '../domain/function.ts'
+import { knownOperators, type OperatorFlags, standingOf } from './current-revision.ts'
 import { handIn } from './function-apply.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
@@ -53,14 +55,20 @@ export async function showFunction(
   }
 }
 
-/** Ends a function by a signed removal: nodes detach it. One that has ended is left alone. Throws `not_found`, `invalid_key`. */
+/**
+ * Ends a function by a signed removal: nodes detach it. One that has ended, by an order of a known operator, is left alone.
+ * Throws `not_found`, `invalid_key`, and what {@link standingOf} throws.
+ */
 export async function removeFunction(
-  { name, key: path, ...flags }: RegistryFlags & { name: string; key: string },
+  { name, key: path, ...flags }: RegistryFlags & OperatorFlags & { name: string; key: string },
   { io }: Context,
 ): Promise<Outcome> {
   const key = await readPrivateKey(path)
+  const operators = await knownOperators(key, flags)
   const client = await connectWithToken(io, flags)
-  const current = await client.function(name) // a removal of what never was would be a function of its own
+  const current = await standingOf(client, name, operators, flags)
+  // a removal of what never was would be a function of its own
+  if (current.state === 'unknown') throw new DomainError('not_found', `there is no function ${name}`)
   if (current.state === 'removed')
     return {
       json: { name, revision: current.revision, state: current.state },

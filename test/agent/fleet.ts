@@ -6,7 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { type PrivateKey, parsePrivateKey } from '../../src/attest/keys.ts'
+import { signOrder } from '../../src/attest/order.ts'
 import { runCli } from '../../src/cli/run.ts'
+import { registryClient } from '../../src/client/registry-client.ts'
+import { FunctionSpec } from '../../src/domain/function.ts'
 import { Observed, type ObservedChain } from '../../src/domain/node.ts'
 import { Cleanup } from '../../tools/demo/cleanup.ts'
 import { type Service, startService } from '../../tools/demo/processes.ts'
@@ -178,16 +181,21 @@ export class Fleet {
   /** Applies a function for one node's interface, unless `spec` says otherwise; by default it is one knob. */
   async apply(name: string, node: FleetNode, spec: object = {}): Promise<void> {
     const file = this.path(`${name}.yaml`)
-    const use = { use: 'acme/knob@^1.0' }
-    const all = {
-      kind: 'function',
-      name,
-      selector: { node: node.name },
-      interfaces: ['eth0'],
-      instances: [use],
-    }
-    writeFileSync(file, stringify({ ...all, ...spec }))
+    writeFileSync(file, stringify(this.#functionOf(name, node, spec)))
     await this.hookline('function', 'apply', file, '--key', this.operator.path)
+  }
+  /** Likewise past the checks of the command line, as another tool of an operator might. */
+  async applyUnchecked(name: string, revision: number, node: FleetNode, spec: object): Promise<void> {
+    const order = {
+      kind: 'apply',
+      revision,
+      function: FunctionSpec.parse(this.#functionOf(name, node, spec)),
+    } as const
+    await registryClient(this.#url, this.#token).putFunction(name, signOrder(order, this.operator.key))
+  }
+  #functionOf(name: string, node: FleetNode, spec: object): object {
+    const instances = [{ use: 'acme/knob@^1.0' }]
+    return { kind: 'function', name, selector: { node: node.name }, interfaces: ['eth0'], instances, ...spec }
   }
   async remove(name: string): Promise<void> {
     await this.hookline('function', 'remove', name, '--key', this.operator.path)

@@ -217,7 +217,8 @@ describeAsRoot('an agent', () => {
         await fleet.until(node, `drop ${drop}`, ({ chains }) => chains[0]?.revision === revision)
         expect(await arrive(node)).toBe(expected)
       }
-      await fleet.apply('config', node, { instances: [{ use: 'acme/knob@^1.0', config: { drop: 2 } }] })
+      const beyond = { instances: [{ use: 'acme/knob@^1.0', config: { drop: 2 } }] }
+      await fleet.applyUnchecked('config', 4, node, beyond)
       await fleet.untilRefused(node, 'config', 'invalid_config')
       expect(await arrive(node)).toBe(PACKETS)
     })

@@ -261,6 +261,7 @@ describe('functions', () => {
       name: 'edge',
       revision: 2,
       resolutions: [{ use: 'hookline/counter@~1.1', version: '1.1.0' }],
+      nodes: { selected: 0, enrolled: 0 },
     })
 
     const back = await json(operator, 'function', 'rollback', 'edge', '--key', 'operator.pem')
@@ -322,12 +323,12 @@ describe('functions', () => {
       join(folder, 'shared.yaml'),
       functionFile('hookline/counter@1.1.0').replace('edge\n', 'shared\n'),
     )
-    await ok(operator, 'function', 'apply', 'shared.yaml', '--key', 'operator.pem')
+    const named = ['--operator-key', 'colleague.pub.pem']
+    await ok(operator, 'function', 'apply', 'shared.yaml', '--key', 'operator.pem', ...named)
 
     const alone = await as(operator, 'function', 'rollback', 'shared', '--key', 'operator.pem')
     expect(alone).toMatchObject({ code: 3, stdout: '' })
     expect(alone.stderr).toContain('[operator_not_allowed]')
-    const named = ['--operator', 'colleague.pub.pem']
     expect(
       await json(operator, 'function', 'rollback', 'shared', '--key', 'operator.pem', ...named),
     ).toMatchObject({

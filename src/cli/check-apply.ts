@@ -1,0 +1,74 @@
+import type { RegistryClient } from '../client/registry-client.ts'
+import { resolveConfig, resolveLists } from '../domain/config.ts'
+import { DomainError } from '../domain/errors.ts'
+import { type FunctionSpec, instanceName, selects } from '../domain/function.ts'
+import { parseManifest } from '../domain/manifest.ts'
+import { MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
+import { programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import { fetchFiles } from './fetch-release.ts'
+
+/** Nodes that a function is for, by the labels that the registry knows, of all that are enrolled. */
+export interface Reach {
+  readonly selected: number
+  readonly enrolled: number
+}
+
+/** What the ranges of a function resolve to now; a program that does not exist has no release that fits. */
+export async function resolutionsOf(
+  client: Pick<RegistryClient, 'program'>,
+  spec: FunctionSpec,
+): Promise<ResolvedUse[]> {
+  const uses = usesOf({ kind: 'apply', revision: 1, function: spec })
+  const versions = new Map<ProgramId, readonly string[]>()
+  for (const program of new Set(uses.map(programOf))) versions.set(program, await versionsOf(client, program))
+  return resolveUses(uses, versions)
+}
+
+const versionsOf = (client: Pick<RegistryClient, 'program'>, program: ProgramId): Promise<string[]> =>
+  client.program(program).then(
+    ({ versions }) => versions.map(({ version }) => version),
+    (thrown: unknown) => {
+      if (thrown instanceof DomainError && thrown.code === 'not_found') return []
+      throw thrown
+    },
+  )
+
+/**
+ * Checks each instance's configuration by the manifest of the release that its range resolves to: names, types and bounds.
+ * Nothing is signed on the word of these manifests, so they are not verified here; nodes check again, by verified ones.
+ * Throws `invalid_config`, and what fetching the manifests throws.
+ */
+export async function checkConfig(
+  client: Pick<RegistryClient, 'release' | 'blob'>,
+  spec: FunctionSpec,
+  resolutions: readonly ResolvedUse[],
+): Promise<void> {
+  for (const { use, version } of resolutions) {
+    if (version === undefined) continue
+    const program = programOf(use)
+    const view = await client.release(program, version)
+    const files = view.files.filter(({ name }) => name === MANIFEST_FILE)
+    const manifest = (await fetchFiles(client, { ...view, files })).files.get(MANIFEST_FILE)
+    if (manifest === undefined)
+      throw new DomainError('registry_answer', `${releaseRef(program, version)} has no ${MANIFEST_FILE}`)
+    const parsed = parseManifest(manifest.toString('utf8'))
+    for (const instance of spec.instances.filter((candidate) => candidate.use === use))
+      try {
+        resolveConfig(parsed, instance.config)
+        resolveLists(parsed, instance.config)
+      } catch (cause) {
+        if (!(cause instanceof DomainError)) throw cause
+        const where = `instance ${instanceName(instance)} by ${releaseRef(program, version)}`
+        throw new DomainError(cause.code, `${where}: ${cause.message}`, { cause })
+      }
+  }
+}
+
+/** How many nodes a function's selector meets. A node obeys its own labels, which may have changed since it joined. */
+export async function reachOf(client: Pick<RegistryClient, 'nodes'>, spec: FunctionSpec): Promise<Reach> {
+  const nodes = await client.nodes()
+  return {
+    selected: nodes.filter(({ facts }) => selects(spec.selector, facts.labels)).length,
+    enrolled: nodes.length,
+  }
+}
