@@ -8,8 +8,14 @@ export interface Prefix {
 
 /** The 4 bytes of an IPv4 address in dotted decimal, or the 16 of an IPv6 address (RFC 4291, 2.2) without a zone; else undefined. */
 export function addressBytes(text: string): Buffer | undefined {
-  if (isIPv4(text)) return Buffer.from(text.split('.').map(Number))
+  if (isIPv4(text)) return ipv4Bytes(text)
   return isIPv6(text) && !text.includes('%') ? ipv6Bytes(text) : undefined
+}
+
+function ipv4Bytes(text: string): Buffer {
+  const bytes = Buffer.allocUnsafe(4)
+  for (const [at, part] of text.split('.').entries()) bytes[at] = Number(part)
+  return bytes
 }
 
 /** `text` is known to be an IPv6 address: at most one `::`, and IPv4 only at its end. */

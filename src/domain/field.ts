@@ -119,7 +119,10 @@ function encodeCidr(text: string, size: number, refuse: Refuse): Buffer {
   if (prefix.bytes.length !== room)
     return refuse(room === 4 ? 'is not IPv4' : 'is not IPv6; IPv4 is written ::ffff:10.0.0.0/104 there')
   if (hasHostBits(prefix)) return refuse(`has bits beyond its first ${prefix.bits}`)
-  return Buffer.concat([littleEndian(BigInt(prefix.bits), PREFIXLEN_BYTES), prefix.bytes])
+  const bytes = Buffer.allocUnsafe(size)
+  bytes.writeUInt32LE(prefix.bits)
+  prefix.bytes.copy(bytes, PREFIXLEN_BYTES)
+  return bytes
 }
 
 function encodeAddress(type: 'ipv4' | 'ipv6' | 'ip', text: string, refuse: Refuse): Buffer {

@@ -28,7 +28,8 @@ export function scalarRange(type: ScalarType): { low: bigint; high: bigint } {
 
 /** The bytes of a number of 64 bits at most, little-endian, in `size` bytes; higher bits are left out. */
 export function littleEndian(value: bigint, size: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64LE(BigInt.asUintN(64, value))
-  return bytes.subarray(0, size)
+  const bytes = Buffer.allocUnsafe(size)
+  if (size === 8) bytes.writeBigUInt64LE(BigInt.asUintN(64, value))
+  else bytes.writeUIntLE(Number(BigInt.asUintN(size * 8, value)), 0, size)
+  return bytes
 }

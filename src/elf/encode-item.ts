@@ -34,10 +34,11 @@ export function encodeItems(
     const name = `${what}[${at}]`
     requireMembers(list, item, name)
     const key = encodePart(keyPlaces, item, map.keySize, name)
-    const before = seen.get(key.toString('latin1'))
+    const text = key.toString('latin1')
+    const before = seen.get(text)
     if (before !== undefined)
       throw new DomainError('invalid_config', `${name} has the same key as ${what}[${before}]`)
-    seen.set(key.toString('latin1'), at)
+    seen.set(text, at)
     if (map.typeName === 'array' && key.readUInt32LE() >= map.maxEntries)
       throw new DomainError(
         'invalid_config',
@@ -55,7 +56,9 @@ function encodePart(places: readonly FieldPlace[], item: ListItem, size: number,
     const refuse = (why: string): never => {
       throw new DomainError('invalid_config', `${what}: ${member} = ${JSON.stringify(value)} ${why}`)
     }
-    encodeField(type, value, room, refuse).copy(bytes, offset)
+    const field = encodeField(type, value, room, refuse)
+    if (room === size) return field
+    bytes.set(field, offset)
   }
   return bytes
 }
