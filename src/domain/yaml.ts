@@ -1,10 +1,11 @@
-import { type Document, isScalar, parseDocument, visit } from 'yaml'
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import type { z } from 'zod'
 import { DomainError, type ErrorCode } from './errors.ts'
+import { faultOf, pathText } from './fault.ts'
 
 /**
  * Parses one YAML document into what `schema` describes. Duplicate keys, aliases (a small file could expand without
- * end), custom tags and unknown fields are refused. Throws `code` with the place of the first problem.
+ * end), custom tags and unknown fields are refused. Throws `code` with the line and place of the first problem.
  */
 export function parseYaml<T extends z.ZodType>(
   text: string,
@@ -14,7 +15,14 @@ export function parseYaml<T extends z.ZodType>(
   if (Buffer.byteLength(text) > maxBytes)
     throw new DomainError('too_large', `${what} is larger than ${maxBytes} bytes`)
   // the library's own uniqueKeys compares every key with every other: a file of 25,000 keys would take it many seconds
-  const document = parseDocument(text, { uniqueKeys: false, strict: true, version: '1.2', schema: 'core' })
+  const lines = new LineCounter()
+  const document = parseDocument(text, {
+    uniqueKeys: false,
+    strict: true,
+    version: '1.2',
+    schema: 'core',
+    lineCounter: lines,
+  })
   const problem = document.errors[0] ?? document.warnings[0]
   if (problem !== undefined) throw new DomainError(code, `${what}: ${problem.message.split('\n', 1)[0]}`)
   const twice = duplicateKey(document)
@@ -25,7 +33,7 @@ export function parseYaml<T extends z.ZodType>(
   } catch (cause) {
     throw new DomainError(code, `${what}: aliases are not allowed`, { cause })
   }
-  return parseWith(schema, value, code, what)
+  return parseWith(schema, value, code, what, (path) => lineText(document, lines, path))
 }
 
 /** The first key that a map of the document names twice, by the text it would have in JavaScript. */
@@ -54,28 +62,25 @@ export function parseWith<T extends z.ZodType>(
   value: unknown,
   code: ErrorCode,
   what: string,
+  lineOf: (path: readonly PropertyKey[]) => string = () => '',
 ): z.output<T> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const { path, message } = deepest(parsed.error.issues)
-  const at = path.map(String).join('.')
-  throw new DomainError(code, `${what}: ${at === '' ? '' : `${at}: `}${message}`)
+  const { path, message } = faultOf(parsed.error.issues, schema, value)
+  const at = path.length === 0 ? '' : `${pathText(path)}: `
+  throw new DomainError(code, `${what}: ${lineOf(path)}${at}${message}`)
 }
 
-interface Fault {
-  readonly path: readonly PropertyKey[]
-  readonly message: string
-}
-
-/** The first issue; of a value that could be one of several things, the reason of the one that it came closest to. */
-function deepest([issue]: readonly z.core.$ZodIssue[]): Fault {
-  if (issue === undefined) return { path: [], message: 'does not fit' }
-  if (issue.code !== 'invalid_union') return issue
-  const fewest = Math.min(...issue.errors.map(({ length }) => length))
-  const close = issue.errors.filter(({ length }) => length === fewest).map(deepest)
-  const best = close.reduce<Fault>((one, other) => (other.path.length > one.path.length ? other : one), {
-    path: [],
-    message: issue.message,
-  })
-  return { path: [...issue.path, ...best.path], message: best.message }
+/** The line on which the key or item at `path` stands, or, when it is missing, what should hold it: `line 7: `. */
+function lineText(document: Document, lines: LineCounter, path: readonly PropertyKey[]): string {
+  for (let length = path.length; length > 0; length--) {
+    const parent = document.getIn(path.slice(0, length - 1), true)
+    const last = path[length - 1]
+    const pair = isMap(parent)
+      ? parent.items.find(({ key }) => String(isScalar(key) ? key.value : key) === last)
+      : undefined
+    const node = pair?.key ?? (isSeq(parent) && typeof last === 'number' ? parent.items[last] : undefined)
+    if (isNode(node) && node.range) return `line ${lines.linePos(node.range[0]).line}: `
+  }
+  return ''
 }

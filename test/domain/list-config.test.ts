@@ -20,28 +20,28 @@ describe('a list of a manifest', () => {
     expect(list && itemText(list)).toBe('{ prefix: cidr, action: allow | deny }')
   })
   const refused: [string, string, string, RegExp][] = [
-    ['an unknown type', LIST.replace('cidr', 'cidrs'), '', /config\.0\.key\.prefix/],
-    ['a member that is no name', LIST.replace('prefix', '"a b"'), '', /config\.0\.key/],
-    ['no key', LIST.replace('prefix: cidr', ''), '', /config\.0\.key: names no member/],
-    ['a member of both', LIST.replace('action:', 'prefix:'), '', /config\.0\.value\.prefix: .*key too/],
-    ['no room', LIST.replace('maxItems: 3', 'maxItems: 0'), '', /config\.0\.maxItems/],
+    ['an unknown type', LIST.replace('cidr', 'cidrs'), '', /config\[0\]\.key\.prefix/],
+    ['a member that is no name', LIST.replace('prefix', '"a b"'), '', /config\[0\]\.key/],
+    ['no key', LIST.replace('prefix: cidr', ''), '', /config\[0\]\.key: names no member/],
+    ['a member of both', LIST.replace('action:', 'prefix:'), '', /config\[0\]\.value\.prefix: .*key too/],
+    ['no room', LIST.replace('maxItems: 3', 'maxItems: 0'), '', /config\[0\]\.maxItems/],
     [
       'more room than there may be',
       LIST.replace('maxItems: 3', `maxItems: ${LIMITS.list_items + 1}`),
       '',
-      /config\.0\.maxItems/,
+      /config\[0\]\.maxItems/,
     ],
     [
       'more defaults than items',
       LIST.replace('maxItems: 3', 'maxItems: 1, default: [{ prefix: ::1 }, { prefix: ::2 }]'),
       '',
-      /config\.0\.default: more than 1 items/,
+      /config\[0\]\.default: more than 1 items/,
     ],
     [
       'a default that is no item',
       LIST.replace('maxItems: 3', 'maxItems: 3, default: [{ prefix: 10.0.0.1 }, 7]'),
       '',
-      /config\.0\.default\.1: an item is/,
+      /config\[0\]\.default\[1\]: an item is/,
     ],
     ['a map twice', `${LIST}, ${LIST.replace('rules', 'more')}`, '', /"rl_rules" occurs twice/],
     [
@@ -55,7 +55,7 @@ describe('a list of a manifest', () => {
       'a map that a metric reads',
       LIST,
       'metrics: [{ name: d, map: rl_rules, type: counter }]',
-      /metrics\.0\.map: .* counts nothing/,
+      /metrics\[0\]\.map: .* counts nothing/,
     ],
   ]
   test.each(refused)('with %s: refused', (_, config, rest, message) =>
@@ -84,13 +84,13 @@ describe('a list of a function', () => {
     ]))
   test('may be empty', () => expect(items('[]')).toEqual([]))
   test.each([
-    ['[{ a: 1 }, 7]', /instances\.0\.config\.rules\.1: an item is/],
-    ['[[1]]', /rules\.0/],
-    ['[{ a: [1] }]', /rules\.0/],
-    ['[{ a: 1.5 }]', /rules\.0/],
-    ['[{ a: null }]', /rules\.0/],
-    ['[{ a: "x\\0y" }]', /rules\.0/],
-    [`[{ a: ${'x'.repeat(257)} }]`, /rules\.0: .*at most 256 characters/],
+    ['[{ a: 1 }, 7]', /instances\[0\]\.config\.rules\[1\]: an item is/],
+    ['[[1]]', /rules\[0\]/],
+    ['[{ a: [1] }]', /rules\[0\]/],
+    ['[{ a: 1.5 }]', /rules\[0\]/],
+    ['[{ a: null }]', /rules\[0\]/],
+    ['[{ a: "x\\0y" }]', /rules\[0\]/],
+    [`[{ a: ${'x'.repeat(257)} }]`, /rules\[0\]: .*at most 256 characters/],
   ])('of %s: refused', (text, message) => expectRefusal(() => items(text), 'invalid_function', message))
   test('of more items than there may be: refused', () => {
     const many = Array.from({ length: LIMITS.list_items + 1 }, () => ({ a: 1 }))
