@@ -2,6 +2,7 @@ import type { RegistryClient } from '../client/registry-client.ts'
 import { resolveConfig, resolveLists } from '../domain/config.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type FunctionSpec, instanceName, selects } from '../domain/function.ts'
+import { requireItems } from '../domain/list-config.ts'
 import { parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
 import { programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
@@ -55,7 +56,8 @@ export async function checkConfig(
     for (const instance of spec.instances.filter((candidate) => candidate.use === use))
       try {
         resolveConfig(parsed, instance.config)
-        resolveLists(parsed, instance.config)
+        for (const { list, items } of resolveLists(parsed, instance.config).values())
+          requireItems(list, items, list.name)
       } catch (cause) {
         if (!(cause instanceof DomainError)) throw cause
         const where = `instance ${instanceName(instance)} by ${releaseRef(program, version)}`

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DomainError } from './errors.ts'
-import { FieldType, type FieldValue, fieldText } from './field.ts'
+import { encodeField, FieldType, type FieldValue, fieldSizes, fieldText } from './field.ts'
 import { LIMITS } from './limits.ts'
 
 /** A member of a C struct; with dots, one of a struct in it. */
@@ -79,6 +79,34 @@ export function requireMembers({ key, value = {} }: ListConfig, item: ListItem, 
       `${what} has a member ${JSON.stringify(unknown)}; it may have: ${known.join(', ')}`,
     )
   if (missing !== undefined) throw new DomainError('invalid_config', `${what} has no ${missing}`)
+}
+
+/**
+ * Checks items as far as their list alone tells, before anything is signed: members and their values. What only the map
+ * knows, the width of an address or text, is for the node. `what` names the list. Throws `invalid_config` with the index.
+ */
+export function requireItems(list: ListConfig, items: readonly ListItem[], what: string): void {
+  const fields = Object.entries({ ...list.key, ...list.value })
+  for (const [at, item] of items.entries()) {
+    requireMembers(list, item, `${what}[${at}]`)
+    for (const [member, type] of fields) {
+      const value = item[member]
+      if (value !== undefined)
+        encodeField(type, value, roomFor(type, value), (why) => {
+          throw new DomainError(
+            'invalid_config',
+            `${what}[${at}]: ${member} = ${JSON.stringify(value)} ${why}`,
+          )
+        })
+    }
+  }
+}
+
+/** The most bytes that a field's value may be given: those of its family, or of any text. */
+function roomFor(type: FieldType, value: FieldValue): number {
+  const sizes = fieldSizes(type)
+  if (sizes === undefined) return 4 * LIMITS.list_text_chars + 1
+  return Math[String(value).includes(':') ? 'max' : 'min'](...sizes)
 }
 
 /** What an item looks like, in a line: `{ prefix: cidr, action: allow | deny }`. */

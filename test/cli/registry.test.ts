@@ -172,6 +172,13 @@ config:
     )
     await ok(operator, 'function', 'apply', 'listed.yaml', '--key', 'operator.pem')
     expect(await ok(operator, 'function', 'show', 'listed')).toContain('rules=2 items')
+    const path = join(folder, 'listed.yaml')
+    await writeFile(path, (await readFile(path, 'utf8')).replace('10.0.0.2', '10.0.0.2/8'))
+    const wrong = await as(operator, 'function', 'apply', 'listed.yaml', '--key', 'operator.pem')
+    expect([wrong.code, wrong.stderr]).toEqual([
+      1,
+      expect.stringMatching(/rules\[1\]: prefix = "10\.0\.0\.2\/8" has bits beyond.*\[invalid_config\]/),
+    ])
   })
 
   test('verify resolves a range, and without one takes the newest', async () => {

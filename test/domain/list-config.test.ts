@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { resolveConfig, resolveLists } from '../../src/domain/config.ts'
 import { parseFunction } from '../../src/domain/function.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
-import { itemText, ListItems } from '../../src/domain/list-config.ts'
+import { itemText, type ListItem, ListItems, requireItems } from '../../src/domain/list-config.ts'
 import { listConfig, mapRole, parseManifest } from '../../src/domain/manifest.ts'
 import { codeOf, expectRefusal } from '../elf/codes.ts'
 
@@ -120,5 +120,32 @@ describe('the items of an instance', () => {
     expectRefusal(() => resolveConfig(made, { rate: [] }), 'invalid_config', /rate is one value/)
     expectRefusal(() => resolveConfig(made, { ruled: [] }), 'invalid_config', /no configuration "ruled"/)
     expect(codeOf(() => resolveConfig(made, { rules: [] }))).toBe('accepted')
+  })
+})
+
+describe('items before anything is signed', () => {
+  const [list] = listConfig(
+    manifest(LIST.replace('value: {', 'value: { host: string, port: port, via: ip, '), ''),
+  )
+  const good = { prefix: '::/0', action: 'deny', host: 'a', port: 1, via: '10.0.0.1' }
+  const check = (...items: ListItem[]) => list && requireItems(list, items, 'rules')
+  test.each([
+    ['of IPv4', { prefix: '10.0.0.0/8' }],
+    ['of IPv6', { prefix: '2001:db8::/32', via: '::1' }],
+    ['with the longest text', { host: 'ä'.repeat(256) }],
+  ])('%s: accepted', (_, changed) =>
+    expect(codeOf(() => check(good, { ...good, ...changed }))).toBe('accepted'),
+  )
+  test.each([
+    ['an unknown member', { more: 1 }, /rules\[1\] has a member "more"/],
+    ['host bits', { prefix: '10.0.0.1/8' }, /rules\[1\]: prefix = "10\.0\.0\.1\/8" has bits beyond/],
+    ['an unknown name', { action: 'log' }, /rules\[1\]: action = "log" is none of allow, deny/],
+    ['a port too large', { port: 65_536 }, /rules\[1\]: port = 65536 does not fit/],
+  ])('with %s: refused', (_, changed, message) =>
+    expectRefusal(() => check(good, { ...good, ...changed } as ListItem), 'invalid_config', message),
+  )
+  test('without a member: refused', () => {
+    const { via: _, ...less } = good
+    expectRefusal(() => check(less), 'invalid_config', /rules\[0\] has no via/)
   })
 })
