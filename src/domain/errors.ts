@@ -186,6 +186,16 @@ export const ERRORS = {
   ),
   hook_conflict: entry('conflict', 'Hook is taken by another function', 'remove that function first'),
   hook_busy: entry('kernel', 'Hook is taken by a foreign program', 'detach that program first'),
+  hook_changed: entry(
+    'kernel',
+    'Hook runs something else than expected',
+    'nothing to do: the hook is read again, and the change tried again',
+  ),
+  no_native_xdp: entry(
+    'kernel',
+    'Driver has no native XDP',
+    'allow generic mode in the function, or leave the interface out',
+  ),
   interface_missing: entry('kernel', 'Interface is gone', 'nothing to do: it is attached when it appears'),
   // chains
   chain_callback: entry('unsupported', 'Program uses callbacks', 'leave it out of the chain for now'),

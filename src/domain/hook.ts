@@ -4,6 +4,13 @@ import { z } from 'zod'
 export const Hook = z.enum(['xdp', 'tc-ingress', 'tc-egress'])
 export type Hook = z.infer<typeof Hook>
 
+/**
+ * How a chain is attached: XDP in the driver or in the stack, where a driver has none; TC by TCX, or by the clsact
+ * qdisc on a kernel without it.
+ */
+export const AttachMode = z.enum(['native', 'generic', 'tcx', 'clsact'])
+export type AttachMode = z.infer<typeof AttachMode>
+
 /** Verdicts of XDP by value (enum xdp_action, linux/bpf.h). */
 export const XDP_VERDICTS = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const
 

@@ -43,8 +43,21 @@ export function mapInfo(fd: OpenFile): {
   }
 }
 
-/** struct bpf_link_info of an XDP link. `ifindex` is 0 once the interface is gone. */
-export function xdpLinkInfo(fd: OpenFile): { id: number; programId: number; ifindex: number } {
+/** What struct bpf_link_info says of a link on a network interface. */
+export interface LinkInfo {
+  readonly id: number
+  readonly programId: number
+  /** 0 once the interface is gone. */
+  readonly ifindex: number
+}
+
+/** struct bpf_link_info of an XDP or TCX link: `xdp.ifindex` and `tcx.ifindex` are both at 16. Throws KernelError. */
+export function linkInfo(fd: OpenFile): LinkInfo {
   const info = infoOf(fd, 64)
   return { id: info.readUInt32LE(4), programId: info.readUInt32LE(8), ifindex: info.readUInt32LE(16) }
+}
+
+/** {@link linkInfo} of an XDP link. */
+export function xdpLinkInfo(fd: OpenFile): LinkInfo {
+  return linkInfo(fd)
 }

@@ -1,4 +1,5 @@
 import { DomainError } from '../domain/errors.ts'
+import type { Hook } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { attr, cString, textOf } from './bpf-attr.ts'
 import { Fd } from './fd.ts'
@@ -10,6 +11,8 @@ const [BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_GET_FD_BY_ID] = [5, 10, 13] as
 /** BPF_PROG_TYPE_XDP and the attach type BPF_XDP, linux/bpf.h. */
 export const PROG_TYPE_XDP = 6
 export const ATTACH_TYPE_XDP = 37
+/** BPF_PROG_TYPE_SCHED_CLS, linux/bpf.h. TC programs name no attach type: the same one runs on TCX and clsact. */
+const PROG_TYPE_SCHED_CLS = 3
 /** BPF_F_XDP_HAS_FRAGS, linux/bpf.h. */
 export const PROG_FLAG_FRAGS = 1 << 5
 /** BPF_LOG_LEVEL1, kernel/bpf: the instructions walked. */
@@ -21,7 +24,7 @@ const TEST_RUN_TRIES = 10
 const LOAD_TRIES = 5
 const SMALL_LOG_BYTES = 1 << 16
 
-/** What {@link loadXdpProgram} takes: instructions with map descriptors patched in. */
+/** A program to load: instructions with map descriptors patched in. */
 export interface ProgramImage {
   readonly name: string
   readonly code: Buffer
@@ -29,17 +32,20 @@ export interface ProgramImage {
   readonly flags: number
 }
 
-/** Loads an XDP program. Throws `verifier_refused` with the verifier's whole log, or KernelError. */
-export function loadXdpProgram(image: ProgramImage): Fd {
+/** Loads an XDP program: {@link loadProgram}. */
+export const loadXdpProgram = (image: ProgramImage): Fd => loadProgram({ ...image, hook: 'xdp' })
+
+/** Loads a program for a hook. Throws `verifier_refused` with the verifier's whole log, or KernelError. */
+export function loadProgram(image: ProgramImage & { readonly hook: Hook }): Fd {
   const license = cString(image.license)
   const load = (log: Buffer | undefined): number => {
     const request = attr(144, [
-      [0, 'u32', PROG_TYPE_XDP],
+      [0, 'u32', image.hook === 'xdp' ? PROG_TYPE_XDP : PROG_TYPE_SCHED_CLS],
       [4, 'u32', image.code.length / 8],
       [8, 'pointer', image.code],
       [16, 'pointer', license],
       [44, 'u32', image.flags],
-      [68, 'u32', ATTACH_TYPE_XDP],
+      [68, 'u32', image.hook === 'xdp' ? ATTACH_TYPE_XDP : 0],
     ])
     request.write(image.name.replace(/[^A-Za-z0-9_.]/g, '_').slice(0, NAME_BYTES - 1), 48)
     if (log !== undefined) {
@@ -89,14 +95,14 @@ export function programById(id: number): Fd {
   return new Fd(result)
 }
 
-/** Result of one test run: the verdict, the packet as the program left it, and nanoseconds a run. */
+/** Result of one test run: the verdict (32 bits without a sign: TC_ACT_UNSPEC is 0xffffffff), the packet as the program left it, and nanoseconds a run. */
 export interface TestRun {
   readonly verdict: number
   readonly packet: Buffer
   readonly ns: number
 }
 
-/** Runs an XDP program on a packet, `repeat` times (BPF_PROG_TEST_RUN). Throws KernelError. */
+/** Runs an XDP or TC program on a packet, `repeat` times (BPF_PROG_TEST_RUN). Throws KernelError. */
 export function testRun(program: Fd, packet: Buffer, repeat = 1): TestRun {
   const HEADROOM = 256 // XDP_PACKET_HEADROOM, linux/bpf.h: a program may grow the packet by this much
   const out = Buffer.alloc(packet.length + HEADROOM)

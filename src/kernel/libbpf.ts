@@ -27,6 +27,10 @@ export interface Libbpf {
   setPinPath(map: Pointer, path: string | null): number
   initialValue(map: Pointer, size: [number | bigint]): Pointer
   setInitialValue(map: Pointer, value: Buffer, size: number): number
+  tcHookCreate(hook: Buffer): number
+  tcHookDestroy(hook: Buffer): number
+  tcAttach(hook: Buffer, options: Buffer): number
+  tcDetach(hook: Buffer, options: Buffer): number
 }
 
 let loaded: Libbpf | undefined
@@ -80,5 +84,9 @@ function bind(): Libbpf {
     setPinPath: bindOne('int bpf_map__set_pin_path(void *map, const char *path)'),
     initialValue: bindOne('void *bpf_map__initial_value(void *map, _Out_ size_t *size)'),
     setInitialValue: bindOne('int bpf_map__set_initial_value(void *map, const void *value, size_t size)'),
+    tcHookCreate: bindOne('int bpf_tc_hook_create(void *hook)'),
+    tcHookDestroy: bindOne('int bpf_tc_hook_destroy(void *hook)'),
+    tcAttach: bindOne('int bpf_tc_attach(const void *hook, void *options)'),
+    tcDetach: bindOne('int bpf_tc_detach(const void *hook, const void *options)'),
   }
 }

@@ -1,58 +1,31 @@
 import { DomainError } from '../domain/errors.ts'
-import { attr } from './bpf-attr.ts'
+import { createLink, detachLink, updateLink } from './bpf-link.ts'
 import { ATTACH_TYPE_XDP } from './bpf-program.ts'
-import { Fd } from './fd.ts'
-import { bpf, KernelError } from './libc.ts'
+import type { Fd } from './fd.ts'
+import { KernelError } from './libc.ts'
 
-/** enum bpf_cmd, linux/bpf.h. */
-const [BPF_LINK_CREATE, BPF_LINK_UPDATE, BPF_LINK_DETACH] = [28, 29, 34] as const
-/** BPF_F_REPLACE, linux/bpf.h: the update holds only if the old program is the one named. */
-const REPLACE = 1 << 2
-/** XDP_FLAGS_DRV_MODE, linux/if_link.h: in the driver, before the stack sees the packet. */
-const DRIVER_MODE = 1 << 2
+export { detachLink, updateLink as updateXdpLink }
+
+/** linux/if_link.h: in the stack, once the packet has its socket buffer; in the driver, before. */
+const [XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE] = [1 << 1, 1 << 2] as const
 const [EBUSY, EEXIST, EOPNOTSUPP] = [16, 17, 95] as const
 
 /**
- * Attaches a program to an interface of the thread's network namespace, in native mode.
- * Throws `hook_busy` when another program or link holds the hook, or KernelError.
+ * Attaches a program to an interface of the thread's network namespace. Throws `hook_busy` when another program or link
+ * holds the hook, `no_native_xdp`, or KernelError.
  */
-export function createXdpLink(program: Fd, ifindex: number): Fd {
-  const result = bpf(
-    BPF_LINK_CREATE,
-    attr(64, [
-      [0, 'u32', program.number],
-      [4, 'u32', ifindex],
-      [8, 'u32', ATTACH_TYPE_XDP],
-      [12, 'u32', DRIVER_MODE],
-    ]),
-  )
-  if (result === -EBUSY || result === -EEXIST)
-    throw new DomainError('hook_busy', `another XDP program is attached to interface ${ifindex}`)
-  if (result === -EOPNOTSUPP)
-    throw new KernelError(`the driver of interface ${ifindex} has no native XDP`, EOPNOTSUPP)
-  if (result < 0) throw new KernelError(`attach to interface ${ifindex}`, -result)
-  return new Fd(result)
-}
-
-/**
- * Replaces the link's program in one atomic step: every packet sees the old or the new one. `old` must be what runs
- * now, so that a change by someone else is not overwritten. Throws KernelError (EPERM: another one runs).
- */
-export function updateXdpLink(link: Fd, program: Fd, old: Fd): void {
-  const result = bpf(
-    BPF_LINK_UPDATE,
-    attr(16, [
-      [0, 'u32', link.number],
-      [4, 'u32', program.number],
-      [8, 'u32', REPLACE],
-      [12, 'u32', old.number],
-    ]),
-  )
-  if (result < 0) throw new KernelError('switch the chain', -result)
-}
-
-/** Takes the link off its interface. Throws KernelError. */
-export function detachLink(link: Fd): void {
-  const result = bpf(BPF_LINK_DETACH, attr(4, [[0, 'u32', link.number]]))
-  if (result < 0) throw new KernelError('detach a link', -result)
+export function createXdpLink(program: Fd, ifindex: number, mode: 'native' | 'generic' = 'native'): Fd {
+  const flags = mode === 'native' ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE
+  try {
+    return createLink(program, ifindex, ATTACH_TYPE_XDP, flags)
+  } catch (cause) {
+    const errno = cause instanceof KernelError ? cause.errno : 0
+    if (errno === EBUSY || errno === EEXIST)
+      throw new DomainError('hook_busy', `another XDP program is attached to interface ${ifindex}`, { cause })
+    if (errno === EOPNOTSUPP && mode === 'native')
+      throw new DomainError('no_native_xdp', `the driver of interface ${ifindex} has no native XDP`, {
+        cause,
+      })
+    throw cause
+  }
 }
