@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { basename, dirname } from 'node:path'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 
 /** How {@link compileBpf} compiles. */
 export interface CompileOptions {
@@ -37,6 +39,11 @@ export function compileBpf(source: string, options: CompileOptions = {}): Buffer
     ...(options.flags ?? []),
     ...['-x', 'c', '-c', inline ? '-' : basename(source), '-o', '-'],
   ]
+  return kept(source, args, () => compile(source, args))
+}
+
+function compile(source: string, args: readonly string[]): Buffer {
+  const inline = source.includes('\n')
   const run = spawnSync('clang', args, {
     maxBuffer: 64 << 20,
     ...(inline ? { input: source } : { cwd: dirname(source) }),
@@ -44,4 +51,23 @@ export function compileBpf(source: string, options: CompileOptions = {}): Buffer
   if (run.error) throw new Error(`clang cannot be run: ${run.error.message}; install clang and libbpf-dev`)
   if (run.status !== 0) throw new Error(`clang ${args.join(' ')} failed:\n${run.stderr}`)
   return run.stdout
+}
+
+/**
+ * An object that was compiled before, of the folder that HOOKLINE_BPF_OBJECTS names, or a new one, which is put there.
+ * Known by source path, or text, and arguments alone: the folder is for one run, in which no source changes, on several
+ * kernels (tools/vm/test-kernels.ts). A compiler is slow under emulation.
+ */
+function kept(source: string, args: readonly string[], make: () => Buffer): Buffer {
+  const folder = process.env['HOOKLINE_BPF_OBJECTS']
+  if (folder === undefined || folder === '') return make()
+  const key = createHash('sha256').update(JSON.stringify([source, args]))
+  const file = join(folder, `${key.digest('hex')}.o`)
+  if (existsSync(file)) return readFileSync(file)
+  const object = make()
+  mkdirSync(folder, { recursive: true })
+  const whole = `${file}.${process.pid}`
+  writeFileSync(whole, object)
+  renameSync(whole, file) // another worker may want it now: it finds all of it or nothing
+  return object
 }

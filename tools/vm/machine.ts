@@ -31,16 +31,14 @@ export interface VmRequest extends GuestCommand {
   readonly kernel: KernelImage
   /** The machine is ended and the run fails when it takes longer. Milliseconds. */
   readonly timeout_ms: number
-  /** Where the command's output goes: to ours, or kept. */
-  readonly output: 'inherit' | 'keep'
+  /** Where the command's output goes, as it comes. */
+  readonly output: NodeJS.WritableStream
 }
 
 /** What came of it. */
 export interface VmResult {
   /** The command's exit code; 128 and the signal's number when a signal ended it. */
   readonly exitCode: number
-  /** What the command printed, when it was kept. */
-  readonly output: string
   /** The collected file, undefined when it was not asked for or is not there. */
   readonly collected: Buffer | undefined
   /** What the kernel logged, from boot to poweroff. */
@@ -72,8 +70,8 @@ export async function runInVm(request: VmRequest): Promise<VmResult> {
     children.push(await shareRoot(server, work, [request.cwd, request.kernel.modules]))
     const machine = startMachine(work, request.kernel)
     children.push(machine)
-    const output = await watch(machine, request)
-    return readResult(work, request, output)
+    await watch(machine, request)
+    return readResult(work, request)
   } finally {
     for (const signal of SIGNALS) process.off(signal, endAndDie)
     end()
@@ -140,13 +138,9 @@ function startMachine(work: string, kernel: KernelImage): ChildProcess {
   return tied(command, ['pipe', 'pipe', 'inherit'])
 }
 
-/** Waits until the machine ends and gives what the command printed. Throws when the time is up. */
-async function watch(machine: ChildProcess, { output, timeout_ms }: VmRequest): Promise<string> {
-  const kept: Buffer[] = []
-  machine.stdout?.on('data', (bytes: Buffer) => {
-    if (output === 'keep') kept.push(bytes)
-    else process.stdout.write(bytes)
-  })
+/** Passes on what the command prints until the machine ends. Throws when the time is up. */
+async function watch(machine: ChildProcess, { output, timeout_ms }: VmRequest): Promise<void> {
+  machine.stdout?.pipe(output, { end: false })
   let late = false
   const timer = setTimeout(() => {
     late = true
@@ -154,13 +148,10 @@ async function watch(machine: ChildProcess, { output, timeout_ms }: VmRequest): 
   }, timeout_ms)
   await once(machine, 'close')
   clearTimeout(timer)
-  const text = Buffer.concat(kept).toString()
-  if (late)
-    throw new Error(`the command in the virtual machine took more than ${timeout_ms / 1000} s\n${text}`)
-  return text
+  if (late) throw new Error(`the command in the virtual machine took more than ${timeout_ms / 1000} s`)
 }
 
-function readResult(work: string, { collect }: VmRequest, output: string): VmResult {
+function readResult(work: string, { collect }: VmRequest): VmResult {
   const log = readFileSync(join(work, 'log'), 'utf8')
   const result = readFileSync(join(work, 'result'))
   const end = result.indexOf('\n')
@@ -171,7 +162,6 @@ function readResult(work: string, { collect }: VmRequest, output: string): VmRes
   const collected = result.subarray(end + 1)
   return {
     exitCode: Number(result.subarray(0, end).toString()),
-    output,
     collected: collect === undefined || collected.length === 0 ? undefined : collected,
     log,
   }

@@ -41,7 +41,7 @@ else {
       cwd: REPOSITORY,
       env: guestEnvironment(),
       timeout_ms: seconds * 1000,
-      output: 'inherit',
+      output: process.stdout,
     })
     if (values.log) process.stderr.write(log)
     process.exitCode = exitCode
