@@ -22,6 +22,8 @@ export interface AgentParts extends ReconcileParts {
   readonly netns: string
   readonly version: string
   readonly clock: Clock
+  /** After so long without the registry a change is taken back, in ms; 0: never. */
+  readonly confirm_ms: number
 }
 
 const NOTHING: Desired = { functions: [], resolutions: [], releases: [], keys: [] }
@@ -46,6 +48,8 @@ export class Agent {
   /** What cut the last pass short, such as a full disk. */
   #passProblem: DomainError | undefined
   #retry_ms: number = LIMITS.agent_retry_ms
+  /** Whether the registry answered when it was last asked. */
+  #reachable = false
 
   constructor(parts: AgentParts) {
     this.#parts = parts
@@ -58,7 +62,13 @@ export class Agent {
     this.#desired = (await this.#parts.state.desired()) ?? NOTHING
     this.#saved = this.#desired
     await this.#serially(() => this.#reconcile())
-    this.#loops.push(this.#follow(), this.#watchHost(), this.#retryProblems(), this.#reportLoop())
+    this.#loops.push(
+      this.#follow(),
+      this.#watchHost(),
+      this.#retryProblems(),
+      this.#reportLoop(),
+      this.#confirmChanges(),
+    )
   }
 
   /** Stops following. The chains stay as they are: they are the kernel's. */
@@ -92,6 +102,7 @@ export class Agent {
         const wait_s = this.#registryProblem === undefined ? LIMITS.poll_s : 0
         const answer = await this.#parts.registry.desired(etag, wait_s, this.#stop.signal)
         pause_ms = LIMITS.agent_backoff_ms
+        this.#reachable = true
         this.#setRegistryProblem(undefined)
         if (answer !== undefined) {
           this.#desired = answer.desired
@@ -101,6 +112,7 @@ export class Agent {
         await this.#sleep(LIMITS.agent_poll_pause_ms)
       } catch (error) {
         if (this.#stop.signal.aborted) return
+        this.#reachable = false
         this.#setRegistryProblem(asDomainError(error))
         etag = undefined // what went wrong may be what it says
         await this.#sleep(pause_ms * (0.5 + Math.random() / 2)) // spread, so that a fleet does not return as one
@@ -138,6 +150,74 @@ export class Agent {
     } catch (error) {
       return `${policy} ${asDomainError(error).message}`
     }
+  }
+
+  /**
+   * A change made while the registry was within reach must leave it there. When it stays silent after one, the change is
+   * taken back; when it then still is, the change was not to blame, and is made again.
+   */
+  async #confirmChanges(): Promise<void> {
+    while (await this.#sleep(LIMITS.agent_probe_pause_ms)) {
+      if (!this.#chains.unconfirmed) continue
+      if (await this.#answersWithin(this.#parts.confirm_ms)) {
+        await this.#serially(() => this.#confirm())
+        continue
+      }
+      if (this.#stop.signal.aborted) return
+      await this.#serially(() => this.#takeBack())
+      if (await this.#answersWithin(this.#parts.confirm_ms)) continue
+      await this.#serially(() => this.#acquit())
+    }
+  }
+
+  /** Asks the registry until it answers; a question that was under way before does not count. */
+  async #answersWithin(most_ms: number): Promise<boolean> {
+    const until = performance.now() + most_ms
+    do {
+      const left_ms = Math.max(1, Math.min(LIMITS.agent_probe_ms, until - performance.now()))
+      const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(left_ms)])
+      try {
+        await this.#parts.registry.desired(undefined, 0, signal)
+        return true
+      } catch (error) {
+        // an answer that says no is one
+        if (asDomainError(error).code !== 'registry_unavailable' && !signal.aborted) return true
+      }
+    } while (performance.now() < until && (await this.#sleep(LIMITS.agent_probe_pause_ms)))
+    return false
+  }
+
+  async #confirm(): Promise<void> {
+    await this.#chains.confirm()
+    await this.#reconcile() // what runs is what it may be built from again
+  }
+
+  async #takeBack(): Promise<void> {
+    const taken = await this.#chains.takeBack()
+    for (const { key } of taken)
+      this.#parts.say(
+        `the registry did not answer through ${key} within ${this.#parts.confirm_ms} ms: taken back`,
+      )
+    this.#reachable = false
+    await this.#markTakenBack(new Set(taken.flatMap(({ functions }) => functions.map(({ name }) => name))))
+    await this.#reconcile()
+  }
+
+  /** Remembers what was made of the functions, so that it is not made again. */
+  async #markTakenBack(names: ReadonlySet<string>): Promise<void> {
+    for (const order of await this.#parts.state.acceptedOrders()) {
+      const made = this.#statuses.find(({ name }) => name === order.name)?.made
+      if (names.has(order.name) && made !== undefined)
+        await this.#parts.state.saveAcceptedOrder({ ...order, takenBack: made })
+    }
+  }
+
+  /** The registry is away with or without the change. */
+  async #acquit(): Promise<void> {
+    this.#parts.say('the registry is away for another reason: what was taken back is made again')
+    for (const { takenBack, ...order } of await this.#parts.state.acceptedOrders())
+      if (takenBack !== undefined) await this.#parts.state.saveAcceptedOrder(order)
+    await this.#reconcile()
   }
 
   /** What failed for a reason that may pass is tried again, ever less often. */
@@ -213,13 +293,10 @@ export class Agent {
     await this.#chains.refresh()
     const policy = await this.#readPolicy()
     if (policy === undefined) return this.#report()
-    const { statuses, changed } = await reconcile(
-      this.#parts,
-      this.#chains,
-      this.#desired,
-      policy,
-      this.#fetchSignal(),
-    )
+    const { statuses, changed } = await reconcile(this.#parts, this.#chains, this.#desired, policy, {
+      signal: this.#fetchSignal(),
+      unconfirmed: this.#reachable && this.#parts.confirm_ms > 0,
+    })
     this.#statuses = statuses
     if (changed.length > 0) this.#retry_ms = LIMITS.agent_retry_ms
     await this.#report()

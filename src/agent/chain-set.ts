@@ -1,29 +1,45 @@
 import { sha256Digest } from '../attest/keys.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
-import type { FunctionSpec } from '../domain/function.ts'
-import { type ChainRecord, entryKey } from '../domain/generation.ts'
+import {
+  type ChainRecord,
+  type EntryRecord,
+  entryKey,
+  type FunctionPart,
+  type GenerationRecord,
+} from '../domain/generation.ts'
 import { addCounts, noPackets } from '../domain/hook.ts'
 import type { ObservedChain } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
-import type { ChainKernel, NetworkInterface, PinnedChain, PinnedGeneration } from '../ports/chain-kernel.ts'
+import type { ChainKernel, ChainSite, PinnedChain, PinnedGeneration } from '../ports/chain-kernel.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ReadyEntry } from './instance.ts'
 
-/** A function with everything that its chains are built from. */
-export interface ReadyFunction {
-  readonly name: string
-  readonly revision: number
-  readonly spec: FunctionSpec
+/** A chain that is to run: the entries of its functions, in order. */
+export interface WantedChain {
+  readonly site: ChainSite
+  readonly functions: readonly FunctionPart[]
   readonly entries: readonly ReadyEntry[]
 }
 
-/** Where a function's chain is to run. */
-export interface ChainPlace {
-  readonly at: NetworkInterface
-  readonly key: string
+/** What came of bringing chains to where they are wanted. */
+export interface Brought {
+  /** Chains that were switched. */
+  readonly changed: readonly WantedChain[]
+  /** Chains that could not be switched, with what the kernel said; they run as before. */
+  readonly failures: readonly { readonly chain: WantedChain; readonly error: DomainError }[]
 }
 
-type Generation = ChainRecord['generations'][number]
+/** A chain that could not be built: nothing was switched, and all that was built for it is gone. */
+export class BuildRefused extends Error {
+  readonly chain: WantedChain
+  readonly error: DomainError
+  constructor(chain: WantedChain, error: DomainError) {
+    super(error.message, { cause: error })
+    this.chain = chain
+    this.error = error
+  }
+}
+
 type Records = Pick<AgentState, 'chains' | 'saveChain' | 'removeChain'>
 
 /**
@@ -81,43 +97,122 @@ export class ChainSet {
     }
   }
 
-  /** The function of each chain that runs, by key; undefined where nothing is remembered. */
-  running(): Map<string, string | undefined> {
-    return new Map([...this.#pinned.keys()].map((key) => [key, this.#runningGeneration(key)?.function]))
+  /** The functions of each chain that runs, by key; undefined where nothing is remembered. */
+  running(): Map<string, string[] | undefined> {
+    return new Map(
+      [...this.#pinned.keys()].map((key) => [
+        key,
+        this.#runningGeneration(key)?.functions.map(({ name }) => name),
+      ]),
+    )
+  }
+
+  /** The part of a chain that runs which belongs to a function, as {@link partOf} tells one from another. */
+  part(key: string, functionName: string): string | undefined {
+    const running = this.#runningGeneration(key)
+    return running === undefined ? undefined : partOf(functionName, running.entries)
   }
 
   /**
-   * Brings a function's chains to its places: first all are built off to the side, then each is switched. When a build
-   * fails, nothing of it is switched and what runs goes on. Gives the keys that changed. Throws what the kernel said.
+   * Brings chains to where they are wanted: first all are built off to the side, then each is switched. A generation that
+   * is kept is gone back to as it is. With `unconfirmed`, what is switched waits for {@link confirm}.
+   * Throws {@link BuildRefused}: then nothing was switched.
    */
-  async bring(ready: ReadyFunction, places: readonly ChainPlace[]): Promise<string[]> {
-    const spec = specDigest(ready)
-    const built: { key: string; at: NetworkInterface; generation: number }[] = []
-    try {
-      for (const { at, key } of places) {
-        const current = this.#runningGeneration(key)
-        if (current?.spec === spec) await this.#confirm(key, current, ready.revision)
-        else built.push({ key, at, generation: await this.#build(key, at, ready, spec) })
+  async bring(wanted: readonly WantedChain[], unconfirmed: boolean): Promise<Brought> {
+    const made: { chain: WantedChain; generation: number; kept: boolean }[] = []
+    for (const chain of wanted) {
+      const { key } = chain.site
+      const spec = specDigest(chain.entries)
+      const current = this.#runningGeneration(key)
+      if (current?.spec === spec) {
+        await this.#renew(key, current, chain.functions)
+        continue
       }
+      const kept = this.#keptGeneration(key, spec)
+      if (kept !== undefined) await this.#renew(key, kept, chain.functions)
+      try {
+        const generation = kept?.generation ?? (await this.#build(chain, spec))
+        made.push({ chain, generation, kept: kept !== undefined })
+      } catch (error) {
+        for (const one of made) if (!one.kept) await this.#drop(one.chain.site.key, one.generation)
+        throw new BuildRefused(chain, onSite(asDomainError(error), chain.site))
+      }
+    }
+    const changed: WantedChain[] = []
+    const failures: Brought['failures'][number][] = []
+    for (const { chain, generation, kept } of made)
+      try {
+        await this.#switch(chain.site, generation, unconfirmed)
+        changed.push(chain)
+      } catch (error) {
+        failures.push({ chain, error: onSite(asDomainError(error), chain.site) })
+        if (!kept) await this.#drop(chain.site.key, generation)
+      }
+    this.#reread(made.map(({ chain }) => chain.site.key))
+    return { changed, failures }
+  }
+
+  /** One atomic step. What it leaves and what it goes to are remembered before: a crash comes whenever it likes. */
+  async #switch(site: ChainSite, generation: number, unconfirmed: boolean): Promise<void> {
+    const record = this.#records.get(site.key)
+    const running = this.#runningGeneration(site.key)?.generation
+    if (record !== undefined) {
+      // while a change is unconfirmed, the way back leads to what was confirmed
+      const previous = record.unconfirmed === undefined ? running : record.previous
+      await this.#save({
+        ...without(record),
+        ...(previous === undefined ? {} : { previous }),
+        ...(unconfirmed ? { unconfirmed: generation } : {}),
+      })
+    }
+    try {
+      this.#kernel.activate(site, generation)
     } catch (error) {
-      for (const { key, generation } of built) await this.#drop(key, generation)
+      if (record !== undefined) await this.#save(record)
       throw error
     }
-    const failures: DomainError[] = []
-    const changed: string[] = []
-    for (const { key, at, generation } of built)
-      try {
-        this.#kernel.activate(key, generation, at.ifindex)
-        changed.push(key)
-      } catch (error) {
-        failures.push(onInterface(asDomainError(error), at.name))
-        await this.#drop(key, generation)
-      }
-    // only what was built here: what else has changed is for the next pass to find
+  }
+
+  /** Looks again at what was touched here: what else has changed is for the next pass to find. */
+  #reread(keys: readonly string[]): void {
     for (const chain of this.#kernel.pinned())
-      if (built.some(({ key }) => key === chain.key)) this.#pinned.set(chain.key, chain)
-    if (failures[0] !== undefined) throw failures[0]
-    return changed
+      if (keys.includes(chain.key)) this.#pinned.set(chain.key, chain)
+  }
+
+  /** Whether a change waits to be confirmed. */
+  get unconfirmed(): boolean {
+    return [...this.#records.values()].some((record) => record.unconfirmed !== undefined)
+  }
+
+  /** The node was heard of by its registry through what runs now: that stays. */
+  async confirm(): Promise<void> {
+    for (const record of this.#records.values())
+      if (record.unconfirmed !== undefined) await this.#save(without(record, record.previous))
+  }
+
+  /**
+   * Takes back every change that was not confirmed: to the generation that ran before, and where none ran, to none.
+   * Gives the functions that had a part in what was taken back. Throws KernelError.
+   */
+  async takeBack(): Promise<{ readonly key: string; readonly functions: readonly FunctionPart[] }[]> {
+    const taken: { key: string; functions: readonly FunctionPart[] }[] = []
+    for (const record of [...this.#records.values()]) {
+      if (record.unconfirmed === undefined) continue
+      const { key, hook, ifindex } = record
+      const running = this.#runningGeneration(key)
+      if (running?.generation === record.unconfirmed) {
+        const before = record.generations.find(({ generation }) => generation === record.previous)
+        const at = { name: record.interface, ifindex, defaultRoute: false }
+        if (before === undefined) await this.detach(key)
+        else {
+          this.#kernel.activate({ key, hook, at, allowGeneric: true }, before.generation)
+          await this.#save(without(record))
+          this.#reread([key])
+        }
+        taken.push({ key, functions: running.functions })
+      } else await this.#save(without(record, record.previous))
+    }
+    return taken
   }
 
   /** Detaches a chain that nobody wants any more. Throws KernelError. */
@@ -128,17 +223,19 @@ export class ChainSet {
   }
 
   /**
-   * Removes generations that no longer run, adding their packets to the totals, and state maps that nobody uses. Called
-   * when the packets that were on their way through an old generation are long done.
+   * Removes generations that neither run nor are kept, adding their packets to the totals, and state maps that nobody
+   * uses. Called when the packets that were on their way through an old generation are long done.
    */
   async retire(): Promise<void> {
     for (const [key, chain] of this.#pinned) {
-      const runs = ({ programId }: PinnedGeneration): boolean => programId === chain.link?.programId
-      for (const { generation } of chain.generations.filter((one) => !runs(one))) {
+      const previous = this.#records.get(key)?.previous
+      const stays = ({ generation, programId }: PinnedGeneration): boolean =>
+        programId === chain.link?.programId || (generation === previous && programId !== 0)
+      for (const { generation } of chain.generations.filter((one) => !stays(one))) {
         await this.#fold(key, generation)
         this.#kernel.discard(key, generation)
       }
-      this.#pinned.set(key, { ...chain, generations: chain.generations.filter(runs) })
+      this.#pinned.set(key, { ...chain, generations: chain.generations.filter(stays) })
     }
     const keep = [...this.#records.values()].flatMap(({ generations }) =>
       generations.flatMap(({ stateKeys }) => stateKeys),
@@ -162,10 +259,10 @@ export class ChainSet {
       )
         return []
       const counters = this.#kernel.counters(chain.key, generation.generation, generation.entries.length)
-      // a generation that was replaced a moment ago is not folded yet, and counts all the same
+      // generations that are kept or not folded yet count all the same
       const totals = chain.generations.reduce(
-        (sums, { generation: number }) =>
-          number === running.generation ? sums : this.#withPacketsOf(record, number, sums),
+        (sums, { generation: number, programId }) =>
+          number === running.generation || programId === 0 ? sums : this.#withPacketsOf(record, number, sums),
         record.totals,
       )
       return [
@@ -174,24 +271,17 @@ export class ChainSet {
           interface: record.interface,
           ifindex: record.ifindex,
           hook: record.hook,
-          mode: 'native' as const,
-          function: generation.function,
-          revision: generation.revision,
+          mode: chain.link.mode,
+          functions: generation.functions,
           generation: generation.generation,
-          linkId: chain.link.id,
+          linkId: chain.link.linkId,
           programId: running.programId,
           programTag: running.programTag,
           since: generation.builtAt,
           entries: generation.entries.map((entry, at) => {
-            const packets = counters[at] ?? noPackets()
-            const earlier = totals[entryKey(generation.function, entry)] ?? noPackets()
-            return {
-              position: at + 1,
-              ...entry,
-              form: 'fused' as const,
-              packets,
-              total: addCounts(packets, earlier),
-            }
+            const packets = counters[at] ?? noPackets(record.hook)
+            const total = addCounts(packets, totals[entryKey(entry)] ?? {})
+            return { position: at + 1, ...entry, packets, total }
           }),
         },
       ]
@@ -203,25 +293,29 @@ export class ChainSet {
     return [...this.#pinned.keys()].filter((key) => this.#runningGeneration(key) === undefined)
   }
 
-  #runningGeneration(key: string): Generation | undefined {
+  #runningGeneration(key: string): GenerationRecord | undefined {
     const chain = this.#pinned.get(key)
     const running = chain?.generations.find(({ programId }) => programId === chain.link?.programId)
     return this.#records.get(key)?.generations.find(({ generation }) => generation === running?.generation)
   }
 
+  /** A generation that is pinned whole and does not run, made of the same. */
+  #keptGeneration(key: string, spec: GenerationRecord['spec']): GenerationRecord | undefined {
+    const pinned = this.#pinned.get(key)?.generations ?? []
+    return this.#records
+      .get(key)
+      ?.generations.find(
+        (one) =>
+          one.spec === spec &&
+          pinned.some(({ generation, programId }) => generation === one.generation && programId !== 0),
+      )
+  }
+
   /** Builds and pins the next generation; it is remembered before it can run. */
-  async #build(
-    key: string,
-    at: NetworkInterface,
-    ready: ReadyFunction,
-    spec: Generation['spec'],
-  ): Promise<number> {
+  async #build({ site, functions, entries }: WantedChain, spec: GenerationRecord['spec']): Promise<number> {
+    const { key, hook, at } = site
     const record: ChainRecord = this.#records.get(key) ?? {
-      key,
-      netns: this.#netns,
-      interface: at.name,
-      ifindex: at.ifindex,
-      hook: 'xdp',
+      ...{ key, hook, netns: this.#netns, interface: at.name, ifindex: at.ifindex },
       generations: [],
       totals: {},
     }
@@ -229,15 +323,11 @@ export class ChainSet {
       ({ generation }) => generation,
     )
     const generation = Math.max(0, ...used) + 1
-    try {
-      this.#kernel.build(
-        key,
-        generation,
-        ready.entries.map(({ image }) => image),
-      )
-    } catch (error) {
-      throw onInterface(asDomainError(error), at.name)
-    }
+    const { forms } = await this.#kernel.build(
+      site,
+      generation,
+      entries.map(({ image }) => image),
+    )
     await this.#save({
       ...record,
       interface: at.name,
@@ -245,23 +335,24 @@ export class ChainSet {
         ...record.generations,
         {
           generation,
-          function: ready.name,
-          revision: ready.revision,
+          functions: [...functions],
           spec,
           builtAt: this.#clock().toISOString(),
-          entries: ready.entries.map((entry) => entry.record),
-          stateKeys: stateKeysOf(ready),
+          entries: entries.map((entry, position) => ({ ...entry.record, form: forms[position] ?? 'fused' })),
+          stateKeys: stateKeysOf(entries),
         },
       ],
     })
     return generation
   }
 
-  /** The same chain under a newer order: only the memory changes. */
-  async #confirm(key: string, current: Generation, revision: number): Promise<void> {
+  /** The same chain under newer orders: only the memory changes. */
+  async #renew(key: string, made: GenerationRecord, functions: readonly FunctionPart[]): Promise<void> {
     const record = this.#records.get(key)
-    if (record === undefined || current.revision === revision) return
-    const generations = record.generations.map((one) => (one === current ? { ...one, revision } : one))
+    if (record === undefined || JSON.stringify(made.functions) === JSON.stringify(functions)) return
+    const generations = record.generations.map((one) =>
+      one === made ? { ...one, functions: [...functions] } : one,
+    )
     await this.#save({ ...record, generations })
   }
 
@@ -291,8 +382,8 @@ export class ChainSet {
     const counters = this.#kernel.counters(record.key, number, generation.entries.length)
     const totals = { ...before }
     for (const [at, entry] of generation.entries.entries()) {
-      const name = entryKey(generation.function, entry)
-      totals[name] = addCounts(totals[name] ?? noPackets(), counters[at] ?? noPackets())
+      const name = entryKey(entry)
+      totals[name] = addCounts(totals[name] ?? noPackets(record.hook), counters[at] ?? {})
     }
     return totals
   }
@@ -308,26 +399,30 @@ export class ChainSet {
   }
 }
 
-const stateKeysOf = (ready: ReadyFunction): string[] => [
-  ...new Set(ready.entries.flatMap(({ image }) => image.maps.flatMap(({ stateKey }) => stateKey ?? []))),
-]
-
-/** Everything that makes a chain what it is. The revision is not part of it: an order that changes nothing builds nothing. */
-function specDigest(ready: ReadyFunction): Generation['spec'] {
-  const parts = ready.entries.map(({ record, image }) => [
-    record.instance,
-    record.release,
-    record.entry,
-    record.object,
-    record.proceed,
-    image.variables.map(({ section, offset, value }) => [section, offset, value.toString('hex')]),
-    image.maps.map(({ name, stateKey }) => [name, stateKey ?? null]),
-  ])
-  return sha256Digest(Buffer.from(JSON.stringify([ready.name, parts])))
+/** A record with nothing unconfirmed, and with this way back. */
+function without(record: ChainRecord, previous?: number): ChainRecord {
+  const { previous: _, unconfirmed: __, ...rest } = record
+  return { ...rest, ...(previous === undefined ? {} : { previous }) }
 }
 
-const onInterface = (error: DomainError, name: string): DomainError =>
-  new DomainError(error.code, `on ${name}: ${error.message}`, {
+const stateKeysOf = (entries: readonly ReadyEntry[]): string[] => [
+  ...new Set(entries.flatMap(({ image }) => image.maps.flatMap(({ stateKey }) => stateKey ?? []))),
+]
+
+/** Tells by their records whether entries of a function are the same. */
+export const partOf = (functionName: string, entries: readonly EntryRecord[]): string =>
+  entries
+    .filter((entry) => entry.function === functionName)
+    .map(({ spec }) => spec)
+    .join()
+
+/** Everything that makes a chain what it is. Revisions are no part of it: an order that changes nothing builds nothing. */
+const specDigest = (entries: readonly ReadyEntry[]): GenerationRecord['spec'] =>
+  sha256Digest(Buffer.from(JSON.stringify(entries.map(({ record }) => record.spec))))
+
+const onSite = (error: DomainError, { at, hook }: ChainSite): DomainError =>
+  new DomainError(error.code, `on ${at.name} (${hook}): ${error.message}`, {
     cause: error,
     ...(error.log === undefined ? {} : { log: error.log }),
+    ...(error.entry === undefined ? {} : { entry: error.entry }),
   })

@@ -4,10 +4,12 @@ import { encodeScalar, resolveConfig, resolveLists } from '../domain/config.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type FunctionSpec, type Instance, instanceName } from '../domain/function.ts'
 import type { EntryRecord } from '../domain/generation.ts'
-import { XdpVerdict } from '../domain/hook.ts'
+import { DEFAULT_PROCEED, type Hook, type Verdict, verdictsOf } from '../domain/hook.ts'
 import type { ListConfig, ListItem } from '../domain/list-config.ts'
 import { type Manifest, mapRole } from '../domain/manifest.ts'
+import type { Digest } from '../domain/names.ts'
 import type { BpfObject } from '../elf/bpf-object.ts'
+import { chainObstacles } from '../elf/chainable.ts'
 import { encodeItems } from '../elf/encode-item.ts'
 import { isGplCompatible } from '../elf/license.ts'
 import type { BpfMapDefinition } from '../elf/maps.ts'
@@ -20,15 +22,13 @@ export interface ReadyEntry {
   readonly image: EntryImage
 }
 
-/** Verdicts after which a chain goes on when neither function nor manifest says otherwise. */
-const DEFAULT_PROCEED: readonly XdpVerdict[] = ['pass']
 const KEY_HASH_CHARS = 16
 /** Half of a SHA-256: what differs must never be taken for the same. */
 const CONTENT_HASH_CHARS = 32
 
 /**
- * The entries that an instance of a verified release places on the XDP hook, in the order of its manifest; pure.
- * Throws `invalid_config`, `invalid_function`.
+ * The entries that an instance of a verified release places on its hooks, in the order of its manifest; pure.
+ * Throws `invalid_config`, `invalid_function`, and the codes of what cannot be chained.
  */
 export function entriesOf(spec: FunctionSpec, instance: Instance, release: VerifiedRelease): ReadyEntry[] {
   const { manifest } = release
@@ -43,58 +43,75 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
   const values = resolveConfig(manifest, instance.config)
   const mapOf = mapMaker(`${spec.name}/${name}`, manifest, instance)
   return manifest.programs.map((program) => {
+    const { hook, entry } = program
     const bytes = release.files.get(program.object)
     const object = release.objects.get(program.object)
-    const found = object?.programs.find((candidate) => candidate.name === program.entry)
+    const found = object?.programs.find((candidate) => candidate.name === entry)
     if (bytes === undefined || object === undefined || found === undefined)
-      throw new DomainError('object_mismatch', `${release.ref} has no ${program.entry} in ${program.object}`)
-    const proceed = xdpProceed(ownOf(instance.proceed, program.entry) ?? program.proceed, program.entry)
-    return {
-      record: {
-        instance: name,
-        release: release.ref,
-        entry: program.entry,
-        object: sha256Digest(bytes),
-        proceed: [...proceed],
-      },
-      image: {
-        entry: program.entry,
-        bytes,
-        license: object.license ?? '',
-        gplCompatible: isGplCompatible(object.license),
-        frags: found.frags,
-        proceed,
-        variables: values.flatMap((value) =>
-          placeOf(object, value.variable).map((place) => ({ ...place, value: encodeScalar(value) })),
-        ),
-        maps: object.maps.map((map) => mapOf(program.object, map)),
-      },
+      throw new DomainError('object_mismatch', `${release.ref} has no ${entry} in ${program.object}`)
+    const [obstacle] = chainObstacles(object, found, hook)
+    if (obstacle !== undefined) throw new DomainError(obstacle.code, `${release.ref}: ${obstacle.message}`)
+    const proceed = proceedOf(hook, ownOf(instance.proceed, entry) ?? program.proceed, entry)
+    const image: EntryImage = {
+      ...{ entry, hook, bytes, proceed, onMissing: spec.onMissing },
+      license: object.license ?? '',
+      gplCompatible: isGplCompatible(object.license),
+      frags: found.frags,
+      variables: values.flatMap((value) =>
+        placeOf(object, value.variable).map((place) => ({ ...place, value: encodeScalar(value) })),
+      ),
+      maps: object.maps.map((map) => mapOf(program.object, map)),
+      functions: found.functions,
+      btf: object.btf?.raw,
+      arrayPrograms: arrayProgramsOf(object, found.maps),
     }
+    const made = {
+      function: spec.name,
+      instance: name,
+      release: release.ref,
+      entry,
+      object: sha256Digest(bytes),
+    }
+    return { record: { ...made, proceed: [...proceed], spec: entrySpec(made, image) }, image }
   })
+}
+
+/** Programs that the arrays of programs which an entry uses hold from the start. */
+const arrayProgramsOf = (object: BpfObject, used: readonly string[]): string[] => [
+  ...new Set(
+    object.maps
+      .filter(({ name }) => used.includes(name))
+      .flatMap(({ programs }) => programs.map(({ program }) => program)),
+  ),
+]
+
+/** Everything that makes an entry what it is. */
+function entrySpec(made: object, { hook, proceed, onMissing, variables, maps }: EntryImage): Digest {
+  const values = variables.map(({ section, offset, value }) => [section, offset, value.toString('hex')])
+  const kept = maps.map(({ name, stateKey }) => [name, stateKey ?? null])
+  return sha256Digest(Buffer.from(JSON.stringify([made, hook, proceed, onMissing, values, kept])))
 }
 
 /** A name that a stranger chose may be that of something every object inherits. */
 const ownOf = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined
 
-/** Only verdicts of XDP make sense on its hook. */
-function xdpProceed(given: readonly string[] | undefined, entry: string): readonly XdpVerdict[] {
-  return (
-    given?.map((verdict) => {
-      const parsed = XdpVerdict.safeParse(verdict)
-      if (!parsed.success)
-        throw new DomainError('invalid_function', `proceed of ${entry}: "${verdict}" is no verdict of XDP`)
-      return parsed.data
-    }) ?? DEFAULT_PROCEED
-  )
+/** Only verdicts of its own hook make sense for an entry. */
+function proceedOf(hook: Hook, given: readonly Verdict[] | undefined, entry: string): readonly Verdict[] {
+  const stranger = given?.find((verdict) => !verdictsOf(hook).includes(verdict))
+  if (stranger !== undefined)
+    throw new DomainError('invalid_function', `proceed of ${entry}: "${stranger}" is no verdict of ${hook}`)
+  return given ?? DEFAULT_PROCEED[hook]
 }
 
 /** Where a variable lies; nowhere in an object of the release that does not have it. */
 const placeOf = (object: BpfObject, variable: string): { section: string; offset: number }[] =>
   object.variables.filter(({ name }) => name === variable).map(({ section, offset }) => ({ section, offset }))
 
+const MAP_TYPE_PROG_ARRAY = 3 // linux/bpf.h
+
 /**
- * Makes the maps of an instance's entries, each with the key it is kept under. Constants belong to a generation. A state
+ * Makes the maps of an instance's entries, each with the key it is kept under. Constants and arrays of programs belong to a generation. A state
  * map is carried over exactly when name, type, sizes, flags and BTF layout are equal; sections are told apart by object,
  * since two objects may have a .bss that looks the same and means something else. A configuration map is told apart by its
  * content too: equal content is one map, other content another, and what ran before is still there to go back to.
@@ -108,7 +125,8 @@ function mapMaker(
   const lists = resolveLists(manifest, instance.config)
   const made = new Map<string, EntryMap>() // a list of 100,000 items is encoded once, however many entries use it
   return (object, map) => {
-    if (map.kind === 'rodata') return { name: map.name, stateKey: undefined }
+    if (map.kind === 'rodata' || map.type === MAP_TYPE_PROG_ARRAY)
+      return { name: map.name, stateKey: undefined }
     const shape = JSON.stringify([
       map.type,
       map.keySize,

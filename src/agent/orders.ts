@@ -21,6 +21,7 @@ export type Standing =
       readonly name: string
       readonly revision: number
       readonly spec: FunctionSpec
+      readonly accepted: AcceptedOrder
       readonly problem?: DomainError
     }
   /** A signed order ended it, or no longer selects this node. */
@@ -123,7 +124,7 @@ function standingOf(
   }
   if (order.kind === 'remove' || !selects(order.function.selector, labels))
     return { kind: 'ended', name, revision, ...also }
-  return { kind: 'active', name, revision, spec: order.function, ...also }
+  return { kind: 'active', name, revision, spec: order.function, accepted, ...also }
 }
 
 const describe = (labels: Labels): string =>

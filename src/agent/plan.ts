@@ -1,18 +1,28 @@
 import { DomainError } from '../domain/errors.ts'
 import { type FunctionSpec, matchesInterface } from '../domain/function.ts'
-import type { NetworkInterface } from '../ports/chain-kernel.ts'
+import { HOOKS, type Hook } from '../domain/hook.ts'
+import type { ChainSite, NetworkInterface } from '../ports/chain-kernel.ts'
 
-/** A function as the planner sees it. `ready`: it can be built. `held`: what runs of it goes on as it is. */
-export interface PlannedFunction {
-  readonly name: string
-  readonly kind: 'ready' | 'held'
-  readonly spec?: FunctionSpec
-}
+/** A function as the planner sees it: it can be built, or what runs of it goes on as it is. */
+export type PlannedFunction =
+  | {
+      readonly kind: 'ready'
+      readonly name: string
+      readonly spec: FunctionSpec
+      readonly hooks: ReadonlySet<Hook>
+    }
+  | { readonly kind: 'held'; readonly name: string }
 
 /** What should become of each hook. Hooks that are in neither list are left as they are. */
 export interface ChainPlan {
-  /** Hooks that a function's chain is to run on. */
-  readonly run: readonly { readonly function: string; readonly at: NetworkInterface; readonly key: string }[]
+  /** Chains that are to run, with the functions whose entries they have, in order. */
+  readonly run: readonly { readonly site: ChainSite; readonly functions: readonly string[] }[]
+  /** Chains that must stay as they are, because of a function that cannot be built, and who else has a part in them. */
+  readonly hold: readonly {
+    readonly site: ChainSite
+    readonly by: string | undefined
+    readonly functions: readonly string[]
+  }[]
   /** Keys of chains that no function wants any more. */
   readonly detach: readonly string[]
   /** Why a function does not get a hook it asked for, by function. */
@@ -20,52 +30,51 @@ export interface ChainPlan {
 }
 
 /**
- * Decides which function runs on which hook; pure. One function per hook: who runs there keeps it, a newcomer is
- * refused; of several newcomers the first by priority, then name. A chain whose function is not known is left alone.
+ * Decides what runs on which hook; pure. Functions on one hook are one chain, by priority, then name. A chain that has
+ * entries of a function which cannot be built now, or of which nothing is known, is left alone.
  *
- * `running` gives the function of each chain that runs, by key; undefined for one that nothing is remembered of.
+ * `running` gives the functions of each chain that runs, by key; undefined for one that nothing is remembered of.
  */
 export function planChains(
   functions: readonly PlannedFunction[],
   ended: ReadonlySet<string>,
   interfaces: readonly NetworkInterface[],
-  keyOf: (ifindex: number) => string,
-  running: ReadonlyMap<string, string | undefined>,
+  keyOf: (ifindex: number, hook: Hook) => string,
+  running: ReadonlyMap<string, readonly string[] | undefined>,
 ): ChainPlan {
-  const run: ChainPlan['run'][number][] = []
   const problems = new Map<string, DomainError>()
-  const kept = new Set<string>()
-  const ready = functions.filter(
-    (planned): planned is PlannedFunction & { spec: FunctionSpec } => planned.kind === 'ready',
-  )
-  const order = [...ready].sort((a, b) => a.spec.priority - b.spec.priority || (a.name < b.name ? -1 : 1))
-  for (const at of interfaces) {
-    const key = keyOf(at.ifindex)
-    const wanting = order.filter(({ name, spec }) =>
-      wants(spec, at, running.get(key) === name, (problem) => problems.set(name, problem)),
-    )
-    const owner = running.get(key)
-    const ownerIsHeld =
-      running.has(key) &&
-      !ready.some(({ name }) => name === owner) &&
-      !(owner !== undefined && ended.has(owner))
-    const winner = ownerIsHeld ? undefined : (wanting.find(({ name }) => name === owner) ?? wanting[0])
-    for (const { name } of wanting)
-      if (name !== winner?.name)
-        problems.set(
-          name,
-          new DomainError(
-            'hook_conflict',
-            `function ${name} is refused on ${at.name}: function ${winner?.name ?? owner ?? '(unknown)'} runs there, and one hook takes one function`,
-          ),
-        )
-    if (winner !== undefined) run.push({ function: winner.name, at, key })
-    if (winner !== undefined || ownerIsHeld) kept.add(key)
+  const ready = functions
+    .filter((planned) => planned.kind === 'ready')
+    .sort((a, b) => a.spec.priority - b.spec.priority || (a.name < b.name ? -1 : 1))
+  const known = new Set([...ended, ...ready.map(({ name }) => name)])
+  const holder = (owners: readonly string[] | undefined): { by: string | undefined } | undefined => {
+    if (owners === undefined) return { by: undefined }
+    const by = owners.find((name) => !known.has(name))
+    return by === undefined ? undefined : { by }
   }
-  const isHeld = (owner: string | undefined): boolean =>
-    owner === undefined || (!ended.has(owner) && !ready.some(({ name }) => name === owner))
-  const detach = [...running].filter(([key, owner]) => !kept.has(key) && !isHeld(owner)).map(([key]) => key)
-  return { run, detach, problems }
+  const run: ChainPlan['run'][number][] = []
+  const hold: ChainPlan['hold'][number][] = []
+  const kept = new Set<string>()
+  for (const at of interfaces)
+    for (const hook of HOOKS) {
+      const key = keyOf(at.ifindex, hook)
+      const runsThere = running.get(key) ?? []
+      const wanting = ready.filter(
+        ({ name, spec, hooks }) =>
+          hooks.has(hook) &&
+          wants(spec, at, runsThere.includes(name), (problem) => problems.set(name, problem)),
+      )
+      const allowGeneric = wanting.every(({ spec }) => spec.allowGeneric)
+      const part = { site: { key, hook, at, allowGeneric }, functions: wanting.map(({ name }) => name) }
+      const held = running.has(key) ? holder(running.get(key)) : undefined
+      if (held !== undefined) hold.push({ ...part, ...held })
+      else if (wanting.length > 0) run.push(part)
+      if (held !== undefined || wanting.length > 0) kept.add(key)
+    }
+  const detach = [...running]
+    .filter(([key, owners]) => !kept.has(key) && holder(owners) === undefined)
+    .map(([key]) => key)
+  return { run, hold, detach, problems }
 }
 
 /**

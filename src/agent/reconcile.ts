@@ -1,19 +1,22 @@
-import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
+import { type PublicKey, parsePublicKey, sha256Digest } from '../attest/keys.ts'
+import { verifyOrder } from '../attest/order.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
-import type { Labels } from '../domain/function.ts'
-import { fitsUse, releaseRef } from '../domain/names.ts'
+import type { FunctionSpec, Labels } from '../domain/function.ts'
+import type { EntryRecord } from '../domain/generation.ts'
+import type { Hook } from '../domain/hook.ts'
+import { type Digest, fitsUse, releaseRef } from '../domain/names.ts'
 import type { AcceptedOrder, Desired, Proven } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
-import type { ChainKernel } from '../ports/chain-kernel.ts'
+import type { ChainKernel, ChainSite } from '../ports/chain-kernel.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
-import type { ChainSet, ReadyFunction } from './chain-set.ts'
+import { type Brought, BuildRefused, type ChainSet, partOf, type WantedChain } from './chain-set.ts'
 import { requireFeatures, requireKernel } from './host-requirements.ts'
-import { entriesOf } from './instance.ts'
+import { entriesOf, type ReadyEntry } from './instance.ts'
 import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
-import { planChains } from './plan.ts'
+import { type ChainPlan, type PlannedFunction, planChains } from './plan.ts'
 import { obtainRelease } from './release-source.ts'
 import type { FunctionStatus } from './reporter.ts'
 
@@ -37,7 +40,8 @@ export interface ReconcileParts {
 
 /**
  * One pass from the desired state to the kernel: orders, releases, plan, chains. Whatever is refused on the way leaves its
- * function as it runs, and is the function's problem in the statuses; `changed` are the keys of chains that changed.
+ * function as it runs, and is the function's problem in the statuses; `changed` are the chains that changed. With
+ * `unconfirmed`, what changes waits to be confirmed or taken back.
  * Throws only what no function is to blame for, such as a disk that is full.
  */
 export async function reconcile(
@@ -45,31 +49,87 @@ export async function reconcile(
   chains: ChainSet,
   desired: Desired,
   policy: TrustPolicy,
-  signal: AbortSignal,
-): Promise<{ statuses: FunctionStatus[]; changed: string[] }> {
+  { signal, unconfirmed }: { readonly signal: AbortSignal; readonly unconfirmed: boolean },
+): Promise<{ statuses: FunctionStatus[]; changed: WantedChain[] }> {
   const { standings, keys } = await reviewAll(parts, desired, policy)
-  const statuses = new Map<string, FunctionStatus>()
   const proven = await parts.state.proven()
-  const ready: PreparedFunction[] = []
+  const held = await parts.state.acceptedOrders()
+  const candidates: Candidate[] = []
   for (const standing of standings) {
-    const { name, revision, problem } = standing
-    const state = standing.kind === 'ended' ? 'removed' : 'waiting'
-    statuses.set(name, { name, revision, state, problem })
-    const last = proven.find((one) => one.function === name)
-    if (standing.kind === 'ended' && last !== undefined) await parts.state.removeProven(name)
-    if (standing.kind !== 'active') continue
-    try {
-      const made = await prepare({ ...parts, signal }, { ...desired, keys }, standing, policy)
-      ready.push(made)
-    } catch (error) {
-      statuses.set(name, { name, revision, state, problem: problem ?? asDomainError(error) })
-      const made = await prepareAgain({ ...parts, signal }, last, standing, policy)
-      if (made !== undefined) ready.push(made)
-    }
+    const last = proven.find((one) => one.function === standing.name)
+    if (standing.kind === 'ended' && last !== undefined) await parts.state.removeProven(standing.name)
+    const takenBack = held.find(({ name }) => name === standing.name)?.takenBack
+    candidates.push(
+      await candidate({ ...parts, signal }, { ...desired, keys }, standing, policy, { last, takenBack }),
+    )
   }
-  const changed = await carryOut(parts, chains, ready, proven, standings, statuses)
-  return { statuses: [...statuses.values()], changed }
+  return carryOut(parts, chains, candidates, proven, unconfirmed)
 }
+
+/** A function with what it is to run: what the desired state says of it, or what it last ran from. */
+async function candidate(
+  parts: ReconcileParts & { readonly signal: AbortSignal },
+  source: Source,
+  standing: Standing,
+  policy: TrustPolicy,
+  { last, takenBack }: { readonly last: Proven | undefined; readonly takenBack: Digest | undefined },
+): Promise<Candidate> {
+  const { problem } = standing
+  if (standing.kind !== 'active') return { standing, problem, ready: undefined, fallbacks: [] }
+  const made = async (from: Source, by: ActiveStanding): Promise<PreparedFunction> => {
+    const ready = await prepare(parts, from, by, policy)
+    if (takenBack !== undefined && proofDigest(ready) === takenBack)
+      throw new DomainError(
+        'change_taken_back',
+        `revision ${by.revision} of ${by.name} cut this node off from its registry`,
+      )
+    return ready
+  }
+  const fallbacks = last === undefined ? [] : fallbacksOf(last, standing, policy, made)
+  try {
+    return { standing, problem, ready: await made(source, standing), fallbacks }
+  } catch (error) {
+    const ready = await firstOf(fallbacks)
+    return { standing, problem: problem ?? asDomainError(error), ready, fallbacks }
+  }
+}
+
+/**
+ * What a function is made from when what the registry offers does not hold, as signed and checked as ever: the releases
+ * that it last ran from under its newest order, then under the order that it last ran by. An interface that comes back, or
+ * a host that restarts, gets its chain whatever the registry withholds.
+ */
+function fallbacksOf(
+  last: Proven,
+  standing: ActiveStanding,
+  policy: TrustPolicy,
+  make: (from: Source, by: ActiveStanding) => Promise<PreparedFunction>,
+): Fallback[] {
+  const source = { ...last, keys: readableKeys(last.keys) }
+  return [
+    async () => ({ ...(await make(source, standing)), proof: undefined }),
+    async () => {
+      const operators = acceptedOperators(readableKeys([last.operatorKey]), policy.operators)
+      const { order } = verifyOrder(last.envelope, operators)
+      if (order.kind !== 'apply') throw new DomainError('order_invalid', 'a function cannot run by its end')
+      const by = { ...standing, revision: order.revision, spec: order.function }
+      return { ...(await make(source, by)), proof: undefined }
+    },
+  ]
+}
+
+/** What the first fallback that holds gives; those before it are used up. */
+async function firstOf(fallbacks: Fallback[]): Promise<PreparedFunction | undefined> {
+  for (let next = fallbacks.shift(); next !== undefined; next = fallbacks.shift())
+    try {
+      return await next()
+    } catch {} // the reason of the first attempt is the one to show
+  return undefined
+}
+
+/** Tells what was made of a function: its order and the releases that it was resolved to. */
+const proofDigest = ({ revision, entries }: ReadyFunction): Digest =>
+  sha256Digest(Buffer.from(JSON.stringify([revision, entries.map(({ record }) => record.spec)])))
 
 /** Looks at the orders; those newly accepted are kept durably before anything is done by them. */
 async function reviewAll(
@@ -93,6 +153,14 @@ interface Source extends Pick<Desired, 'resolutions' | 'releases'> {
   readonly keys: readonly PublicKey[]
 }
 
+/** A function with everything that its chains are built from. */
+interface ReadyFunction {
+  readonly name: string
+  readonly revision: number
+  readonly spec: FunctionSpec
+  readonly entries: readonly ReadyEntry[]
+}
+
 interface PreparedFunction extends ReadyFunction {
   /** What it is made from, to be kept once it runs; undefined when it is that already. */
   readonly proof: Proven | undefined
@@ -107,7 +175,8 @@ async function prepare(
 ): Promise<PreparedFunction> {
   const { name, revision, spec } = standing
   const entries = []
-  const proof: Proven = { function: name, resolutions: [], releases: [], keys: [] }
+  const { envelope, operatorKey } = standing.accepted
+  const proof: Proven = { function: name, envelope, operatorKey, resolutions: [], releases: [], keys: [] }
   for (const { use } of spec.instances) {
     const { resolution, descriptor } = resolve(source, use)
     proof.resolutions.push(resolution)
@@ -133,25 +202,6 @@ async function prepare(
   return { name, revision, spec, entries, proof }
 }
 
-/**
- * Makes a function from what it was last built from, as signed and checked as ever, when the registry offers nothing that
- * holds: an interface that comes back, or a host that restarts, gets its chain whatever the registry withholds.
- */
-async function prepareAgain(
-  parts: ReconcileParts & { readonly signal: AbortSignal },
-  last: Proven | undefined,
-  standing: ActiveStanding,
-  policy: TrustPolicy,
-): Promise<PreparedFunction | undefined> {
-  if (last === undefined) return undefined
-  try {
-    const made = await prepare(parts, { ...last, keys: readableKeys(last.keys) }, standing, policy)
-    return { ...made, proof: undefined }
-  } catch {
-    return undefined // the reason of the first attempt is the one to show
-  }
-}
-
 /** The release that a range is resolved to, if it lies in that range. */
 function resolve(
   { resolutions, releases }: Source,
@@ -171,47 +221,127 @@ function resolve(
   return { resolution, descriptor }
 }
 
-/** Plans and carries out; gives the keys of the chains that changed. */
+/** Where a function stands in a pass, and what it falls back to when it cannot be built. */
+interface Candidate {
+  readonly standing: Standing
+  /** What it is to run, undefined when it can only be left as it is. */
+  ready: PreparedFunction | undefined
+  problem: DomainError | undefined
+  /** What else it may be made from, the best first. */
+  readonly fallbacks: Fallback[]
+}
+
+type Fallback = () => Promise<PreparedFunction>
+
+/** Plans and carries out; gives the chains that changed. */
 async function carryOut(
-  { kernel, state: kept, say }: ReconcileParts,
+  parts: ReconcileParts,
   chains: ChainSet,
-  ready: readonly PreparedFunction[],
+  candidates: readonly Candidate[],
   proven: readonly Proven[],
-  standings: readonly Standing[],
-  statuses: Map<string, FunctionStatus>,
-): Promise<string[]> {
-  const functions = standings.map(({ name }) => {
-    const found = ready.find((candidate) => candidate.name === name)
-    return found === undefined
-      ? { name, kind: 'held' as const }
-      : { name, kind: 'ready' as const, spec: found.spec }
-  })
-  const ended = new Set(standings.filter(({ kind }) => kind === 'ended').map(({ name }) => name))
-  const plan = planChains(functions, ended, kernel.interfaces(), kernel.keyOf, chains.running())
-  const changed: string[] = []
-  for (const one of ready) {
-    const places = plan.run.filter((place) => place.function === one.name)
-    const before = statuses.get(one.name)?.problem
-    let problem = before ?? plan.problems.get(one.name)
-    try {
-      const keys = await chains.bring(one, places)
-      for (const key of keys)
-        say(describeChange(one, places.find((place) => place.key === key)?.at.name ?? key))
-      changed.push(...keys)
-      if (places.length > 0) await keepProof(kept, one.proof, proven)
-    } catch (error) {
-      problem = asDomainError(error)
+  unconfirmed: boolean,
+): Promise<{ statuses: FunctionStatus[]; changed: WantedChain[] }> {
+  const { plan, brought } = await bringAll(parts, chains, candidates, unconfirmed)
+  for (const { chain, error } of brought.failures)
+    for (const { name } of chain.functions) find(candidates, name).problem ??= error
+  for (const { site, by, functions } of plan.hold)
+    for (const name of functions) {
+      const candidate = find(candidates, name)
+      const same = chains.part(site.key, name) === partOf(name, candidate.ready?.entries.map(recordOf) ?? [])
+      if (!same) candidate.problem ??= heldBy(site, by)
     }
-    const state = places.length > 0 && problem === undefined ? 'running' : 'waiting'
-    statuses.set(one.name, { name: one.name, revision: one.revision, state, problem })
-  }
+  for (const [name, problem] of plan.problems) find(candidates, name).problem ??= problem
+  for (const chain of brought.changed) parts.say(describeChange(chain))
   for (const key of plan.detach) {
     await chains.detach(key)
-    say(`detached ${key}: its function ended`)
-    changed.push(key)
+    parts.say(`detached ${key}: its function ended`)
   }
-  return changed
+  const running = new Set([...chains.running().values()].flatMap((names) => names ?? []))
+  const statuses: FunctionStatus[] = []
+  for (const { standing, ready, problem } of candidates) {
+    const { name, revision } = standing
+    const runs = ready !== undefined && running.has(name) && problem === undefined
+    if (runs && !chains.unconfirmed) await keepProof(parts.state, ready.proof, proven)
+    const state = standing.kind === 'ended' ? 'removed' : runs ? 'running' : 'waiting'
+    statuses.push({ name, revision, state, problem, made: ready && proofDigest(ready) })
+  }
+  return { statuses, changed: [...brought.changed] }
 }
+
+/**
+ * Brings all chains to where the plan wants them. What cannot be built is blamed on one function at a time, which then is
+ * made from what it last ran with, or left out: one function's mistake must not keep the others from running.
+ */
+async function bringAll(
+  { kernel }: ReconcileParts,
+  chains: ChainSet,
+  candidates: readonly Candidate[],
+  unconfirmed: boolean,
+): Promise<{ plan: ChainPlan; brought: Brought }> {
+  for (;;) {
+    const planned = candidates.flatMap(({ standing: { name, kind }, ready, problem }): PlannedFunction[] => {
+      if (ready !== undefined) return [{ kind: 'ready', name, spec: ready.spec, hooks: hooksOf(ready) }]
+      const runs = [...chains.running().values()].some((names) => names?.includes(name))
+      return kind === 'ended' || (problem !== undefined && !runs) ? [] : [{ kind: 'held', name }]
+    })
+    const ended = candidates.filter(({ standing }) => standing.kind === 'ended')
+    const plan = planChains(
+      planned,
+      new Set(ended.map(({ standing }) => standing.name)),
+      kernel.interfaces(),
+      kernel.keyOf,
+      chains.running(),
+    )
+    const wanted = plan.run.map(({ site, functions }) => wantedChain(site, functions, candidates))
+    try {
+      return { plan, brought: await chains.bring(wanted, unconfirmed) }
+    } catch (error) {
+      if (!(error instanceof BuildRefused)) throw error
+      const guilty = find(candidates, guiltyOf(error, chains))
+      guilty.problem ??= error.error
+      guilty.ready = await firstOf(guilty.fallbacks)
+    }
+  }
+}
+
+function wantedChain(
+  site: ChainSite,
+  functions: readonly string[],
+  candidates: readonly Candidate[],
+): WantedChain {
+  const parts = functions.flatMap((name) => find(candidates, name).ready ?? [])
+  return {
+    site,
+    functions: parts.map(({ name, revision }) => ({ name, revision })),
+    entries: parts.flatMap(({ entries }) => entries.filter(({ image }) => image.hook === site.hook)),
+  }
+}
+
+/** Whose fault a refusal is: the entry's that the kernel named, else the last function's that has changed. */
+function guiltyOf({ chain, error }: BuildRefused, chains: ChainSet): string {
+  const named = error.entry === undefined ? undefined : chain.entries[error.entry]?.record.function
+  const records = chain.entries.map(recordOf)
+  const changed = chain.functions.findLast(
+    ({ name }) => chains.part(chain.site.key, name) !== partOf(name, records),
+  )
+  return named ?? changed?.name ?? chain.functions.at(-1)?.name ?? ''
+}
+
+function find(candidates: readonly Candidate[], name: string): Candidate {
+  const found = candidates.find(({ standing }) => standing.name === name)
+  if (found === undefined) throw new DomainError('internal', `no function ${name} is known`)
+  return found
+}
+
+const hooksOf = ({ entries }: PreparedFunction): Set<Hook> => new Set(entries.map(({ image }) => image.hook))
+
+const recordOf = ({ record }: ReadyEntry): EntryRecord => record
+
+const heldBy = ({ at, hook }: ChainSite, by: string | undefined): DomainError =>
+  new DomainError(
+    'hook_conflict',
+    `the chain on ${at.name} (${hook}) stays as it is: ${by === undefined ? 'nothing is known of it' : `it has entries of function ${by}, which cannot be built now`}`,
+  )
 
 /** Keeps what a function runs from, when that is news. */
 async function keepProof(
@@ -237,5 +367,5 @@ function readableKeys(texts: readonly string[]): PublicKey[] {
 
 const describeAccepted = (order: AcceptedOrder): string => `accepted order ${order.revision} of ${order.name}`
 
-const describeChange = (ready: ReadyFunction, at: string): string =>
-  `${ready.name} r${ready.revision} runs on ${at}: ${ready.entries.map(({ record }) => record.release).join(' > ')}`
+const describeChange = ({ site, functions, entries }: WantedChain): string =>
+  `${functions.map(({ name, revision }) => `${name} r${revision}`).join(', ')} ${functions.length === 1 ? 'runs' : 'run'} on ${site.at.name} (${site.hook}): ${entries.map(({ record }) => record.release).join(' > ')}`

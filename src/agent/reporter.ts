@@ -1,5 +1,6 @@
 import { asDomainError, type DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { Digest } from '../domain/names.ts'
 import type { ErrorView, Observed, ObservedChain, ObservedFunction } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -11,6 +12,8 @@ export interface FunctionStatus {
   readonly revision: number
   readonly state: 'running' | 'waiting' | 'removed'
   readonly problem: DomainError | undefined
+  /** Tells what was made of it; undefined when nothing was. */
+  readonly made?: Digest | undefined
 }
 
 interface ReporterParts {

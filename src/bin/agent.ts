@@ -15,8 +15,10 @@ import { type Identity, NodeName } from '../domain/node.ts'
 import { parseTrustPolicy, type TrustPolicy } from '../domain/trust-policy.ts'
 import { parseWith } from '../domain/yaml.ts'
 import { ensureBpffs } from '../kernel/bpffs.ts'
+import { hookChains } from '../kernel/chains.ts'
+import { childLoader } from '../kernel/child-loader.ts'
+import { directLoader } from '../kernel/loader.ts'
 import { type NetnsPath, netnsPath } from '../kernel/netns.ts'
-import { xdpChains } from '../kernel/xdp-chains.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { openAgentState } from '../store/agent-state.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
@@ -51,6 +53,9 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
   }
 }
 
+/** The loading process's file: .ts from the sources, .js from the package. */
+const LOADER = new URL(import.meta.url.endsWith('.ts') ? 'loader.ts' : 'loader.js', import.meta.url)
+
 /** Runs the agent until it is told to stop. */
 async function follow(
   flags: AgentFlags,
@@ -58,8 +63,9 @@ async function follow(
   state: AgentState,
   { netns, policy, say, version }: Pick<AgentParts, 'policy' | 'say' | 'version'> & { netns: NetnsPath },
 ): Promise<void> {
+  const loader = childLoader(LOADER)
   const agent = new Agent({
-    kernel: xdpChains(flags.bpffs, identity.name, netns),
+    kernel: hookChains({ bpffs: flags.bpffs, agent: identity.name, netns, loader }),
     state,
     registry: nodeRegistry(flags.registry ?? identity.registry, {
       id: identity.id,
@@ -74,6 +80,7 @@ async function follow(
     version,
     clock: () => new Date(),
     say,
+    confirm_ms: flags.confirm * 1000,
   })
   const stopped = new Promise<void>((stop) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
@@ -81,6 +88,7 @@ async function follow(
   await agent.start()
   await stopped
   await agent.close()
+  loader.close()
   say('stopped; chains stay as they are (remove them with `hookline agent --detach`)')
 }
 
@@ -183,7 +191,7 @@ async function detach(flags: AgentFlags, say: (line: string) => void): Promise<v
     const name = (await state?.identity())?.name ?? nodeName(flags)
     const ownLock = await lockName(name)
     try {
-      const kernel = xdpChains(flags.bpffs, name, undefined)
+      const kernel = hookChains({ bpffs: flags.bpffs, agent: name, netns: undefined, loader: directLoader })
       const chains = kernel.pinned()
       for (const { key } of chains) {
         kernel.detach(key)

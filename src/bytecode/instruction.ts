@@ -17,6 +17,7 @@ export const OP = {
   MOV64_X: 0xbf,
   MOV32_K: 0xb4,
   MOV32_X: 0xbc,
+  ADD32_K: 0x04,
   LSH32_X: 0x6c,
   JA: 0x05,
   /** Unconditional jump with a 32-bit offset in imm (`gotol`, Linux 6.6). */

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { Labels } from '../domain/function.ts'
 import type { HostReport } from '../domain/host-check.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { does, example } from './command.ts'
 import type { Context, Io } from './io.ts'
 
@@ -24,6 +25,8 @@ export interface AgentFlags {
   readonly labels: Labels
   readonly netns?: string | undefined
   readonly bpffs: string
+  /** Seconds after which a change that cut the node off from its registry is taken back; 0: never. */
+  readonly confirm: number
   /** Detach everything and end, rather than run. */
   readonly detach: boolean
 }
@@ -77,6 +80,11 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     .option('--label <key=value...>', 'labels that functions select nodes by')
     .option('--netns <name>', 'network namespace to work in (default: the own one)')
     .option('--bpffs <path>', 'BPF file system', '/sys/fs/bpf')
+    .option(
+      '--confirm <seconds>',
+      'take a change back when the registry does not answer within this time after it; 0: never',
+      String(LIMITS.agent_confirm_ms / 1000),
+    )
     .option('--detach', 'detach everything that this agent attached, and end', false)
     .addHelpText(
       'after',
@@ -92,6 +100,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     label: LabelList,
     netns: z.string().optional(),
     bpffs: z.string(),
+    confirm: Seconds,
     detach: z.boolean(),
   }
   does(io, agent, shape, async ({ label, ...flags }, context) => {
@@ -120,6 +129,12 @@ const Port = z
   .regex(/^[0-9]{1,5}$/, 'give a port number')
   .transform(Number)
   .pipe(z.int().max(65_535))
+
+const Seconds = z
+  .string()
+  .regex(/^[0-9]{1,4}$/, 'give a number of seconds, at most 3600')
+  .transform(Number)
+  .pipe(z.int().max(3600))
 
 const LabelList = z
   .array(z.string().regex(/^[^=]+=[^=]*$/, 'give a label as key=value'))

@@ -1,6 +1,6 @@
-import { type VerdictCounts, XDP_COUNTERS } from '../domain/hook.ts'
+import type { VerdictCounts } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { ErrorView, NodeView, Observed } from '../domain/node.ts'
+import type { ErrorView, NodeView, Observed, ObservedChain } from '../domain/node.ts'
 import type { Io } from './io.ts'
 import { renderTable } from './table.ts'
 import { durationText, printable, red } from './terminal.ts'
@@ -41,25 +41,42 @@ export function renderStatus(io: Io, nodes: readonly NodeStatus[], now: Date): s
       chain.entries.map((entry) => [
         name,
         chain.interface,
-        chain.hook,
-        `${chain.function} r${chain.revision}`,
+        chain.mode === 'native' || chain.mode === 'tcx' ? chain.hook : `${chain.hook} (${chain.mode})`,
+        entryFunction(chain, entry.function),
         String(entry.position),
         entry.instance,
         entry.release,
         entry.entry,
+        entry.form,
         packetsText(entry.total),
       ]),
     ),
   )
-  const head = ['node', 'interface', 'hook', 'function', 'pos', 'instance', 'release', 'entry', 'packets']
+  const head = [
+    'node',
+    'interface',
+    'hook',
+    'function',
+    'pos',
+    'instance',
+    'release',
+    'entry',
+    'form',
+    'packets',
+  ]
   const troubles = nodes.flatMap((node) => [...silence(io, node, now), ...troublesOf(io, node)])
   return [rows.length === 0 ? 'nothing runs' : renderTable(io, head, rows), ...troubles].join('\n')
 }
 
+function entryFunction({ functions }: ObservedChain, name: string): string {
+  const revision = functions.find((part) => part.name === name)?.revision
+  return revision === undefined ? name : `${name} r${revision}`
+}
+
 /** Verdicts that occurred, by their numbers. */
 function packetsText(packets: VerdictCounts): string {
-  const counted = XDP_COUNTERS.filter((verdict) => packets[verdict] > 0)
-  return counted.map((verdict) => `${verdict} ${packets[verdict]}`).join(' ') || 'none'
+  const counted = Object.entries(packets).filter(([, count]) => count > 0)
+  return counted.map(([verdict, count]) => `${verdict} ${count}`).join(' ') || 'none'
 }
 
 /** A word where the report is old: the chain goes on without its agent, but its numbers here do not. */

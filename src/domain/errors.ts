@@ -184,7 +184,16 @@ export const ERRORS = {
     'Interface carries the default route',
     'name it exactly if it is meant',
   ),
-  hook_conflict: entry('conflict', 'Hook is taken by another function', 'remove that function first'),
+  hook_conflict: entry(
+    'conflict',
+    'Hook is held by another function',
+    'mend or remove the function that the message names',
+  ),
+  change_taken_back: entry(
+    'environment',
+    'Change cut the node off and was taken back',
+    'mend what it does to the registry’s packets, and apply again',
+  ),
   hook_busy: entry('kernel', 'Hook is taken by a foreign program', 'detach that program first'),
   hook_changed: entry(
     'kernel',
@@ -198,9 +207,11 @@ export const ERRORS = {
   ),
   interface_missing: entry('kernel', 'Interface is gone', 'nothing to do: it is attached when it appears'),
   // chains
-  chain_callback: entry('unsupported', 'Program uses callbacks', 'leave it out of the chain for now'),
-  chain_kfunc: entry('unsupported', 'Program calls kernel functions', 'leave it out of the chain for now'),
-  chain_tail_call: entry('unsupported', 'Program makes tail calls', 'leave it out of the chain for now'),
+  chain_module_functions: entry(
+    'unsupported',
+    'Program calls functions of a kernel module',
+    'leave it out of the chain for now',
+  ),
   chain_instruction: entry('unsupported', 'Instruction cannot be chained', 'compile without it'),
   chain_exception: entry('unsupported', 'Program throws exceptions', 'return a verdict instead'),
   chain_device_bound: entry(
@@ -219,11 +230,6 @@ export const ERRORS = {
   chain_maps: entry('unsupported', 'Chain uses too many maps', 'shorten the chain'),
   chain_subprograms: entry('unsupported', 'Chain has too many subprograms', 'shorten the chain'),
   chain_too_long: entry('unsupported', 'Chain is too long', 'shorten the chain'),
-  chain_mixed_licenses: entry(
-    'unsupported',
-    'GPL and other programs in one chain',
-    'use separate interfaces',
-  ),
   chain_mixed_frags: entry(
     'unsupported',
     'Programs differ in multi-buffer support',
@@ -231,6 +237,7 @@ export const ERRORS = {
   ),
   // kernel
   kernel_refused: entry('kernel', 'The kernel refused', 'see the kernel’s message'),
+  loader_failed: entry('kernel', 'Loading process failed', 'see the message; the program may be at fault'),
   verifier_refused: entry('kernel', 'The kernel’s verifier refused the program', 'see the verifier’s log'),
   kernel_too_old: entry('kernel', 'Kernel does not fit', 'use a kernel that the manifest asks for'),
   map_incompatible: entry('kernel', 'Map differs from the manifest', 'compare with `hookline inspect`'),
@@ -251,10 +258,13 @@ export class DomainError extends Error {
   readonly code: ErrorCode
   /** Long text behind the message, such as a verifier's log. */
   readonly log: string | undefined
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { log?: string }) {
+  /** Position in its chain of the entry that is to blame, where that is known. */
+  readonly entry: number | undefined
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { log?: string; entry?: number }) {
     super(bounded(message), options)
     this.code = code
     this.log = options?.log
+    this.entry = options?.entry
   }
   get kind(): ErrorKind {
     return ERRORS[this.code].kind

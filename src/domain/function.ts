@@ -34,6 +34,8 @@ export const FunctionSpec = z
     selector: Labels,
     interfaces: z.array(InterfacePattern).min(1).max(LIMITS.function_interfaces),
     instances: z.array(Instance).min(1).max(LIMITS.function_instances),
+    /** Whether XDP may run in the stack where a driver has none of its own: slower, and behind the packet's copy. */
+    allowGeneric: z.boolean().default(false),
     onRevoke: z.enum(['previous', 'detach', 'drop']).default('previous'),
     onMissing: z.enum(['pass', 'drop']).default('pass'),
   })

@@ -1,30 +1,41 @@
 import { z } from 'zod'
-import { Hook, VerdictCounts, XdpVerdict } from './hook.ts'
+import { EntryForm, Hook, Verdict, VerdictCounts } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Digest, InstanceName, Name } from './names.ts'
 
 /** What an entry of a generation was built from. */
 const EntryRecord = z.strictObject({
+  function: Name,
   instance: InstanceName,
   release: z.string(),
   entry: z.string(),
   object: Digest,
-  proceed: z.array(XdpVerdict),
+  proceed: z.array(Verdict),
+  /** SHA-256 of everything that makes the entry what it is, its configuration and maps included. */
+  spec: Digest,
 })
 export type EntryRecord = z.infer<typeof EntryRecord>
+
+/** A function's part in a generation. */
+const FunctionPart = z.strictObject({ name: Name, revision: z.int().min(1) })
+export type FunctionPart = z.infer<typeof FunctionPart>
 
 /** One immutable built chain, as the agent remembers it; bpffs holds its program and counters. */
 const GenerationRecord = z.strictObject({
   generation: z.int().min(1),
-  function: Name,
-  revision: z.int().min(1),
+  /** Whose entries it has, in the order of the chain. */
+  functions: z.array(FunctionPart).min(1),
   /** SHA-256 of everything that makes the chain what it is: equal digests need no new generation. */
   spec: Digest,
   builtAt: z.iso.datetime(),
-  entries: z.array(EntryRecord).min(1).max(LIMITS.chain_entries),
+  entries: z
+    .array(z.strictObject({ ...EntryRecord.shape, form: EntryForm }))
+    .min(1)
+    .max(LIMITS.chain_entries),
   /** Pinned state maps that it uses. */
   stateKeys: z.array(z.string()),
 })
+export type GenerationRecord = z.infer<typeof GenerationRecord>
 
 /** The memory of one hook of one interface: its generations, and the packets that those already gone have counted. */
 export const ChainRecord = z.strictObject({
@@ -34,11 +45,14 @@ export const ChainRecord = z.strictObject({
   ifindex: z.int().min(1),
   hook: Hook,
   generations: z.array(GenerationRecord),
+  /** The generation that ran before the one that runs: kept, to go back to it in one step. */
+  previous: z.int().min(1).optional(),
+  /** The generation that was switched to while the registry was within reach, and has not been heard of through it since. */
+  unconfirmed: z.int().min(1).optional(),
   /** Packets by entry (`function/instance/entry`) over the generations that are gone. */
   totals: z.record(z.string(), VerdictCounts),
 })
 export type ChainRecord = z.infer<typeof ChainRecord>
 
 /** Names an entry across generations. */
-export const entryKey = (functionName: string, entry: EntryRecord): string =>
-  `${functionName}/${entry.instance}/${entry.entry}`
+export const entryKey = (entry: EntryRecord): string => `${entry.function}/${entry.instance}/${entry.entry}`

@@ -3,6 +3,7 @@ import { z } from 'zod'
 /** Where on a packet's way a chain runs. */
 export const Hook = z.enum(['xdp', 'tc-ingress', 'tc-egress'])
 export type Hook = z.infer<typeof Hook>
+export const HOOKS = Hook.options
 
 /**
  * How a chain is attached: XDP in the driver or in the stack, where a driver has none; TC by TCX, or by the clsact
@@ -15,40 +16,61 @@ export type AttachMode = z.infer<typeof AttachMode>
 export const XDP_VERDICTS = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const
 
 /** A verdict that an XDP entry may return. */
-export const XdpVerdict = z.enum(XDP_VERDICTS)
+const XdpVerdict = z.enum(XDP_VERDICTS)
 export type XdpVerdict = z.infer<typeof XdpVerdict>
 
-/** Verdicts of TC by name (TC_ACT_*, linux/pkt_cls.h); `next` is TC_ACT_UNSPEC / TCX_NEXT. */
-const TcVerdict = z.enum(['next', 'ok', 'shot', 'stolen', 'queued', 'trap', 'redirect'])
+/** Values of TC's verdicts (TC_ACT_*, linux/pkt_cls.h); `next` is TC_ACT_UNSPEC and TCX_NEXT. */
+export const TC_VERDICTS = { next: -1, ok: 0, shot: 2, stolen: 4, queued: 5, redirect: 7, trap: 8 } as const
+
+/** A verdict that a TC entry may return. */
+const TcVerdict = z.enum(Object.keys(TC_VERDICTS) as (keyof typeof TC_VERDICTS)[])
+export type TcVerdict = z.infer<typeof TcVerdict>
 
 /** Any verdict a manifest or function may name. */
 export const Verdict = z.union([XdpVerdict, TcVerdict])
 export type Verdict = z.infer<typeof Verdict>
 
-/** Counter slots of an entry: the verdicts of XDP by value, then anything else (which the kernel treats as aborted). */
-export const XDP_COUNTERS = [...XDP_VERDICTS, 'other'] as const
+/** The verdicts that an entry on a hook may return. */
+export const verdictsOf = (hook: Hook): readonly Verdict[] =>
+  hook === 'xdp' ? XDP_VERDICTS : TcVerdict.options
 
-/** Packets by verdict, as counted behind an entry. */
-export const VerdictCounts = z.strictObject({
-  aborted: z.int().min(0),
-  drop: z.int().min(0),
-  pass: z.int().min(0),
-  tx: z.int().min(0),
-  redirect: z.int().min(0),
-  other: z.int().min(0),
-})
+/** Verdicts after which a chain goes on when neither function nor manifest says otherwise. */
+export const DEFAULT_PROCEED: Readonly<Record<Hook, readonly Verdict[]>> = {
+  xdp: ['pass'],
+  'tc-ingress': ['ok', 'next'],
+  'tc-egress': ['ok', 'next'],
+}
+
+/**
+ * What packets are counted by behind an entry: its hook's verdicts, `other` for numbers that the hook has no name for,
+ * and `missing` for packets whose next entry was unexpectedly absent.
+ */
+const CounterName = z.enum([...new Set([...XDP_VERDICTS, ...TcVerdict.options, 'other', 'missing'] as const)])
+export type CounterName = z.infer<typeof CounterName>
+
+/** Packets by verdict, as counted behind an entry; those of another hook are left out. */
+export const VerdictCounts = z.partialRecord(CounterName, z.int().min(0))
 export type VerdictCounts = z.infer<typeof VerdictCounts>
 
+/** The counters of a hook's entries, in the order in which they are shown. */
+export const countersOf = (hook: Hook): readonly CounterName[] => [...verdictsOf(hook), 'other', 'missing']
+
 /** No packets at all. */
-export const noPackets = (): VerdictCounts => ({ aborted: 0, drop: 0, pass: 0, tx: 0, redirect: 0, other: 0 })
+export const noPackets = (hook: Hook): VerdictCounts =>
+  Object.fromEntries(countersOf(hook).map((name) => [name, 0]))
 
 /** Packets of `a` and `b` together. */
 export function addCounts(a: VerdictCounts, b: VerdictCounts): VerdictCounts {
-  const sum = noPackets()
-  for (const verdict of XDP_COUNTERS) sum[verdict] = a[verdict] + b[verdict]
+  const sum: VerdictCounts = { ...a }
+  for (const [name, packets] of Object.entries(b) as [CounterName, number][])
+    sum[name] = (sum[name] ?? 0) + packets
   return sum
 }
 
-/** All packets that reached the entry. */
+/** All packets that reached the entry; one whose successor was missing has been counted by its verdict already. */
 export const packetsOf = (counts: VerdictCounts): number =>
-  XDP_COUNTERS.reduce((sum, verdict) => sum + counts[verdict], 0)
+  Object.entries(counts).reduce((sum, [name, packets]) => (name === 'missing' ? sum : sum + packets), 0)
+
+/** How an entry was made part of its chain, from the fastest on. */
+export const EntryForm = z.enum(['fused', 'group', 'called', 'exit-rewrite', 'wrap'])
+export type EntryForm = z.infer<typeof EntryForm>

@@ -140,6 +140,11 @@ export const LIMITS = {
   agent_retire_ms: 100,
   /** One probe of `hookline doctor`; the slowest, which reads the kernel's BTF, took 0.2 s. */
   probe_ms: 10_000,
+  /** A change that cut the node off from its registry is taken back after this time without an answer. */
+  agent_confirm_ms: 30_000,
+  /** One question whether the registry answers, and the pause to the next. */
+  agent_probe_ms: 5000,
+  agent_probe_pause_ms: 500,
   // chains
   /** Entries of one chain; the counters of all fit one per-cpu value (32 KiB / 64 bytes = 512). */
   chain_entries: 256,
@@ -151,6 +156,18 @@ export const LIMITS = {
   bpf_subprograms: 256,
   /** Items written into a map by one call: 4096 of 64 bytes are 256 KiB, which the kernel copies at once. */
   map_batch_items: 4096,
+  /** Tail calls in a row (MAX_TAIL_CALL_CNT, linux/bpf.h). */
+  bpf_tail_calls: 33,
+  /** Programs of a chain that are preferred to slower forms; beyond 8 hops a tail call costs many times more. */
+  chain_groups: 8,
+  /** Instructions that the verifier may walk for one program, estimated from those of its parts; the kernel's own limit is a million. */
+  chain_verified_instructions: 700_000,
+  /** Loaded programs kept for the next build. */
+  chain_originals: 512,
+  /** One load in the loading process; after it that process is ended. */
+  load_ms: 120_000,
+  /** The loading process ends when nothing was to be loaded for so long. */
+  loader_idle_ms: 5000,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
 } as const

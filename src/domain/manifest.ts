@@ -147,7 +147,6 @@ export function requireSupported(manifest: Manifest): void {
       `${manifest.name}@${manifest.version}: ${part} is not supported yet`,
     )
   }
-  for (const { hook, entry } of manifest.programs) if (hook !== 'xdp') refuse(`hook ${hook} of ${entry}`)
   for (const feature of manifest.requires?.features ?? [])
     if (feature !== 'btf') refuse(`required feature "${feature}"`)
   if (Object.keys(manifest.requires?.sysctl ?? {}).length > 0) refuse('requires.sysctl')

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PublicKeyText } from './access.ts'
 import { Labels } from './function.ts'
-import { Hook, VerdictCounts } from './hook.ts'
+import { AttachMode, EntryForm, Hook, VerdictCounts } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Digest, InstanceName, Name, Use, Version } from './names.ts'
 import { ReleaseDescriptor } from './release.ts'
@@ -47,9 +47,12 @@ export const Desired = z.strictObject({
 })
 export type Desired = z.infer<typeof Desired>
 
-/** What a function was last built from, all of it verified: enough to build it again without a registry. */
+/** What a function last ran from, all of it verified then: enough to verify and build it again without a registry. */
 export const Proven = z.strictObject({
   function: Name,
+  /** The order that it was built by, and the key of its operator. */
+  envelope: z.string().max(LIMITS.order_bytes),
+  operatorKey: PublicKeyText,
   ...Desired.pick({ resolutions: true, releases: true, keys: true }).shape,
 })
 export type Proven = z.infer<typeof Proven>
@@ -66,13 +69,14 @@ export type ErrorView = z.infer<typeof ErrorView>
 /** One entry of a running chain. */
 const ObservedEntry = z.strictObject({
   position: z.int().min(1),
+  function: Name,
   instance: InstanceName,
   release: z.string(),
   entry: z.string(),
   object: Digest,
   proceed: z.array(z.string()),
   /** How the entry was made part of the chain. */
-  form: z.literal('fused'),
+  form: EntryForm,
   /** Packets behind this entry by verdict since the running generation took over. */
   packets: VerdictCounts,
   /** The same over all generations of the chain that held this instance's entry. */
@@ -85,11 +89,12 @@ export const ObservedChain = z.strictObject({
   interface: z.string(),
   ifindex: z.int().min(1),
   hook: Hook,
-  mode: z.enum(['native', 'generic']),
-  function: Name,
-  revision: z.int().min(1),
+  mode: AttachMode,
+  /** The functions whose entries it has, in order. */
+  functions: z.array(z.strictObject({ name: Name, revision: z.int().min(1) })).max(LIMITS.desired_functions),
   generation: z.int().min(1),
-  linkId: z.int().min(1),
+  /** 0 where the kernel has no link for it (clsact). */
+  linkId: z.int().min(0),
   programId: z.int().min(1),
   programTag: z.string(),
   since: z.iso.datetime(),
@@ -149,5 +154,7 @@ export const AcceptedOrder = z.strictObject({
   ...SignedOrder.shape,
   /** The operator's key, so that the order can be verified again without the registry. */
   operatorKey: PublicKeyText,
+  /** What this order made of the function when it cut the node off from its registry: not to be tried again. */
+  takenBack: Digest.optional(),
 })
 export type AcceptedOrder = z.infer<typeof AcceptedOrder>

@@ -1,20 +1,38 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { attr } from './bpf-attr.ts'
+import { mapInfo } from './bpf-info.ts'
 import { Fd, type OpenFile } from './fd.ts'
 import { bpf, KernelError } from './libc.ts'
 
 /** enum bpf_cmd, linux/bpf.h. */
 const [BPF_MAP_CREATE, BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_MAP_GET_NEXT_KEY] = [0, 1, 2, 4] as const
-/** BPF_MAP_TYPE_PERCPU_ARRAY, linux/bpf.h. */
+const BPF_MAP_GET_FD_BY_ID = 14
+/** enum bpf_map_type, linux/bpf.h. */
 const PERCPU_ARRAY = 6
+export const PROG_ARRAY = 3
 const NAME_BYTES = 16
 const ENOENT = 2
 
 /** Creates a per-cpu array. `valueBytes` is a multiple of 8, at most 32 KiB. Throws KernelError. */
-export function createPercpuArray(name: string, valueBytes: number, entries: number): Fd {
+export const createPercpuArray = (name: string, valueBytes: number, entries: number): Fd =>
+  createMap(name, PERCPU_ARRAY, valueBytes, entries)
+
+/** Creates an array of programs for tail calls. Throws KernelError. */
+export const createProgramArray = (name: string, entries: number): Fd =>
+  createMap(name, PROG_ARRAY, 4, entries)
+
+/** Opens a map by its id. Throws KernelError. */
+export function mapById(id: number): Fd {
+  const result = bpf(BPF_MAP_GET_FD_BY_ID, attr(12, [[0, 'u32', id]]))
+  if (result < 0) throw new KernelError(`open map ${id}`, -result)
+  return new Fd(result)
+}
+
+/** Creates a map with keys of 4 bytes. */
+function createMap(name: string, type: number, valueBytes: number, entries: number): Fd {
   const request = attr(72, [
-    [0, 'u32', PERCPU_ARRAY],
+    [0, 'u32', type],
     [4, 'u32', 4],
     [8, 'u32', valueBytes],
     [12, 'u32', entries],
@@ -86,8 +104,9 @@ export function* keysOf(map: OpenFile, keyBytes: number): Generator<Buffer> {
 }
 
 /** Element 0 of a per-cpu array, its u64 words summed over all cpus. Throws KernelError. */
-export function sumPercpuWords(map: OpenFile, valueBytes: number): bigint[] {
+export function sumPercpuWords(map: OpenFile): bigint[] {
   const cpus = possibleCpus()
+  const { valueBytes } = mapInfo(map) // the kernel writes as much, whatever room there is
   const value = lookupElement(map, Buffer.alloc(4), valueBytes * cpus)
   const words = Array<bigint>(valueBytes / 8).fill(0n)
   if (value === undefined) return words

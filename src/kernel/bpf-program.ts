@@ -7,12 +7,16 @@ import { addressOf, bpf, KernelError } from './libc.ts'
 import { usefulLines } from './verifier-log.ts'
 
 /** enum bpf_cmd, linux/bpf.h. */
-const [BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_GET_FD_BY_ID] = [5, 10, 13] as const
+const [BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BPF_PROG_GET_FD_BY_ID, BPF_BTF_LOAD] = [5, 10, 13, 18] as const
 /** BPF_PROG_TYPE_XDP and the attach type BPF_XDP, linux/bpf.h. */
 export const PROG_TYPE_XDP = 6
 export const ATTACH_TYPE_XDP = 37
-/** BPF_PROG_TYPE_SCHED_CLS, linux/bpf.h. TC programs name no attach type: the same one runs on TCX and clsact. */
-const PROG_TYPE_SCHED_CLS = 3
+/** The types of programs by hook; BPF_PROG_TYPE_SCHED_CLS runs on TCX and clsact alike, and names no attach type. */
+export const PROGRAM_TYPES = {
+  xdp: { type: PROG_TYPE_XDP, attachType: ATTACH_TYPE_XDP },
+  'tc-ingress': { type: 3, attachType: 0 },
+  'tc-egress': { type: 3, attachType: 0 },
+} as const satisfies Record<Hook, { type: number; attachType: number }>
 /** BPF_F_XDP_HAS_FRAGS, linux/bpf.h. */
 export const PROG_FLAG_FRAGS = 1 << 5
 /** BPF_LOG_LEVEL1, kernel/bpf: the instructions walked. */
@@ -24,29 +28,45 @@ const TEST_RUN_TRIES = 10
 const LOAD_TRIES = 5
 const SMALL_LOG_BYTES = 1 << 16
 
-/** A program to load: instructions with map descriptors patched in. */
-export interface ProgramImage {
-  readonly name: string
-  readonly code: Buffer
-  readonly license: string
-  readonly flags: number
+/** The types of a program's functions (struct bpf_func_info, linux/bpf.h): BTF, and a FUNC of it for each function. */
+export interface FunctionTypes {
+  readonly btf: Buffer
+  /** Ascending by slot; every function of the program, the main one at slot 0. */
+  readonly functions: readonly { readonly slot: number; readonly typeId: number }[]
 }
 
-/** Loads an XDP program: {@link loadProgram}. */
-export const loadXdpProgram = (image: ProgramImage): Fd => loadProgram({ ...image, hook: 'xdp' })
+/** What {@link loadProgram} takes: instructions with map descriptors patched in. */
+export interface ProgramImage {
+  readonly name: string
+  readonly hook: Hook
+  readonly code: Buffer
+  readonly license: string
+  /** BPF_F_XDP_HAS_FRAGS and the like. */
+  readonly flags: number
+  readonly types?: FunctionTypes | undefined
+}
 
-/** Loads a program for a hook. Throws `verifier_refused` with the verifier's whole log, or KernelError. */
-export function loadProgram(image: ProgramImage & { readonly hook: Hook }): Fd {
+/** Loads a program for a hook. Throws `verifier_refused` with the verifier's whole log, `chain_stack`, or KernelError. */
+export function loadProgram(image: ProgramImage): Fd {
   const license = cString(image.license)
+  const { type, attachType } = PROGRAM_TYPES[image.hook]
+  using btf = image.types === undefined ? undefined : loadBtf(image.types.btf)
+  const records = functionRecords(image.types)
   const load = (log: Buffer | undefined): number => {
     const request = attr(144, [
-      [0, 'u32', image.hook === 'xdp' ? PROG_TYPE_XDP : PROG_TYPE_SCHED_CLS],
+      [0, 'u32', type],
       [4, 'u32', image.code.length / 8],
       [8, 'pointer', image.code],
       [16, 'pointer', license],
       [44, 'u32', image.flags],
-      [68, 'u32', image.hook === 'xdp' ? ATTACH_TYPE_XDP : 0],
+      [68, 'u32', attachType],
     ])
+    if (btf !== undefined) {
+      request.writeUInt32LE(btf.number, 72)
+      request.writeUInt32LE(FUNCTION_RECORD_BYTES, 76)
+      request.writeBigUInt64LE(addressOf(records), 80)
+      request.writeUInt32LE(records.length / FUNCTION_RECORD_BYTES, 88)
+    }
     request.write(image.name.replace(/[^A-Za-z0-9_.]/g, '_').slice(0, NAME_BYTES - 1), 48)
     if (log !== undefined) {
       request.writeUInt32LE(LOG_WALK, 24)
@@ -62,6 +82,45 @@ export function loadProgram(image: ProgramImage & { readonly hook: Hook }): Fd {
   const { log, errno } = refusalLog(load)
   if (log === '') throw new KernelError(`load program ${image.name}`, errno)
   throw verifierError(image.name, log)
+}
+
+/** Loads an XDP program: {@link loadProgram}. */
+export const loadXdpProgram = (image: Omit<ProgramImage, 'hook'>): Fd =>
+  loadProgram({ ...image, hook: 'xdp' })
+
+/** struct bpf_func_info {insn_off u32, type_id u32}, linux/bpf.h. */
+const FUNCTION_RECORD_BYTES = 8
+
+function functionRecords(types: FunctionTypes | undefined): Buffer {
+  const functions = types?.functions ?? []
+  const records = Buffer.alloc(functions.length * FUNCTION_RECORD_BYTES)
+  for (const [at, { slot, typeId }] of functions.entries()) {
+    records.writeUInt32LE(slot, at * FUNCTION_RECORD_BYTES)
+    records.writeUInt32LE(typeId, at * FUNCTION_RECORD_BYTES + 4)
+  }
+  return records
+}
+
+/** Hands BTF to the kernel (BPF_BTF_LOAD). Throws KernelError with the kernel's log. */
+function loadBtf(btf: Buffer): Fd {
+  const load = (log: Buffer | undefined): number => {
+    const request = attr(28, [
+      [0, 'pointer', btf],
+      [16, 'u32', btf.length],
+    ])
+    if (log !== undefined) {
+      request.writeBigUInt64LE(addressOf(log), 8)
+      request.writeUInt32LE(log.length, 20)
+      request.writeUInt32LE(LOG_WALK, 24)
+    }
+    return bpf(BPF_BTF_LOAD, request)
+  }
+  const fd = load(undefined)
+  if (fd >= 0) return new Fd(fd)
+  const log = Buffer.alloc(SMALL_LOG_BYTES)
+  const again = load(log)
+  if (again >= 0) return new Fd(again)
+  throw new KernelError('load the types of a program', -again, textOf(log))
 }
 
 /** Loads again for its log, with a buffer that grows while the kernel says that the log does not fit. */
@@ -102,7 +161,7 @@ export interface TestRun {
   readonly ns: number
 }
 
-/** Runs an XDP or TC program on a packet, `repeat` times (BPF_PROG_TEST_RUN). Throws KernelError. */
+/** Runs a program on a packet, `repeat` times (BPF_PROG_TEST_RUN). Throws KernelError. */
 export function testRun(program: Fd, packet: Buffer, repeat = 1): TestRun {
   const HEADROOM = 256 // XDP_PACKET_HEADROOM, linux/bpf.h: a program may grow the packet by this much
   const out = Buffer.alloc(packet.length + HEADROOM)

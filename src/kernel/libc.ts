@@ -10,6 +10,12 @@ const rawSyscall = libc.func('long syscall(long number, int command, void *attr,
   attr: Buffer,
   size: number,
 ) => number
+const membarrierCall = libc.func('long syscall(long number, int command, uint32_t flags, int cpu)') as (
+  number: number,
+  command: number,
+  flags: number,
+  cpu: number,
+) => number
 const setnsCall = libc.func('int setns(int fd, int type)') as (fd: number, type: number) => number
 const closeCall = libc.func('int close(int fd)') as (fd: number) => number
 const nameToIndex = libc.func('uint32_t if_nametoindex(const char *name)') as (name: string) => number
@@ -40,6 +46,14 @@ const NR_BPF: Partial<Record<NodeJS.Architecture, number>> = {
   arm64: 280,
   riscv64: 280,
   loong64: 280,
+}
+
+/** __NR_membarrier by architecture. */
+const NR_MEMBARRIER: Partial<Record<NodeJS.Architecture, number>> = {
+  x64: 324,
+  arm64: 283,
+  riscv64: 283,
+  loong64: 283,
 }
 
 /** Highest errno that the kernel returns as an error (MAX_ERRNO, linux/err.h). */
@@ -84,6 +98,12 @@ export function bpf(command: number, attr: Buffer): number {
     throw new DomainError('missing_dependency', `no bpf(2) number is known for ${process.arch}`)
   const result = Number(rawSyscall(number, command, attr, attr.length))
   return result >= 0 ? result : -Math.min(koffi.errno(), MAX_ERRNO)
+}
+
+/** membarrier(2); false where the kernel does not do it. */
+export function membarrier(command: number): boolean {
+  const number = NR_MEMBARRIER[process.arch]
+  return number !== undefined && Number(membarrierCall(number, command, 0, 0)) === 0
 }
 
 /** Address of a buffer's first byte; valid as long as the caller holds the buffer. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { DomainError } from '../domain/errors.ts'
 import { defaultRouteIndexes } from './default-routes.ts'
 import { enterNetns, interfaceIndex } from './libc.ts'
@@ -23,6 +23,35 @@ export function netnsPath(name: string): string {
 
 /** Inode of a network namespace: what identifies it while it lives. */
 export const netnsInode = (path: NetnsPath): number => statSync(path ?? OWN).ino
+
+/**
+ * A network namespace by its inode: the one given, one that has a name, or that of a process. One that is gone gets a
+ * path that leads nowhere, so that entering it is refused with `not_found`.
+ */
+export function netnsByInode(inode: number, expected: NetnsPath): NetnsPath {
+  const is = (path: NetnsPath): boolean => {
+    try {
+      return netnsInode(path) === inode
+    } catch {
+      return false // gone, or of a process that ended
+    }
+  }
+  if (is(expected)) return expected
+  const paths = function* (): Generator<string> {
+    for (const name of namesIn('/run/netns')) yield `/run/netns/${name}`
+    for (const name of namesIn('/proc')) if (/^\d+$/.test(name)) yield `/proc/${name}/ns/net`
+  }
+  for (const path of paths()) if (is(path)) return path
+  return `/run/netns/gone-${inode}`
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
 
 /**
  * Runs `work` inside a network namespace. Only this thread enters it, and `work` must be synchronous: work on the

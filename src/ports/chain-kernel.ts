@@ -1,4 +1,4 @@
-import type { VerdictCounts, XdpVerdict } from '../domain/hook.ts'
+import type { AttachMode, EntryForm, Hook, Verdict, VerdictCounts } from '../domain/hook.ts'
 
 /** An interface of the network namespace that the agent looks after. */
 export interface NetworkInterface {
@@ -21,17 +21,37 @@ export interface EntryMap {
   readonly content?: readonly { readonly key: Buffer; readonly value: Buffer }[]
 }
 
+/** A function of an entry's program, in the order in which libbpf lays them: the entry's own first. */
+export interface EntryFunction {
+  readonly name: string
+  /** Instruction slots of 8 bytes. */
+  readonly slots: number
+  /** Its FUNC in the object's BTF; undefined when the object does not say. */
+  readonly typeId: number | undefined
+  /** Whether the kernel is to verify it by its types alone; a hidden one is static, whatever its BTF says. */
+  readonly global: boolean
+}
+
 /** One entry to load: verified bytes and what is set in them. */
 export interface EntryImage {
   readonly entry: string
+  readonly hook: Hook
   /** The object's bytes, the very buffer whose digest and signature were checked. */
   readonly bytes: Buffer
   readonly license: string
   readonly gplCompatible: boolean
   readonly frags: boolean
-  readonly proceed: readonly XdpVerdict[]
+  /** Verdicts after which the chain goes on. */
+  readonly proceed: readonly Verdict[]
+  /** Verdict where its successor is unexpectedly absent. */
+  readonly onMissing: 'pass' | 'drop'
   readonly variables: readonly { readonly section: string; readonly offset: number; readonly value: Buffer }[]
   readonly maps: readonly EntryMap[]
+  readonly functions: readonly EntryFunction[]
+  /** The object's BTF, whole; undefined when it has none. */
+  readonly btf: Buffer | undefined
+  /** Programs of the object that its arrays of programs hold from the start. */
+  readonly arrayPrograms: readonly string[]
 }
 
 /** A generation that is pinned, whether it runs or not. One whose build was cut short has program 0, which never runs. */
@@ -41,13 +61,35 @@ export interface PinnedGeneration {
   readonly programTag: string
 }
 
+/** What runs on a hook. `linkId` is 0 where the kernel has no link for it (clsact). */
+export interface Attachment {
+  readonly linkId: number
+  readonly programId: number
+  readonly ifindex: number
+  readonly mode: AttachMode
+}
+
 /** What bpffs holds for one hook of one interface. */
 export interface PinnedChain {
   /** Name of its folder: network namespace, interface and hook. */
   readonly key: string
-  /** The pinned link; undefined when there is none, or when its interface is gone. */
-  readonly link: { readonly id: number; readonly programId: number; readonly ifindex: number } | undefined
+  /** What runs; undefined when nothing does, or when its interface is gone. */
+  readonly link: Attachment | undefined
   readonly generations: readonly PinnedGeneration[]
+}
+
+/** A generation just built, and the form of each of its entries. */
+export interface BuiltGeneration extends PinnedGeneration {
+  readonly forms: readonly EntryForm[]
+}
+
+/** Where a chain is to run. */
+export interface ChainSite {
+  readonly key: string
+  readonly hook: Hook
+  readonly at: NetworkInterface
+  /** Whether XDP may run in the stack where the driver has none of its own. */
+  readonly allowGeneric: boolean
 }
 
 /**
@@ -56,17 +98,17 @@ export interface PinnedChain {
  */
 export interface ChainKernel {
   interfaces(): NetworkInterface[]
-  /** Folder name of the chain on an interface's XDP hook. */
-  keyOf(ifindex: number): string
+  /** Folder name of the chain on an interface's hook. */
+  keyOf(ifindex: number, hook: Hook): string
   /** All that this agent owns, read from bpffs. */
   pinned(): PinnedChain[]
   /** Loads, fuses and pins a generation off to the side; what runs is not touched. */
-  build(key: string, generation: number, entries: readonly EntryImage[]): PinnedGeneration
-  /** Makes a pinned generation the one that runs, by one atomic step, and gives the link. Attaches if nothing runs yet. */
-  activate(key: string, generation: number, ifindex: number): { readonly linkId: number }
+  build(site: ChainSite, generation: number, entries: readonly EntryImage[]): Promise<BuiltGeneration>
+  /** Makes a pinned generation the one that runs, by one atomic step. Attaches if nothing runs yet. */
+  activate(site: ChainSite, generation: number): Attachment
   /** Packets by verdict of each entry of a pinned generation. */
   counters(key: string, generation: number, entries: number): VerdictCounts[]
-  /** Removes the pins of a generation that does not run. */
+  /** Removes the pins of a generation that does not run, once no packet is on its way through it. */
   discard(key: string, generation: number): void
   /** Detaches the chain and removes its pins. */
   detach(key: string): void

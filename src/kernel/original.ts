@@ -1,6 +1,9 @@
+import { renameMaps } from '../bytecode/body.ts'
 import { DomainError } from '../domain/errors.ts'
+import type { Hook } from '../domain/hook.ts'
 import { cString, textOf } from './bpf-attr.ts'
-import { ATTACH_TYPE_XDP, PROG_TYPE_XDP, verifierError } from './bpf-program.ts'
+import { mapInfo } from './bpf-info.ts'
+import { PROGRAM_TYPES, verifierError } from './bpf-program.ts'
 import { copyMemory, lastErrno, libbpf, type Pointer } from './libbpf.ts'
 import { addressOf, KernelError } from './libc.ts'
 
@@ -11,33 +14,39 @@ const WALK_BYTES = 4 << 20
 const SLOT_BYTES = 8
 
 /** How an object is to be loaded. */
-export interface LoadRequest {
+export interface OriginalRequest {
   /** The object's bytes; exactly these are handed to libbpf. */
   readonly bytes: Buffer
-  /** The function to load; all others are left out. */
+  /** The function to load; all others are left out, but for {@link arrayPrograms}. */
   readonly entry: string
+  readonly hook: Hook
+  /** Programs that the object's arrays of programs hold from the start. */
+  readonly arrayPrograms: readonly string[]
   /** Values written into global variables before the load: section (such as `.rodata`), offset in it, bytes. */
   readonly variables: readonly { readonly section: string; readonly offset: number; readonly value: Buffer }[]
-  /** File descriptors of maps to use instead of new ones, by name as in {@link LoadedObject.maps}. */
+  /** File descriptors of maps to use instead of new ones, by name as in {@link OpenOriginal.maps}. */
   readonly reuse: ReadonlyMap<string, number>
 }
 
-/** A loaded object: the entry's relocated instructions and its maps. The descriptors live until `close`. */
-export interface LoadedObject {
+/** A program that libbpf has loaded as it is. It holds its maps open until `close`. */
+export interface OpenOriginal {
+  /** The entry's relocated instructions with its subprograms; maps are named by the kernel's ids. */
   readonly code: Buffer
   /** Bytes of stack of each function of the program, the entry's first, as the verifier counts them. */
   readonly stackBytes: readonly number[]
-  /** File descriptors by the map's name; the map of a data section is named as the section, such as `.bss`. */
+  /** Instructions that the verifier walked. */
+  readonly verified: number
+  /** Ids by the map's name; the map of a data section is named as the section, such as `.bss`. */
   readonly maps: ReadonlyMap<string, number>
   close(): void
 }
 
 /**
  * Opens an object from memory, applies CO-RE and relocations, creates its maps and lets the kernel verify the entry as
- * an XDP program. Nothing is attached, and nothing is pinned whatever the object asks for.
- * Throws `entry_not_found`, `verifier_refused` (whole log kept), `map_incompatible`, KernelError.
+ * a program of its hook. Nothing is attached, and nothing is pinned whatever the object asks for.
+ * Throws `entry_not_found`, `verifier_refused` (whole log kept), `chain_stack`, `object_mismatch`, KernelError.
  */
-export function loadObject(request: LoadRequest): LoadedObject {
+export function openOriginal(request: OriginalRequest): OpenOriginal {
   try {
     return loadOnce(request, LOG_STATS, STATS_BYTES)
   } catch (error) {
@@ -48,22 +57,34 @@ export function loadObject(request: LoadRequest): LoadedObject {
   }
 }
 
-function loadOnce(request: LoadRequest, logLevel: number, logBytes: number): LoadedObject {
+/** A program of the object that is to be loaded, and where its log goes. */
+interface Selected {
+  readonly name: string
+  readonly program: Pointer
+  readonly log: Buffer
+}
+
+function loadOnce(request: OriginalRequest, logLevel: number, logBytes: number): OpenOriginal {
   const lib = libbpf()
   const object = open(request.bytes)
   try {
-    const log = Buffer.alloc(logBytes)
-    const program = selectEntry(object, request.entry)
-    lib.setLogLevel(program, logLevel)
-    lib.setLogBuffer(program, log, log.length)
+    const selected = select(object, request, logLevel, logBytes)
+    const entry = selected.find(({ name }) => name === request.entry)
+    if (entry === undefined)
+      throw new DomainError('entry_not_found', `the object has no program ${request.entry}`)
     prepareMaps(object, request)
     const result = lib.load(object)
-    if (result < 0) throw loadError(request.entry, -result, textOf(log))
-    const slots = Number(lib.instructionCount(program))
-    const maps = new Map([...mapsOf(object)].map((map) => [nameOf(map), lib.mapFd(map)]))
+    if (result < 0) throw loadError(request.entry, -result, selected)
+    const slots = Number(lib.instructionCount(entry.program))
+    const idByFd = new Map<number, number>()
+    const maps = new Map([...mapsOf(object)].map((map) => [nameOf(map), idOf(lib.mapFd(map), idByFd)]))
+    const log = textOf(entry.log)
     return {
-      code: copyMemory(lib.instructions(program), slots * SLOT_BYTES),
-      stackBytes: stackDepths(request.entry, textOf(log)),
+      code: renameMaps(copyMemory(lib.instructions(entry.program), slots * SLOT_BYTES), (fd) =>
+        idOf(fd, idByFd),
+      ),
+      stackBytes: stackDepths(request.entry, log),
+      verified: Number(/^processed (\d+) insns/m.exec(log)?.[1] ?? 0),
       maps,
       close: () => lib.close(object),
     }
@@ -71,6 +92,12 @@ function loadOnce(request: LoadRequest, logLevel: number, logBytes: number): Loa
     lib.close(object)
     throw error
   }
+}
+
+function idOf(fd: number, known: Map<number, number>): number {
+  const id = known.get(fd) ?? mapInfo({ number: fd }).id
+  known.set(fd, id)
+  return id
 }
 
 /** struct bpf_object_open_opts, bpf/libbpf.h 1.0: sz at 0, object_name at 8; later fields stay zero. */
@@ -97,21 +124,32 @@ function nameOf(map: Pointer): string {
   return libbpf().mapIsInternal(map) ? name.slice(Math.max(0, name.indexOf('.'))) : name
 }
 
-/** Makes the entry the only program that is loaded. Its type follows from the hook, not from its section's name. */
-function selectEntry(object: Pointer, entry: string): Pointer {
+/** Leaves out all programs but those asked for. Their type follows from the hook, not from their section's name. */
+function select(
+  object: Pointer,
+  { entry, hook, arrayPrograms }: OriginalRequest,
+  logLevel: number,
+  logBytes: number,
+): Selected[] {
   const lib = libbpf()
-  let found: Pointer
-  for (const program of listOf((previous) => lib.nextProgram(object, previous)))
-    if (lib.programName(program) === entry) found = program
-    else lib.setAutoload(program, false)
-  if (found === undefined) throw new DomainError('entry_not_found', `the object has no program ${entry}`)
-  lib.setType(found, PROG_TYPE_XDP)
-  lib.setAttachType(found, ATTACH_TYPE_XDP)
-  lib.setAutoload(found, true)
-  return found
+  const { type, attachType } = PROGRAM_TYPES[hook]
+  const selected: Selected[] = []
+  for (const program of listOf((previous) => lib.nextProgram(object, previous))) {
+    const name = lib.programName(program)
+    const wanted = name === entry || arrayPrograms.includes(name)
+    lib.setAutoload(program, wanted)
+    if (!wanted) continue
+    lib.setType(program, type)
+    lib.setAttachType(program, attachType)
+    const log = Buffer.alloc(logBytes)
+    lib.setLogLevel(program, logLevel)
+    lib.setLogBuffer(program, log, log.length)
+    selected.push({ name, program, log })
+  }
+  return selected
 }
 
-function prepareMaps(object: Pointer, request: LoadRequest): void {
+function prepareMaps(object: Pointer, request: OriginalRequest): void {
   const lib = libbpf()
   for (const map of mapsOf(object)) {
     const name = nameOf(map)
@@ -127,7 +165,7 @@ function prepareMaps(object: Pointer, request: LoadRequest): void {
   }
 }
 
-function setVariables(map: Pointer, name: string, values: LoadRequest['variables']): void {
+function setVariables(map: Pointer, name: string, values: OriginalRequest['variables']): void {
   const size: [number | bigint] = [0]
   const pointer = libbpf().initialValue(map, size)
   if (pointer === null) throw new KernelError(`read the initial value of ${name}`, 22)
@@ -135,14 +173,16 @@ function setVariables(map: Pointer, name: string, values: LoadRequest['variables
   for (const { offset, value } of values) {
     if (offset + value.length > content.length)
       throw new DomainError('object_mismatch', `a configuration variable lies outside ${name}`)
-    value.copy(content, offset)
+    Buffer.from(value).copy(content, offset)
   }
   const result = libbpf().setInitialValue(map, content, content.length)
   if (result < 0) throw new KernelError(`set the variables of ${name}`, -result)
 }
 
-function loadError(entry: string, errno: number, log: string): DomainError {
-  if (log.trim() !== '') return verifierError(entry, log)
+/** The programs are loaded in order, and none after the one that was refused: its log is the last. */
+function loadError(entry: string, errno: number, selected: readonly Selected[]): DomainError {
+  const refused = selected.findLast(({ log }) => textOf(log).trim() !== '')
+  if (refused !== undefined) return verifierError(refused.name, textOf(refused.log))
   return new KernelError(`load ${entry}`, errno)
 }
 

@@ -1,0 +1,3 @@
+import { serveLoader } from '../kernel/loader-process.ts'
+
+serveLoader()
