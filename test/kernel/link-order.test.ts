@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { CALL_KIND, decodeAt, IMM64_KIND, OP, SLOT_BYTES } from '../../src/bytecode/instruction.ts'
 import { readObject } from '../../src/elf/bpf-object.ts'
 import type { LinkedFunction } from '../../src/elf/programs.ts'
-import { loadObject } from '../../src/kernel/object.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource } from './chain-entries.ts'
+import { loadEntry } from './load-entry.ts'
 
 /** First slots of all functions that the instructions call or take the address of, and the main function's, ascending. */
 function startsIn(code: Buffer): number[] {
@@ -62,7 +62,7 @@ describeAsRoot('libbpf lays functions where the object’s bytes say', () => {
   ])('%s: %s', (source, entry) => {
     const bytes = compileSource(source)
     const functions = readObject(bytes).programs.find(({ name }) => name === entry)?.functions ?? []
-    const loaded = loadObject({ bytes, entry, variables: [], reuse: new Map() })
+    const loaded = loadEntry(bytes, entry)
     const { code } = loaded
     loaded.close()
     const ends = endsOf(functions)

@@ -2,13 +2,14 @@ import { afterEach, beforeAll, expect, test } from 'vitest'
 import { XDP_VERDICTS } from '../../src/domain/hook.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { keysOf, lookupElement } from '../../src/kernel/bpf-map.ts'
-import { loadXdpProgram, testRun } from '../../src/kernel/bpf-program.ts'
+import { testRun } from '../../src/kernel/bpf-program.ts'
 import { KernelError } from '../../src/kernel/libc.ts'
+import type { LoadedOriginal } from '../../src/kernel/loader.ts'
 import { fillMap } from '../../src/kernel/map-fill.ts'
-import { type LoadedObject, loadObject } from '../../src/kernel/object.ts'
 import { compileBpf } from '../support/compile-bpf.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { ethernet, ipv4, udp } from '../support/packets.ts'
+import { loadAlone, loadEntry } from './load-entry.ts'
 
 const ENTRIES = 10_000
 const OBJECT = `#include <linux/bpf.h>
@@ -49,8 +50,8 @@ const cidr = (bits: number, ...address: number[]): Buffer =>
   Buffer.concat([number(bits), Buffer.from(address)])
 
 describeAsRoot('filling a map', () => {
-  let object: LoadedObject
-  const open: LoadedObject[] = []
+  let object: LoadedOriginal
+  const open: LoadedOriginal[] = []
   let bytes: Buffer
   beforeAll(() => {
     bytes = compileBpf(OBJECT)
@@ -59,11 +60,11 @@ describeAsRoot('filling a map', () => {
     for (const one of open.splice(0)) one.close()
   })
   function map(name: string): { number: number } {
-    object = loadObject({ bytes, entry: 'by_source', variables: [], reuse: new Map() })
+    object = loadEntry(bytes, 'by_source')
     open.push(object)
     const fd = object.maps.get(name)
     if (fd === undefined) throw new Error(`no map ${name}`)
-    return { number: fd }
+    return fd
   }
   function refusal(work: () => void): KernelError {
     try {
@@ -97,7 +98,7 @@ describeAsRoot('filling a map', () => {
       { key: cidr(24, 10, 1, 2, 0), value: verdict('tx') },
       { key: cidr(32, 10, 1, 2, 3), value: verdict('pass') },
     ])
-    using program = loadXdpProgram({ name: 'test', code: object.code, license: 'GPL', flags: 0 })
+    using program = loadAlone(object)
     const from = (source: string): string | undefined =>
       XDP_VERDICTS[testRun(program, ethernet(ipv4(udp(), { source }))).verdict]
     expect(['10.9.9.9', '10.1.2.9', '10.1.2.3', '11.0.0.1'].map(from)).toEqual([

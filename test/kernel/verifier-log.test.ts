@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { encode, OP } from '../../src/bytecode/instruction.ts'
 import { DomainError } from '../../src/domain/errors.ts'
 import { loadXdpProgram, verifierError } from '../../src/kernel/bpf-program.ts'
-import { loadObject } from '../../src/kernel/object.ts'
 import { usefulLines } from '../../src/kernel/verifier-log.ts'
 import { compileBpf } from '../support/compile-bpf.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource } from './chain-entries.ts'
+import { loadEntry } from './load-entry.ts'
 
 const INCLUDES =
   '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nchar LICENSE[] SEC("license") = "GPL";\n'
@@ -60,8 +60,7 @@ function refusal(work: () => { close(): void }): DomainError {
   }
   throw new Error('the kernel accepted the program')
 }
-const refusalOf = (bytes: Buffer, entry: string): DomainError =>
-  refusal(() => loadObject({ bytes, entry, variables: [], reuse: new Map() }))
+const refusalOf = (bytes: Buffer, entry: string): DomainError => refusal(() => loadEntry(bytes, entry))
 
 describeAsRoot('a refusal by the verifier', () => {
   test.each(REFUSED)('of %s leads with the reason and keeps the log', (_, source, reason) => {
@@ -88,7 +87,7 @@ describeAsRoot('a refusal by the verifier', () => {
       code: 'chain_stack',
       message: expect.stringMatching(/^depth: combined stack size of 2 calls is 5\d\d\. Too large/),
     })
-    loadObject({ bytes: deep(256), entry: 'depth', variables: [], reuse: new Map() }).close()
+    loadEntry(deep(256), 'depth').close()
   })
 
   test('is as clear for instructions that come from no object', () => {

@@ -6,10 +6,10 @@ import { XDP_VERDICTS } from '../../src/domain/hook.ts'
 import type { ConfigValue } from '../../src/domain/manifest.ts'
 import { readObject } from '../../src/elf/bpf-object.ts'
 import { keysOf, lookupElement, possibleCpus } from '../../src/kernel/bpf-map.ts'
-import { loadXdpProgram, testRun } from '../../src/kernel/bpf-program.ts'
-import { Fd } from '../../src/kernel/fd.ts'
-import { loadObject } from '../../src/kernel/object.ts'
+import { testRun } from '../../src/kernel/bpf-program.ts'
+import type { Fd } from '../../src/kernel/fd.ts'
 import { type BuildOptions, type BuiltProgram, buildProgram, PROGRAMS } from '../../tools/build-programs.ts'
+import { loadAlone, loadEntry } from '../kernel/load-entry.ts'
 
 /** Builds a program of the starter catalog into a temporary folder; `remove` deletes it. */
 export function buildStarter(
@@ -46,21 +46,18 @@ export function loadStarter(
   if (program === undefined) throw new Error(`${manifest.name} has no program`)
   const bytes = readFileSync(join(dir, program.object))
   const { variables, maps, license } = readObject(bytes)
-  const object = loadObject({
-    bytes,
-    entry: program.entry,
-    reuse: new Map(),
+  const object = loadEntry(bytes, program.entry, {
     variables: resolveConfig(manifest, config).map((value) => {
       const place = variables.find(({ name }) => name === value.variable)
       if (place === undefined) throw new Error(`${program.object} has no variable ${value.variable}`)
       return { section: place.section, offset: place.offset, value: encodeScalar(value) }
     }),
   })
-  const loaded = loadXdpProgram({ name: program.entry, code: object.code, license: license ?? '', flags: 0 })
+  const loaded = loadAlone(object, { license: license ?? '' })
   const mapFd = (name: string): Fd => {
     const map = object.maps.get(name)
     if (map === undefined) throw new Error(`${program.object} has no map ${name}`)
-    return new Fd(map) // closed with the object
+    return map // closed with the object
   }
   return {
     fd: loaded,

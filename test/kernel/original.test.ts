@@ -6,15 +6,17 @@ import { XDP_VERDICTS } from '../../src/domain/hook.ts'
 import { readObject } from '../../src/elf/bpf-object.ts'
 import { mapInfo } from '../../src/kernel/bpf-info.ts'
 import { lookupElement } from '../../src/kernel/bpf-map.ts'
-import { loadXdpProgram, testRun } from '../../src/kernel/bpf-program.ts'
+import { testRun } from '../../src/kernel/bpf-program.ts'
 import { ensureBpffs } from '../../src/kernel/bpffs.ts'
-import { type LoadedObject, type LoadRequest, loadObject } from '../../src/kernel/object.ts'
+import type { LoadedOriginal } from '../../src/kernel/loader.ts'
+import type { OriginalRequest } from '../../src/kernel/original.ts'
 import { expectRefusal } from '../elf/codes.ts'
 import { compileBpf } from '../support/compile-bpf.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { ethernet, ipv4, ipv6, tcp } from '../support/packets.ts'
 import { compileSource } from './chain-entries.ts'
 import { bpfDescriptors } from './descriptors.ts'
+import { loadAlone, loadEntry } from './load-entry.ts'
 
 const BPFFS = '/sys/fs/bpf'
 const FRAME = ethernet(ipv4(tcp()))
@@ -45,22 +47,21 @@ describeAsRoot('loading an object', () => {
     for (const one of open.splice(0)) one[Symbol.dispose]()
   })
 
-  function load(bytes: Buffer, entry: string, request: Partial<LoadRequest> = {}): LoadedObject {
-    const object = loadObject({ bytes, entry, variables: [], reuse: new Map(), ...request })
+  function load(bytes: Buffer, entry: string, request: Partial<OriginalRequest> = {}): LoadedOriginal {
+    const object = loadEntry(bytes, entry, request)
     open.push({ [Symbol.dispose]: () => object.close() })
     return object
   }
   /** Runs an entry's own instructions, giving the verdicts on the frames. */
-  function verdicts(object: LoadedObject, frames: readonly Buffer[]): string[] {
-    using program = loadXdpProgram({ name: 'test', code: object.code, license: 'GPL', flags: 0 })
+  function verdicts(object: LoadedOriginal, frames: readonly Buffer[]): string[] {
+    using program = loadAlone(object)
     return frames.map((frame) => XDP_VERDICTS[testRun(program, frame).verdict] ?? 'other')
   }
-  function variable(bytes: Buffer, object: LoadedObject, name: string): bigint {
+  function variable(bytes: Buffer, object: LoadedOriginal, name: string): bigint {
     const place = readObject(bytes).variables.find((each) => each.name === name)
     const fd = place && object.maps.get(place.section)
     if (place === undefined || fd === undefined) throw new Error(`the object has no variable ${name}`)
-    const map = { number: fd }
-    const value = lookupElement(map, Buffer.alloc(4), mapInfo(map).valueBytes)
+    const value = lookupElement(fd, Buffer.alloc(4), mapInfo(fd).valueBytes)
     if (value === undefined) throw new Error('a data section has one element')
     return value.readBigUInt64LE(place.offset)
   }
@@ -96,7 +97,7 @@ describeAsRoot('loading an object', () => {
   test('writes configuration before the load, so that it decides what runs', () => {
     const place = readObject(globals).variables.find(({ name }) => name === 'cfg_every')
     if (place === undefined) throw new Error('no cfg_every')
-    const every = (value: bigint): LoadedObject =>
+    const every = (value: bigint): LoadedOriginal =>
       load(globals, 'globals', {
         variables: [{ ...place, value: encodeScalar({ variable: 'cfg_every', type: 'u32', value }) }],
       })
@@ -132,7 +133,7 @@ describeAsRoot('loading an object', () => {
     verdicts(first, [FRAME, six])
     const ttl = BigInt(FRAME.readUInt8(20) + six.readUInt8(20))
     const state = ['.bss', '.data', '.data.marked']
-    const reuse = new Map(state.map((name) => [name, first.maps.get(name) ?? -1]))
+    const reuse = new Map(state.map((name) => [name, first.maps.get(name)?.number ?? -1]))
     const second = load(globals, 'globals', { reuse })
     expect(verdicts(second, [six, six])).toEqual(['drop', 'pass']) // the third packet and the fourth
     const all = { packets: 4n, started: 1000n + ttl + BigInt(2 * six.readUInt8(20)), marked: 11n }
@@ -159,7 +160,7 @@ describeAsRoot('loading an object', () => {
     const refused = compileBpf(`${INCLUDES}
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1); __type(key, __u32); __type(value, __u64); } m SEC(".maps");
 SEC("xdp") int x(struct xdp_md *ctx) { __u32 zero = 0; return *(__u64 *)bpf_map_lookup_elem(&m, &zero); }\n`)
-    const attempts: [Buffer, string, Partial<LoadRequest>, string][] = [
+    const attempts: [Buffer, string, Partial<OriginalRequest>, string][] = [
       [several, 'third', {}, 'entry_not_found'],
       [several, 'refused', {}, 'verifier_refused'],
       [refused, 'x', {}, 'verifier_refused'],
@@ -177,7 +178,7 @@ SEC("xdp") int x(struct xdp_md *ctx) { __u32 zero = 0; return *(__u64 *)bpf_map_
     const before = bpfDescriptors()
     for (const [bytes, entry, request, code] of attempts)
       expectRefusal(() => load(bytes, entry, request), code, /./)
-    loadObject({ bytes: globals, entry: 'globals', variables: [], reuse: new Map() }).close()
+    loadEntry(globals, 'globals').close()
     expect(bpfDescriptors()).toEqual(before)
     load(globals, 'globals')
     expect(bpfDescriptors().length).toBeGreaterThan(before.length) // the count does see them
