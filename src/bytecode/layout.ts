@@ -35,14 +35,14 @@ interface Style {
   readonly verified: number
 }
 
-/** Maps that a group needs for itself: counters and the array of groups. */
-const OWN_MAPS = 2
+/** Bytes of stack of all callers from which on a function with a tail call is refused (check_max_stack_depth, kernel/bpf/verifier.c). */
+const TAIL_CALLER_STACK_BYTES = 256
 
 /**
  * The layouts to try, the fastest first: one program or few groups with bodies inlined, then with deep bodies called,
  * smaller groups, every body called, every body for itself (its exits rewritten), every body for itself and called.
  * Each is possible by what is known without the kernel; the kernel decides. Throws `chain_too_long`; `chain_stack`,
- * `chain_maps`, `chain_subprograms`, `chain_module_functions` when there is none.
+ * `chain_maps`, `chain_subprograms`, `chain_no_btf`, `chain_module_functions` when there is none.
  */
 export function layoutsOf(entries: readonly LayoutEntry[]): Layout[] {
   requireChainLength(entries.length)
@@ -73,14 +73,24 @@ export function layoutsOf(entries: readonly LayoutEntry[]): Layout[] {
   )
 }
 
+/** What is known to keep a layout from being loaded, in the words of the first program that cannot be; the kernel may know more. */
+export function layoutObstacle(layout: Layout, entries: readonly LayoutEntry[]): DomainError | undefined {
+  const style: Style = { called: 'all', entries: entries.length, verified: Number.POSITIVE_INFINITY }
+  return layout.map((group) => obstacle(group, entries, style)).find((found) => found !== undefined)
+}
+
 /** Fills one group after the other. */
 function layOut(entries: readonly LayoutEntry[], style: Style): Layout {
+  const fits = (group: readonly LaidEntry[]): boolean => obstacle(group, entries, style) === undefined
+  const all = entries.map((entry, position) => ({
+    position,
+    called: style.called === 'all' || mustBeCalled(entry),
+  }))
+  if (fits(all)) return [all] // what needs no other program may use what the way there would take
   const groups: LaidEntry[][] = []
-  for (const [position, entry] of entries.entries()) {
+  for (const laid of all) {
     const last = groups.at(-1)
-    const laid = { position, called: style.called === 'all' || mustBeCalled(entry) }
-    const asCalled = { position, called: true }
-    const fits = (group: readonly LaidEntry[]): boolean => obstacle(group, entries, style) === undefined
+    const asCalled = { ...laid, called: true }
     const joined = [laid, ...(style.called === 'where deep' ? [asCalled] : [])].find(
       (candidate) => last !== undefined && fits([...last, candidate]),
     )
@@ -114,7 +124,9 @@ function obstacle(
     const entry = entries[position]
     return entry === undefined ? [] : [{ ...entry, called }]
   })
-  const maps = new Set(members.flatMap(({ body }) => mapsOf(body))).size + OWN_MAPS
+  const last = group.some(({ position }) => position === entries.length - 1)
+  // its own are the counters and, where the chain goes on, the array of groups
+  const maps = new Set(members.flatMap(({ body }) => mapsOf(body))).size + (last ? 1 : 2)
   if (maps > LIMITS.bpf_maps)
     return new DomainError('chain_maps', `${namesOf(members)}: ${maps} maps, of ${LIMITS.bpf_maps} possible`)
   const functions = functionsOf(members)
@@ -126,6 +138,9 @@ function obstacle(
   const foreign = members.find(({ body }) => body.traits.moduleFunctions)
   if (foreign !== undefined)
     return new DomainError('chain_module_functions', `${foreign.name} calls functions of a kernel module`)
+  const untyped = members.find((member) => !member.typed && needsTypes(member))
+  if (untyped !== undefined)
+    return new DomainError('chain_no_btf', `the types of the functions of ${untyped.name} are not known`)
   const stack = stackNeeded(members)
   if (stack > LIMITS.bpf_stack_bytes)
     return new DomainError(
@@ -137,15 +152,24 @@ function obstacle(
   return undefined
 }
 
+/** The kernel takes callbacks, and functions that end by themselves, only with the types of all functions. */
+const needsTypes = ({ body: { traits } }: LayoutEntry): boolean =>
+  traits.callbacks || traits.tailCallInMain || traits.tailCallInSubprogram || traits.legacyLoadInMain
+
 const namesOf = (members: readonly LayoutEntry[]): string => members.map(({ name }) => name).join(', ')
 
+type Member = LayoutEntry & { readonly called: boolean }
+
+/** Bytes of stack of a group's main function. */
+const mainBytes = (members: readonly Member[]): number =>
+  Math.max(
+    0,
+    ...members.map(({ called, stackBytes }) => (called ? 0 : Math.ceil((stackBytes[0] ?? 0) / 8) * 8)),
+  ) + GROUP_STACK_BYTES
+
 /** Bytes of stack of a group's deepest chain of calls, as the kernel adds them up. */
-function stackNeeded(members: readonly (LayoutEntry & { readonly called: boolean })[]): number {
-  const main =
-    Math.max(
-      0,
-      ...members.map(({ called, stackBytes }) => (called ? 0 : Math.ceil((stackBytes[0] ?? 0) / 8) * 8)),
-    ) + GROUP_STACK_BYTES
+function stackNeeded(members: readonly Member[]): number {
+  const main = mainBytes(members)
   const below = members.map(
     ({ body, called, stackBytes }) =>
       (called ? frameBytes(stackBytes[0] ?? 0) : 0) + bytesBelowMain(body, stackBytes),
@@ -155,11 +179,10 @@ function stackNeeded(members: readonly (LayoutEntry & { readonly called: boolean
 }
 
 /** Whether entries may share a program at all, whatever its size. */
-function alike(members: readonly LayoutEntry[], style: Style): boolean {
+function alike(members: readonly Member[], style: Style): boolean {
   const traits = members.map(({ body }) => body.traits)
-  const needTypes = traits.some(
-    ({ callbacks, tailCallInMain, tailCallInSubprogram }) =>
-      callbacks || tailCallInMain || tailCallInSubprogram,
+  const tailCallBelowMain = members.some(
+    ({ called, body }) => body.traits.tailCallInSubprogram || (called && body.traits.tailCallInMain),
   )
   return (
     members.length <= style.entries &&
@@ -167,7 +190,8 @@ function alike(members: readonly LayoutEntry[], style: Style): boolean {
     // what is not GPL must not be loaded as if it were, and what is may need to be
     members.every(({ gplCompatible }) => gplCompatible === members[0]?.gplCompatible) &&
     // the kernel wants the types of all functions of a program or of none
-    !(needTypes && members.some(({ typed }) => !typed)) &&
+    !(members.some(needsTypes) && members.some(({ typed }) => !typed)) &&
+    !(tailCallBelowMain && mainBytes(members) >= TAIL_CALLER_STACK_BYTES) &&
     !(
       traits.some(({ readsTstampType }) => readsTstampType) &&
       traits.some(({ readsTstampType, usesTstamp }) => usesTstamp && !readsTstampType)
