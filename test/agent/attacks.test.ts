@@ -46,7 +46,7 @@ describeAsRoot('a registry that was taken over', () => {
     await fleet.untilRuns(node, 'edge', 'acme/knob@1.1.0')
     earlier = await envelopeNow()
     await fleet.apply('edge', node, { priority: 50 })
-    await fleet.until(node, 'the second order', ({ chains }) => chains[0]?.revision === 2)
+    await fleet.until(node, 'the second order', ({ chains }) => chains[0]?.functions[0]?.revision === 2)
     const signed = (program: string, version: string, key = fleet.publisher, step = 7) =>
       build(program, version, key, step)
     genuine = {

@@ -1,7 +1,7 @@
 import type { ChainRecord } from '../../src/domain/generation.ts'
-import { noPackets, type VerdictCounts } from '../../src/domain/hook.ts'
+import { type Hook, noPackets, type VerdictCounts } from '../../src/domain/hook.ts'
 import type { AgentState } from '../../src/ports/agent-state.ts'
-import type { ChainKernel, EntryImage, NetworkInterface } from '../../src/ports/chain-kernel.ts'
+import type { Attachment, ChainKernel, EntryImage, NetworkInterface } from '../../src/ports/chain-kernel.ts'
 
 /** A generation in the fake bpffs. `runs` names what it does to packets. */
 interface FakeGeneration {
@@ -10,7 +10,7 @@ interface FakeGeneration {
   readonly counters: VerdictCounts[]
 }
 interface FakeChain {
-  link: { id: number; ifindex: number; programId: number } | undefined
+  link: Attachment | undefined
   readonly generations: Map<number, FakeGeneration>
 }
 
@@ -18,7 +18,11 @@ interface FakeChain {
 export class Crash extends Error {}
 
 /** Makes a call of the kernel fail; undefined lets it pass. */
-export type Refusal = (call: 'build' | 'activate', key: string) => Error | undefined
+export type Refusal = (
+  call: 'build' | 'activate',
+  key: string,
+  entries: readonly EntryImage[],
+) => Error | undefined
 
 /**
  * What outlives an agent: a bpffs and a state directory, in memory. It stands in for the kernel only where failures are
@@ -32,16 +36,18 @@ export class FakeHost {
   readonly chains = new Map<string, FakeChain>()
   readonly maps = new Set<string>()
   readonly records = new Map<string, string>()
+  /** Chains that were built, by key, over all lives. */
+  readonly builds: string[] = []
   #ids = 100
 
   newId(): number {
     return ++this.#ids
   }
-  /** What packets meet on each interface, by its name; undefined where nothing runs. */
-  hooks(): Record<string, string | undefined> {
+  /** What packets meet on a hook of each interface, by its name; undefined where nothing runs. */
+  hooks(hook: Hook = 'xdp'): Record<string, string | undefined> {
     return Object.fromEntries(
       this.interfaces.map(({ name, ifindex }) => {
-        const chain = this.chains.get(keyOf(ifindex))
+        const chain = this.chains.get(keyOf(ifindex, hook))
         const running = [...(chain?.generations.values() ?? [])].find(
           ({ programId }) => programId === chain?.link?.programId,
         )
@@ -53,7 +59,8 @@ export class FakeHost {
   traffic(packets: number): void {
     for (const { link, generations } of this.chains.values())
       for (const { programId, counters } of generations.values())
-        if (programId === link?.programId) for (const counts of counters) counts.pass += packets
+        if (programId === link?.programId)
+          for (const counts of counters) counts.pass = (counts.pass ?? 0) + packets
   }
   /** What the agent remembers. */
   remembered(): ChainRecord[] {
@@ -61,7 +68,7 @@ export class FakeHost {
   }
 }
 
-export const keyOf = (ifindex: number): string => `1-${ifindex}-xdp`
+export const keyOf = (ifindex: number, hook: Hook = 'xdp'): string => `1-${ifindex}-${hook}`
 
 /**
  * Opens the host for one agent's life. Each change of the host is a step; after `most` steps the process is dead: the
@@ -72,8 +79,8 @@ export function openHost(host: FakeHost, most = Number.POSITIVE_INFINITY, refuse
   const step = (): void => {
     if (++steps > most) throw new Crash()
   }
-  const refused = (call: 'build' | 'activate', key: string): void => {
-    const error = refuse(call, key)
+  const refused = (call: 'build' | 'activate', key: string, entries: readonly EntryImage[] = []): void => {
+    const error = refuse(call, key, entries)
     if (error !== undefined) throw error
   }
   const generationOf = (key: string, generation: number): FakeGeneration => {
@@ -83,7 +90,7 @@ export function openHost(host: FakeHost, most = Number.POSITIVE_INFINITY, refuse
   }
   const kernel: ChainKernel = {
     interfaces: () => host.interfaces,
-    keyOf,
+    keyOf: (ifindex, hook) => keyOf(ifindex, hook),
     pinned: () =>
       [...host.chains].map(([key, { link, generations }]) => ({
         key,
@@ -92,8 +99,8 @@ export function openHost(host: FakeHost, most = Number.POSITIVE_INFINITY, refuse
           ...{ generation, programId, programTag: `tag${programId}` },
         })),
       })),
-    build: (key, generation, entries) => {
-      refused('build', key)
+    build: async ({ key }, generation, entries) => {
+      refused('build', key, entries)
       for (const { stateKey } of entries.flatMap(({ maps }) => maps))
         if (stateKey !== undefined && !host.maps.has(stateKey)) {
           step()
@@ -103,19 +110,22 @@ export function openHost(host: FakeHost, most = Number.POSITIVE_INFINITY, refuse
       const chain = host.chains.get(key) ?? { link: undefined, generations: new Map() }
       if (chain.generations.has(generation)) throw new Error(`generation ${generation} is taken`)
       const programId = host.newId()
-      const counters = entries.map(() => noPackets())
+      const counters = entries.map(({ hook }) => noPackets(hook))
       chain.generations.set(generation, { programId, runs: entries.map(textOf).join(' > '), counters })
       host.chains.set(key, chain)
-      return { generation, programId, programTag: `tag${programId}` }
+      host.builds.push(key)
+      const forms = entries.map(() => 'fused' as const)
+      return { generation, programId, programTag: `tag${programId}`, forms }
     },
-    activate: (key, generation, ifindex) => {
+    activate: ({ key, hook, at: { ifindex } }, generation) => {
       refused('activate', key)
       const { programId } = generationOf(key, generation)
       const chain = host.chains.get(key)
       if (chain === undefined) throw new Error('no chain')
       step()
-      chain.link = { id: chain.link?.id ?? host.newId(), ifindex, programId }
-      return { linkId: chain.link.id }
+      const linkId = chain.link?.linkId ?? host.newId()
+      chain.link = { linkId, programId, ifindex, mode: hook === 'xdp' ? 'native' : 'tcx' }
+      return chain.link
     },
     counters: (key, generation) => generationOf(key, generation).counters.map((counts) => ({ ...counts })),
     discard: (key, generation) => {

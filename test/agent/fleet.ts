@@ -278,7 +278,9 @@ export class Fleet {
   /** Waits for a function to run these releases on eth0, and gives its chain. */
   async untilRuns(node: FleetNode, name: string, ...releases: string[]): Promise<ObservedChain> {
     const fits = (chain: ObservedChain): boolean =>
-      chain.function === name && chain.interface === 'eth0' && releasesOf(chain) === releases.join(' ')
+      chain.functions.some((part) => part.name === name) &&
+      chain.interface === 'eth0' &&
+      releasesOf(chain) === releases.join(' ')
     const { chains } = await this.until(
       node,
       `${name} with ${releases.join(' ')}`,

@@ -57,8 +57,9 @@ const BOTH = {
 
 test('an instance is remembered by release, entry, object and its name', () => {
   expect(first(entries()).record).toEqual({
-    ...{ instance: 'limit', release: 'acme/limit@1.0.0', entry: 'xdp_limit' },
+    ...{ function: 'edge', instance: 'limit', release: 'acme/limit@1.0.0', entry: 'xdp_limit' },
     ...{ object: sha256Digest(OBJECT), proceed: ['pass'] },
+    spec: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
   })
   expect(first(entries({ instance: { name: 'front' } })).record.instance).toBe('front')
 })

@@ -79,7 +79,7 @@ describeAsRoot('an agent', () => {
 
       await fleet.startRegistry()
       await fleet.apply('away', node, { priority: 7 })
-      await fleet.until(node, 'the new order', ({ chains }) => chains[0]?.revision === 2)
+      await fleet.until(node, 'the new order', ({ chains }) => chains[0]?.functions[0]?.revision === 2)
       expect(idsOf(node)).toEqual(ids) // the order changed nothing of the chain
       expect(statusOf(node)?.errors).toEqual([])
     })
@@ -214,7 +214,11 @@ describeAsRoot('an agent', () => {
         [3, 0, PACKETS],
       ] as const) {
         await fleet.apply('config', node, { instances: [{ use: 'acme/knob@^1.0', config: { drop } }] })
-        await fleet.until(node, `drop ${drop}`, ({ chains }) => chains[0]?.revision === revision)
+        await fleet.until(
+          node,
+          `drop ${drop}`,
+          ({ chains }) => chains[0]?.functions[0]?.revision === revision,
+        )
         expect(await arrive(node)).toBe(expected)
       }
       const beyond = { instances: [{ use: 'acme/knob@^1.0', config: { drop: 2 } }] }

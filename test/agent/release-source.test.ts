@@ -219,11 +219,6 @@ describe('what its own signer did wrong is refused too:', () => {
     ['a required feature', { requires: { features: ['kfuncs'] } }, 'not_supported_yet'],
     ['a limit of time', { limits: { nsPerPacket: 100 } }, 'not_supported_yet'],
     [
-      'another hook',
-      { programs: [{ object: OBJECT, entry: 'xdp_small', hook: 'tc-ingress' }] },
-      'not_supported_yet',
-    ],
-    [
       'an entry that is not there',
       { programs: [{ object: OBJECT, entry: 'xdp_big', hook: 'xdp' }] },
       'entry_not_found',

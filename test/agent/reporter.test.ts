@@ -9,7 +9,7 @@ const running: FunctionStatus = { name: 'edge', revision: 2, state: 'running', p
 const refused = (problem: DomainError): FunctionStatus => ({ ...running, state: 'waiting', problem })
 
 const chain = (passed: number, generation = 1): ObservedChain => {
-  const packets = { ...noPackets(), pass: passed }
+  const packets = { ...noPackets('xdp'), pass: passed }
   return {
     ...{
       netns: '',
@@ -17,13 +17,18 @@ const chain = (passed: number, generation = 1): ObservedChain => {
       ifindex: 2,
       hook: 'xdp',
       mode: 'native',
-      function: 'edge',
-      revision: 2,
+      functions: [{ name: 'edge', revision: 2 }],
     },
     ...{ generation, linkId: 1, programId: 7, programTag: 'tag', since: '2026-01-01T00:00:00Z' },
     entries: [
       {
-        ...{ position: 1, instance: 'limit', release: 'acme/limit@1.0.0', entry: 'xdp_limit' },
+        ...{
+          position: 1,
+          function: 'edge',
+          instance: 'limit',
+          release: 'acme/limit@1.0.0',
+          entry: 'xdp_limit',
+        },
         ...{ object: `sha256:${'0'.repeat(64)}`, proceed: ['pass'], form: 'fused', packets, total: packets },
       },
     ],

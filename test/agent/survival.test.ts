@@ -59,7 +59,7 @@ describeAsRoot('an agent that is killed', () => {
   const first = (chain: ObservedChain): number =>
     packetsOf(chain.entries[0]?.total ?? expect.fail('no entry'))
   const adopted = (): Promise<unknown> =>
-    fleet.until(node, 'adoption', ({ chains }) => chains[0]?.function === 'edge')
+    fleet.until(node, 'adoption', ({ chains }) => chains[0]?.functions[0]?.name === 'edge')
 
   test(
     `leaves its chain to work on, and adopts it again: same link, same program, ${KILLS_AT_REST} times`,

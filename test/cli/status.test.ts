@@ -11,14 +11,15 @@ import { BINARY, hookline, memoryIo, scratch } from './hookline.ts'
 const folder = await scratch()
 const entry = {
   position: 1,
+  function: 'edge',
   instance: 'limit',
   release: 'acme/limit@1.4.0',
   entry: 'xdp_limit',
   object: `sha256:${'0'.repeat(64)}`,
   proceed: ['pass'],
   form: 'fused' as const,
-  packets: { ...noPackets(), pass: 12, drop: 3 },
-  total: { ...noPackets(), pass: 20, drop: 3 },
+  packets: { ...noPackets('xdp'), pass: 12, drop: 3 },
+  total: { ...noPackets('xdp'), pass: 20, drop: 3 },
 }
 const observed: Observed = {
   at: '2026-06-01T12:00:00Z',
@@ -45,14 +46,13 @@ const observed: Observed = {
       ifindex: 2,
       hook: 'xdp',
       mode: 'native',
-      function: 'edge',
-      revision: 3,
+      functions: [{ name: 'edge', revision: 3 }],
       generation: 4,
       linkId: 9,
       programId: 10,
       programTag: 'abc',
       since: '2026-06-01T11:00:00Z',
-      entries: [entry, { ...entry, position: 2, instance: 'count', total: noPackets() }],
+      entries: [entry, { ...entry, position: 2, instance: 'count', total: noPackets('xdp') }],
     },
   ],
   errors: [{ code: 'registry_unavailable', message: 'no answer', remedy: 'check it' }],
@@ -71,9 +71,9 @@ describe('status', () => {
       ),
     ).toBe(
       [
-        'node  interface  hook  function  pos  instance  release           entry      packets',
-        'n1    eth0       xdp   edge r3     1  limit     acme/limit@1.4.0  xdp_limit  drop 3 pass 20',
-        'n1    eth0       xdp   edge r3     2  count     acme/limit@1.4.0  xdp_limit  none',
+        'node  interface  hook  function  pos  instance  release           entry      form   packets',
+        'n1    eth0       xdp   edge r3     1  limit     acme/limit@1.4.0  xdp_limit  fused  drop 3 pass 20',
+        'n1    eth0       xdp   edge r3     2  count     acme/limit@1.4.0  xdp_limit  fused  none',
         'n1: function core refused: R1 is wrong\\u{1b}[2J [verifier_refused]',
         '  | a',
         '  | b',

@@ -135,13 +135,10 @@ describe('what is refused leaves nothing visible', () => {
         () => buildRelease('acme/no', '1.0.0', key, { manifest: { surprise: 1 } }),
       ],
       [
-        'for a hook that is not supported yet',
+        'with a demand that is not supported yet',
         422,
         'not_supported_yet',
-        () =>
-          buildRelease('acme/no', '1.0.0', key, {
-            manifest: { programs: [{ object: 'small.bpf.o', entry: 'xdp_small', hook: 'tc-egress' }] },
-          }),
+        () => buildRelease('acme/no', '1.0.0', key, { manifest: { limits: { nsPerPacket: 100 } } }),
       ],
       [
         'whose summary holds a NUL character',

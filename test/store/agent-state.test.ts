@@ -30,7 +30,7 @@ const DESIRED: Desired = {
 }
 const chain = (key: string, passed = 0): ChainRecord => ({
   ...{ key, netns: 'edge', interface: 'eth0', ifindex: 2, hook: 'xdp', generations: [] },
-  totals: { 'edge/limit/xdp_limit': { ...noPackets(), pass: passed } },
+  totals: { 'edge/limit/xdp_limit': { ...noPackets('xdp'), pass: passed } },
 })
 const mode = (...path: string[]): string => (statSync(join(dir, ...path)).mode & 0o777).toString(8)
 

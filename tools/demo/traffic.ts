@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { packetsOf } from '../../src/domain/hook.ts'
 import type { ObservedChain } from '../../src/domain/node.ts'
-import { xdpChains } from '../../src/kernel/xdp-chains.ts'
+import { hookChains } from '../../src/kernel/chains.ts'
+import { directLoader } from '../../src/kernel/loader.ts'
 import { countedSince, type LinkCounters, linkCounters } from '../lab/namespaces.ts'
 import {
   newRun,
@@ -95,7 +96,8 @@ export async function untilCounted(
 }
 
 function hasCounted(node: DemoNode, before: ObservedChain, position: number): boolean {
-  const kernel = xdpChains('/sys/fs/bpf', node.name, node.edge.namespace.path)
+  const { path: netns } = node.edge.namespace
+  const kernel = hookChains({ bpffs: '/sys/fs/bpf', agent: node.name, netns, loader: directLoader })
   for (const { key, link, generations } of kernel.pinned()) {
     const running = generations.find(({ programId }) => programId === link?.programId)
     if (running === undefined || running.generation <= before.generation) continue
