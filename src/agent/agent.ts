@@ -159,14 +159,16 @@ export class Agent {
   async #confirmChanges(): Promise<void> {
     while (await this.#sleep(LIMITS.agent_probe_pause_ms)) {
       if (!this.#chains.unconfirmed) continue
-      if (await this.#answersWithin(this.#parts.confirm_ms)) {
+      const { confirm_ms } = this.#parts
+      if (confirm_ms === 0 || (await this.#answersWithin(confirm_ms))) {
         await this.#serially(() => this.#confirm())
         continue
       }
       if (this.#stop.signal.aborted) return
       await this.#serially(() => this.#takeBack())
-      if (await this.#answersWithin(this.#parts.confirm_ms)) continue
-      await this.#serially(() => this.#acquit())
+      if (await this.#answersWithin(confirm_ms)) continue
+      // an agent that is told to stop has not asked long enough
+      if (!this.#stop.signal.aborted) await this.#serially(() => this.#acquit())
     }
   }
 
@@ -193,13 +195,14 @@ export class Agent {
   }
 
   async #takeBack(): Promise<void> {
-    const taken = await this.#chains.takeBack()
-    for (const { key } of taken)
+    // remembered first: a crash in between must not make it again
+    const changes = this.#chains.unconfirmedChanges()
+    await this.#markTakenBack(new Set(changes.flatMap(({ functions }) => functions)))
+    for (const { key } of await this.#chains.takeBack())
       this.#parts.say(
         `the registry did not answer through ${key} within ${this.#parts.confirm_ms} ms: taken back`,
       )
     this.#reachable = false
-    await this.#markTakenBack(new Set(taken.flatMap(({ functions }) => functions.map(({ name }) => name))))
     await this.#reconcile()
   }
 

@@ -29,6 +29,12 @@ export interface Brought {
   readonly failures: readonly { readonly chain: WantedChain; readonly error: DomainError }[]
 }
 
+/** A change that waits to be confirmed, and the functions that it changed. */
+export interface UnconfirmedChange {
+  readonly key: string
+  readonly functions: readonly string[]
+}
+
 /** A chain that could not be built: nothing was switched, and all that was built for it is gone. */
 export class BuildRefused extends Error {
   readonly chain: WantedChain
@@ -157,12 +163,12 @@ export class ChainSet {
     const record = this.#records.get(site.key)
     const running = this.#runningGeneration(site.key)?.generation
     if (record !== undefined) {
-      // while a change is unconfirmed, the way back leads to what was confirmed
-      const previous = record.unconfirmed === undefined ? running : record.previous
+      // while a change is unconfirmed, the way back leads to what was confirmed; going there needs no confirming
+      const back = record.unconfirmed !== undefined && generation === record.previous
+      const previous = record.unconfirmed === undefined || back ? running : record.previous
       await this.#save({
-        ...without(record),
-        ...(previous === undefined ? {} : { previous }),
-        ...(unconfirmed ? { unconfirmed: generation } : {}),
+        ...without(record, previous),
+        ...(unconfirmed && !back ? { unconfirmed: generation } : {}),
       })
     }
     try {
@@ -191,26 +197,40 @@ export class ChainSet {
   }
 
   /**
-   * Takes back every change that was not confirmed: to the generation that ran before, and where none ran, to none.
-   * Gives the functions that had a part in what was taken back. Throws KernelError.
+   * The changes that run and wait to be confirmed, with the functions that they changed: those whose part of the chain
+   * differs from what was confirmed. Where none does, the order of all of them is the change.
    */
-  async takeBack(): Promise<{ readonly key: string; readonly functions: readonly FunctionPart[] }[]> {
-    const taken: { key: string; functions: readonly FunctionPart[] }[] = []
+  unconfirmedChanges(): UnconfirmedChange[] {
+    return [...this.#records.values()].flatMap((record) => {
+      const running = this.#runningGeneration(record.key)
+      if (running === undefined || running.generation !== record.unconfirmed) return []
+      const before = previousOf(record)
+      const names = [...running.functions, ...(before?.functions ?? [])].map(({ name }) => name)
+      const changed = names.filter(
+        (name) => partOf(name, running.entries) !== partOf(name, before?.entries ?? []),
+      )
+      return [{ key: record.key, functions: [...new Set(changed.length > 0 ? changed : names)] }]
+    })
+  }
+
+  /**
+   * Takes back every change that was not confirmed: to the generation that ran before, and where none ran, to none.
+   * Gives what {@link unconfirmedChanges} did. Throws KernelError.
+   */
+  async takeBack(): Promise<UnconfirmedChange[]> {
+    const taken = this.unconfirmedChanges()
     for (const record of [...this.#records.values()]) {
       if (record.unconfirmed === undefined) continue
       const { key, hook, ifindex } = record
-      const running = this.#runningGeneration(key)
-      if (running?.generation === record.unconfirmed) {
-        const before = record.generations.find(({ generation }) => generation === record.previous)
+      const before = previousOf(record)
+      if (!taken.some((change) => change.key === key)) await this.#save(without(record, record.previous))
+      else if (before === undefined) await this.detach(key)
+      else {
         const at = { name: record.interface, ifindex, defaultRoute: false }
-        if (before === undefined) await this.detach(key)
-        else {
-          this.#kernel.activate({ key, hook, at, allowGeneric: true }, before.generation)
-          await this.#save(without(record))
-          this.#reread([key])
-        }
-        taken.push({ key, functions: running.functions })
-      } else await this.#save(without(record, record.previous))
+        this.#kernel.activate({ key, hook, at, allowGeneric: true }, before.generation)
+        await this.#save(without(record))
+        this.#reread([key])
+      }
     }
     return taken
   }
@@ -404,6 +424,10 @@ function without(record: ChainRecord, previous?: number): ChainRecord {
   const { previous: _, unconfirmed: __, ...rest } = record
   return { ...rest, ...(previous === undefined ? {} : { previous }) }
 }
+
+/** The generation that a chain goes back to. */
+const previousOf = ({ generations, previous }: ChainRecord): GenerationRecord | undefined =>
+  generations.find(({ generation }) => generation === previous)
 
 const stateKeysOf = (entries: readonly ReadyEntry[]): string[] => [
   ...new Set(entries.flatMap(({ image }) => image.maps.flatMap(({ stateKey }) => stateKey ?? []))),
