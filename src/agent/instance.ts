@@ -62,6 +62,7 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
       ),
       maps: object.maps.map((map) => mapOf(program.object, map)),
       functions: found.functions,
+      kernelFunctions: found.kfuncs,
       btf: object.btf?.raw,
       arrayPrograms: arrayProgramsOf(object, found.maps),
     }

@@ -15,6 +15,8 @@ export interface Body {
   readonly callees: readonly ReadonlySet<number>[]
   /** Slots that hold a map's id or file descriptor in imm (BPF_PSEUDO_MAP_FD and _MAP_VALUE). */
   readonly mapSlots: readonly number[]
+  /** Calls of functions of the kernel's modules: the module by its index in a table that its loader made. */
+  readonly moduleCalls: readonly { readonly slot: number; readonly index: number; readonly typeId: number }[]
   readonly traits: BodyTraits
 }
 
@@ -27,8 +29,6 @@ export interface BodyTraits {
   readonly legacyLoadInMain: boolean
   /** Hands functions to helpers: the kernel then wants to know the types of all functions. */
   readonly callbacks: boolean
-  /** Calls functions of the kernel's modules, by indexes into a table that its loader made. */
-  readonly moduleFunctions: boolean
   /** May read `tstamp_type`; the kernel then gives the whole program another meaning of `tstamp`. */
   readonly readsTstampType: boolean
   /** May read or write `tstamp`. */
@@ -60,12 +60,12 @@ export function readBody(code: Buffer, name: string): Body {
     functions,
     callees: calleesOf(functions, scan.references),
     mapSlots: scan.mapSlots,
+    moduleCalls: scan.moduleCalls,
     traits: {
       tailCallInMain: inMain(scan.tailCalls),
       tailCallInSubprogram: scan.tailCalls.some((slot) => slot >= mainSlots),
       legacyLoadInMain: inMain(scan.legacyLoads),
       callbacks: scan.references.some(({ callback }) => callback),
-      moduleFunctions: scan.moduleFunctions,
       readsTstampType: scan.readsTstampType,
       usesTstamp: scan.usesTstamp,
     },
@@ -87,7 +87,7 @@ function scanCode(code: Buffer, name: string) {
     mapSlots: [] as number[],
     tailCalls: [] as number[],
     legacyLoads: [] as number[],
-    moduleFunctions: false,
+    moduleCalls: [] as { slot: number; index: number; typeId: number }[],
     readsTstampType: false,
     usesTstamp: false,
   }
@@ -103,8 +103,9 @@ function scanCode(code: Buffer, name: string) {
     }
     if (op === OP.CALL) {
       if (src === CALL_KIND.SUBPROGRAM) refer(false)
-      else if (src === CALL_KIND.KFUNC) found.moduleFunctions ||= off !== 0
-      else if (src !== CALL_KIND.HELPER) refuse('makes a call of an unknown kind')
+      else if (src === CALL_KIND.KFUNC) {
+        if (off !== 0) found.moduleCalls.push({ slot: at, index: off, typeId: imm })
+      } else if (src !== CALL_KIND.HELPER) refuse('makes a call of an unknown kind')
       else if (imm === HELPER_TAIL_CALL) found.tailCalls.push(at)
     } else if (op === OP.LD_IMM64) {
       if (at + 1 >= slots) refuse('is cut off')

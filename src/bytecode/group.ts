@@ -31,6 +31,8 @@ export interface GroupEntry {
   readonly proceedMask: number
   /** Verdict where the next group is unexpectedly absent. */
   readonly onMissing: 'pass' | 'drop'
+  /** Ids of the BTF of the kernel's modules whose functions it calls, by the index that its calls name. */
+  readonly modules: ReadonlyMap<number, number>
 }
 
 /** Where a group stands in its chain. Maps are named as in the bodies: by the kernel's id, or a file descriptor. */
@@ -60,6 +62,8 @@ export interface GroupProgram {
   readonly functions: readonly GroupFunction[]
   /** Bytes of stack of its main function. */
   readonly stackBytes: number
+  /** Ids of the BTF of the modules whose functions it calls; a call names the first as 1. */
+  readonly modules: readonly number[]
 }
 
 /**
@@ -76,6 +80,8 @@ export function emitGroup(entries: readonly GroupEntry[], place: GroupPlace): Gr
   const stackBytes = deepest + GROUP_STACK_BYTES
   requireRoom(entries, stackBytes)
 
+  const modules = [...new Set(entries.flatMap((entry) => [...entry.modules.values()]))]
+  const bodies = entries.map((entry) => withModules(entry, modules))
   const main: Buffer[] = [prologue(place, frame)]
   let slot = slotsOf(main)
   const bodyAt: number[] = []
@@ -83,15 +89,17 @@ export function emitGroup(entries: readonly GroupEntry[], place: GroupPlace): Gr
     bodyAt.push(slot + 1)
     const part = [
       encode(OP.LDX_DW, R1, R10, frame.contextAt, 0),
-      entry.called ? encode(OP.CALL, 0, CALL_KIND.SUBPROGRAM, 0, 0) : bodyWithoutExits(entry.body),
+      entry.called
+        ? encode(OP.CALL, 0, CALL_KIND.SUBPROGRAM, 0, 0)
+        : bodyWithoutExits(bodies[position] ?? entry.body.code, entry.body.mainSlots),
       epilogue(position, entry, position === entries.length - 1, place, frame),
     ]
     main.push(...part)
     slot += slotsOf(part)
   }
   // a called body is appended whole, an inlined one without its entry function
-  const tails = entries.map(({ body, called }) =>
-    called ? body.code : body.code.subarray(body.mainSlots * SLOT_BYTES),
+  const tails = bodies.map((code, at) =>
+    entries[at]?.called ? code : code.subarray((entries[at]?.body.mainSlots ?? 0) * SLOT_BYTES),
   )
   const code = Buffer.concat([...main, ...tails])
   const functions: GroupFunction[] = [{ slot: 0, entry: 0, position: 0, called: false }]
@@ -105,7 +113,7 @@ export function emitGroup(entries: readonly GroupEntry[], place: GroupPlace): Gr
         functions.push({ slot: tailAt + start - moved, entry: at, position, called: position === 0 })
     tailAt += body.slots - moved
   }
-  return { code, functions, stackBytes }
+  return { code, functions, stackBytes, modules }
 }
 
 function requireRoom(entries: readonly GroupEntry[], stackBytes: number): void {
@@ -162,14 +170,23 @@ function prologue({ countersMap, rules }: GroupPlace, { contextAt, countersAt }:
   ])
 }
 
+/** A body whose calls of the kernel's modules name them by their place in the group's table. */
+function withModules({ body, modules }: GroupEntry, table: readonly number[]): Buffer {
+  if (body.moduleCalls.length === 0) return body.code
+  const code = Buffer.from(body.code)
+  for (const { slot, index } of body.moduleCalls)
+    code.writeInt16LE(table.indexOf(modules.get(index) ?? -1) + 1, slot * SLOT_BYTES + 2)
+  return code
+}
+
 /** The entry function with every exit turned into a jump to its end; no other instruction moves. */
-function bodyWithoutExits(body: Body): Buffer {
-  const code = Buffer.from(body.code.subarray(0, body.mainSlots * SLOT_BYTES))
-  for (let at = 0; at < body.mainSlots; at++) {
+function bodyWithoutExits(body: Buffer, mainSlots: number): Buffer {
+  const code = Buffer.from(body.subarray(0, mainSlots * SLOT_BYTES))
+  for (let at = 0; at < mainSlots; at++) {
     const { code: op } = decodeAt(code, at)
     if (op === OP.LD_IMM64) at++
     else if (op === OP.EXIT) {
-      const distance = body.mainSlots - (at + 1)
+      const distance = mainSlots - (at + 1)
       const jump =
         distance <= MOST_JUMP ? encode(OP.JA, 0, 0, distance, 0) : encode(OP.JA32, 0, 0, 0, distance)
       jump.copy(code, at * SLOT_BYTES)

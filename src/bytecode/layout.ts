@@ -135,9 +135,6 @@ function obstacle(
       'chain_subprograms',
       `${namesOf(members)}: ${functions} functions, of ${LIMITS.bpf_subprograms} possible`,
     )
-  const foreign = members.find(({ body }) => body.traits.moduleFunctions)
-  if (foreign !== undefined)
-    return new DomainError('chain_module_functions', `${foreign.name} calls functions of a kernel module`)
   const untyped = members.find((member) => !member.typed && needsTypes(member))
   if (untyped !== undefined)
     return new DomainError('chain_no_btf', `the types of the functions of ${untyped.name} are not known`)

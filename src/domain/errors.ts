@@ -209,8 +209,8 @@ export const ERRORS = {
   // chains
   chain_module_functions: entry(
     'unsupported',
-    'Program calls functions of a kernel module',
-    'leave it out of the chain for now',
+    'Kernel module with the program’s functions not found',
+    'load the module on the node (modprobe), or leave the program out',
   ),
   chain_instruction: entry('unsupported', 'Instruction cannot be chained', 'compile without it'),
   chain_exception: entry('unsupported', 'Program throws exceptions', 'return a verdict instead'),

@@ -4,6 +4,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { attr, cString, textOf } from './bpf-attr.ts'
 import { Fd } from './fd.ts'
 import { addressOf, bpf, KernelError } from './libc.ts'
+import { btfById } from './module-types.ts'
 import { usefulLines } from './verifier-log.ts'
 
 /** enum bpf_cmd, linux/bpf.h. */
@@ -44,6 +45,8 @@ export interface ProgramImage {
   /** BPF_F_XDP_HAS_FRAGS and the like. */
   readonly flags: number
   readonly types?: FunctionTypes | undefined
+  /** Ids of the BTF of the modules whose functions it calls; a call names the first as 1. */
+  readonly modules?: readonly number[] | undefined
 }
 
 /** Loads a program for a hook. Throws `verifier_refused` with the verifier's whole log, `chain_stack`, or KernelError. */
@@ -52,6 +55,9 @@ export function loadProgram(image: ProgramImage): Fd {
   const { type, attachType } = PROGRAM_TYPES[image.hook]
   using btf = image.types === undefined ? undefined : loadBtf(image.types.btf)
   const records = functionRecords(image.types)
+  using open = new DisposableStack()
+  const modules = (image.modules ?? []).map((id) => open.use(btfById(id)))
+  const table = moduleTable(modules)
   const load = (log: Buffer | undefined): number => {
     const request = attr(144, [
       [0, 'u32', type],
@@ -61,6 +67,7 @@ export function loadProgram(image: ProgramImage): Fd {
       [44, 'u32', image.flags],
       [68, 'u32', attachType],
     ])
+    if (modules.length > 0) request.writeBigUInt64LE(addressOf(table), 120)
     if (btf !== undefined) {
       request.writeUInt32LE(btf.number, 72)
       request.writeUInt32LE(FUNCTION_RECORD_BYTES, 76)
@@ -99,6 +106,13 @@ function functionRecords(types: FunctionTypes | undefined): Buffer {
     records.writeUInt32LE(typeId, at * FUNCTION_RECORD_BYTES + 4)
   }
   return records
+}
+
+/** The fd_array of a load: descriptors of 4 bytes, of which the first stands for the kernel itself. */
+function moduleTable(modules: readonly Fd[]): Buffer {
+  const table = Buffer.alloc(4 * (modules.length + 1))
+  for (const [at, { number }] of modules.entries()) table.writeInt32LE(number, 4 * (at + 1))
+  return table
 }
 
 /** Hands BTF to the kernel (BPF_BTF_LOAD). Throws KernelError with the kernel's log. */

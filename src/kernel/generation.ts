@@ -163,7 +163,14 @@ function loadGroup(
       if (image === undefined || part === undefined) return []
       return [
         {
-          ...{ image, part, called, body: part.body, stackBytes: part.stackBytes[0] ?? 0 },
+          ...{
+            image,
+            part,
+            called,
+            body: part.body,
+            stackBytes: part.stackBytes[0] ?? 0,
+            modules: part.modules,
+          },
           proceedMask: proceedMask(image.hook, rules, image.proceed),
           onMissing: image.onMissing,
         },
@@ -184,6 +191,7 @@ function loadGroup(
     license: entries.every(({ image }) => image.gplCompatible) ? 'GPL' : (entries[0]?.image.license ?? ''),
     flags: images.every(({ frags }) => frags) ? PROG_FLAG_FRAGS : 0,
     types: typesOf(program, entries),
+    modules: program.modules,
   })
 }
 

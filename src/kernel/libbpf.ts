@@ -27,6 +27,11 @@ export interface Libbpf {
   setPinPath(map: Pointer, path: string | null): number
   initialValue(map: Pointer, size: [number | bigint]): Pointer
   setInitialValue(map: Pointer, value: Buffer, size: number): number
+  loadVmlinuxBtf(): Pointer
+  loadBtfById(id: number, base: Pointer): Pointer
+  btfType(btf: Pointer, id: number): Pointer
+  btfName(btf: Pointer, offset: number): string
+  freeBtf(btf: Pointer): void
   tcHookCreate(hook: Buffer): number
   tcHookDestroy(hook: Buffer): number
   tcAttach(hook: Buffer, options: Buffer): number
@@ -83,6 +88,11 @@ function bind(): Libbpf {
     reuseFd: bindOne('int bpf_map__reuse_fd(void *map, int fd)'),
     setPinPath: bindOne('int bpf_map__set_pin_path(void *map, const char *path)'),
     initialValue: bindOne('void *bpf_map__initial_value(void *map, _Out_ size_t *size)'),
+    loadVmlinuxBtf: bindOne('void *btf__load_vmlinux_btf(void)'),
+    loadBtfById: bindOne('void *btf__load_from_kernel_by_id_split(uint32_t id, void *base)'),
+    btfType: bindOne('const void *btf__type_by_id(const void *btf, uint32_t id)'),
+    btfName: bindOne('const char *btf__name_by_offset(const void *btf, uint32_t offset)'),
+    freeBtf: bindOne('void btf__free(void *btf)'),
     setInitialValue: bindOne('int bpf_map__set_initial_value(void *map, const void *value, size_t size)'),
     tcHookCreate: bindOne('int bpf_tc_hook_create(void *hook)'),
     tcHookDestroy: bindOne('int bpf_tc_hook_destroy(void *hook)'),

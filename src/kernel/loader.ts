@@ -2,7 +2,7 @@ import { renameMaps } from '../bytecode/body.ts'
 import { mapById } from './bpf-map.ts'
 import { loadProgram, type ProgramImage } from './bpf-program.ts'
 import type { Fd } from './fd.ts'
-import { type OriginalRequest, openOriginal } from './original.ts'
+import { type OpenOriginal, type OriginalRequest, openOriginal } from './original.ts'
 
 /** A program loaded as it is, by its facts; its maps are open in this process until `close`. */
 export interface LoadedOriginal {
@@ -10,6 +10,8 @@ export interface LoadedOriginal {
   readonly code: Buffer
   readonly stackBytes: readonly number[]
   readonly verified: number
+  /** Ids of the BTF of the kernel's modules whose functions it calls, by the index that its calls name. */
+  readonly modules: ReadonlyMap<number, number>
   /** By the map's name. */
   readonly maps: ReadonlyMap<string, Fd>
   close(): void
@@ -39,12 +41,7 @@ export const directLoader: Loader = {
 }
 
 /** Opens the maps of an original that another handle still holds. Throws KernelError. */
-export function adopt(original: {
-  readonly code: Buffer
-  readonly stackBytes: readonly number[]
-  readonly verified: number
-  readonly maps: ReadonlyMap<string, number>
-}): LoadedOriginal {
+export function adopt(original: Omit<OpenOriginal, 'close'>): LoadedOriginal {
   const maps = new Map<string, Fd>()
   const close = (): void => {
     for (const fd of maps.values()) fd.close()
@@ -55,8 +52,7 @@ export function adopt(original: {
     close()
     throw error
   }
-  const { code, stackBytes, verified } = original
-  return { code, stackBytes, verified, maps, close }
+  return { ...original, maps, close }
 }
 
 /** Loads a program whose code names maps by id: opens each for as long as the kernel needs to take its own reference. */

@@ -1,4 +1,4 @@
-import { renameMaps } from '../bytecode/body.ts'
+import { readBody, renameMaps } from '../bytecode/body.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Hook } from '../domain/hook.ts'
 import { cString, textOf } from './bpf-attr.ts'
@@ -6,6 +6,7 @@ import { mapInfo } from './bpf-info.ts'
 import { PROGRAM_TYPES, verifierError } from './bpf-program.ts'
 import { copyMemory, lastErrno, libbpf, type Pointer } from './libbpf.ts'
 import { addressOf, KernelError } from './libc.ts'
+import { findModules } from './module-types.ts'
 
 /** BPF_LOG_STATS and BPF_LOG_LEVEL1, kernel/bpf: figures of the verification; the instructions walked. */
 const [LOG_STATS, LOG_WALK] = [4, 1] as const
@@ -22,6 +23,8 @@ export interface OriginalRequest {
   readonly hook: Hook
   /** Programs that the object's arrays of programs hold from the start. */
   readonly arrayPrograms: readonly string[]
+  /** Kernel functions that the object names. */
+  readonly kernelFunctions: readonly string[]
   /** Values written into global variables before the load: section (such as `.rodata`), offset in it, bytes. */
   readonly variables: readonly { readonly section: string; readonly offset: number; readonly value: Buffer }[]
   /** File descriptors of maps to use instead of new ones, by name as in {@link OpenOriginal.maps}. */
@@ -36,6 +39,8 @@ export interface OpenOriginal {
   readonly stackBytes: readonly number[]
   /** Instructions that the verifier walked. */
   readonly verified: number
+  /** Ids of the BTF of the kernel's modules whose functions it calls, by the index that its calls name. */
+  readonly modules: ReadonlyMap<number, number>
   /** Ids by the map's name; the map of a data section is named as the section, such as `.bss`. */
   readonly maps: ReadonlyMap<string, number>
   close(): void
@@ -79,9 +84,14 @@ function loadOnce(request: OriginalRequest, logLevel: number, logBytes: number):
     const idByFd = new Map<number, number>()
     const maps = new Map([...mapsOf(object)].map((map) => [nameOf(map), idOf(lib.mapFd(map), idByFd)]))
     const log = textOf(entry.log)
+    const code = renameMaps(copyMemory(lib.instructions(entry.program), slots * SLOT_BYTES), (fd) =>
+      idOf(fd, idByFd),
+    )
     return {
-      code: renameMaps(copyMemory(lib.instructions(entry.program), slots * SLOT_BYTES), (fd) =>
-        idOf(fd, idByFd),
+      code,
+      modules: findModules(
+        readBody(code, request.entry).moduleCalls.map(({ index, typeId }) => ({ index, typeId })),
+        request.kernelFunctions,
       ),
       stackBytes: stackDepths(request.entry, log),
       verified: Number(/^processed (\d+) insns/m.exec(log)?.[1] ?? 0),

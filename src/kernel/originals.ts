@@ -18,6 +18,8 @@ export interface Original extends LayoutEntry {
   /** Maps of its own that a generation must keep pinned: the kernel empties an array of programs that nobody holds. */
   readonly programArrays: readonly Fd[]
   readonly maps: ReadonlyMap<string, Fd>
+  /** Ids of the BTF of the kernel's modules whose functions it calls, by the index that its calls name. */
+  readonly modules: ReadonlyMap<number, number>
 }
 
 /** New pins of state maps, to be taken back when what they were made for fails. */
@@ -95,6 +97,7 @@ export class Originals {
         entry: image.entry,
         hook: image.hook,
         arrayPrograms: image.arrayPrograms,
+        kernelFunctions: image.kernelFunctions,
         variables: image.variables,
         reuse: new Map([...kept].map(([name, fd]) => [name, fd.number])),
       })
@@ -128,7 +131,10 @@ export const takeBack = (newPins: NewPins): void => {
   for (const path of newPins) unpin(path)
 }
 
-function describe(image: EntryImage, { code, stackBytes, verified, maps }: LoadedOriginal): Original {
+function describe(
+  image: EntryImage,
+  { code, stackBytes, verified, maps, modules }: LoadedOriginal,
+): Original {
   const body = readBody(code, image.entry)
   return {
     name: image.entry,
@@ -138,6 +144,7 @@ function describe(image: EntryImage, { code, stackBytes, verified, maps }: Loade
     gplCompatible: image.gplCompatible,
     typed: isTyped(image, body),
     maps,
+    modules,
     programArrays: [...maps.values()].filter((map) => mapInfo(map).type === PROG_ARRAY),
   }
 }

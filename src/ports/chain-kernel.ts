@@ -50,6 +50,8 @@ export interface EntryImage {
   readonly functions: readonly EntryFunction[]
   /** The object's BTF, whole; undefined when it has none. */
   readonly btf: Buffer | undefined
+  /** Kernel functions that the entry calls, by name. */
+  readonly kernelFunctions: readonly string[]
   /** Programs of the object that its arrays of programs hold from the start. */
   readonly arrayPrograms: readonly string[]
 }
