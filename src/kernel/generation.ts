@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { emitGroup, type GroupEntry, type GroupProgram, requireChainLength } from '../bytecode/group.ts'
-import { formOf, type Layout, layoutsOf } from '../bytecode/layout.ts'
+import { formOf, type Layout, type LayoutEntry, layoutsOf } from '../bytecode/layout.ts'
 import { counterBytes, proceedMask, rulesOf, type VerdictRules } from '../bytecode/verdict-rules.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { EntryForm } from '../domain/hook.ts'
@@ -24,6 +24,8 @@ export interface Builder {
   readonly loader: Loader
   readonly originals: Originals
   readonly tc: 'tcx' | 'clsact'
+  /** The layouts to try, in order; by default {@link layoutsOf}. */
+  readonly layouts?: (entries: readonly LayoutEntry[]) => Layout[]
 }
 
 /**
@@ -33,7 +35,7 @@ export interface Builder {
  * it fails. Throws `chain_*`, `verifier_refused`, `map_incompatible`, KernelError.
  */
 export async function buildGeneration(
-  { loader, originals, tc }: Builder,
+  { loader, originals, tc, layouts = layoutsOf }: Builder,
   folder: string,
   images: readonly EntryImage[],
 ): Promise<EntryForm[]> {
@@ -47,7 +49,7 @@ export async function buildGeneration(
     const hook = images[0]?.hook ?? 'xdp'
     const rules = rulesOf(hook, tc)
     using counters = createPercpuArray('hl_counters', counterBytes(rules) * images.length, 1)
-    const built = await loadFastest(loader, { images, parts, rules, counters })
+    const built = await loadFastest(loader, { images, parts, rules, counters }, layouts(parts))
     try {
       removeTree(folder) // left over from a build that was cut short
       mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -108,9 +110,13 @@ interface LoadedChain {
 }
 
 /** Tries one layout after the other, off to the side; the first refusal is the one to tell. */
-async function loadFastest(loader: Loader, chain: ChainParts): Promise<LoadedChain> {
+async function loadFastest(
+  loader: Loader,
+  chain: ChainParts,
+  layouts: readonly Layout[],
+): Promise<LoadedChain> {
   let first: DomainError | undefined
-  for (const layout of layoutsOf(chain.parts))
+  for (const layout of layouts)
     try {
       return await loadLayout(loader, chain, layout)
     } catch (error) {
