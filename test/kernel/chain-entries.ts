@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { entriesOf } from '../../src/agent/instance.ts'
 import { FunctionSpec } from '../../src/domain/function.ts'
-import type { XdpVerdict } from '../../src/domain/hook.ts'
+import { DEFAULT_PROCEED, type Hook, type Verdict } from '../../src/domain/hook.ts'
 import { type ConfigValue, Manifest } from '../../src/domain/manifest.ts'
 import { readObject } from '../../src/elf/bpf-object.ts'
 import type { EntryImage } from '../../src/ports/chain-kernel.ts'
@@ -19,19 +19,24 @@ export const compileSource = (name: string, options: CompileOptions = {}): Buffe
 export interface EntryUse {
   /** Names the owner of its state maps; the same name shares them. */
   readonly instance?: string
-  readonly proceed?: readonly XdpVerdict[]
+  /** Default: `xdp`. */
+  readonly hook?: Hook
+  /** Default: what the hook's entries proceed on when nothing is said. */
+  readonly proceed?: readonly Verdict[]
+  readonly onMissing?: 'pass' | 'drop'
   /** The object's variables by name; each is one of type u32. */
   readonly variables?: Readonly<Record<string, ConfigValue>>
 }
 
 /** An entry as the agent would hand it over: the manifest is made up, all else is read from the object. */
 export function entryImage(bytes: Buffer, entry: string, use: EntryUse = {}): EntryImage {
-  const { instance = 'one', proceed = ['pass'], variables = {} } = use
+  const { instance = 'one', hook = 'xdp', proceed = DEFAULT_PROCEED[hook], onMissing, variables = {} } = use
   const spec = FunctionSpec.parse({
     kind: 'function',
     name: 'test',
     selector: {},
     interfaces: ['eth1'],
+    ...(onMissing === undefined ? {} : { onMissing }),
     instances: [{ use: 'acme/test@1.0.0', name: instance, config: variables }],
   })
   const manifest = Manifest.parse({
@@ -39,7 +44,7 @@ export function entryImage(bytes: Buffer, entry: string, use: EntryUse = {}): En
     version: '1.0.0',
     summary: 'A test',
     license: 'GPL-2.0-only',
-    programs: [{ object: OBJECT, entry, hook: 'xdp', proceed: [...proceed] }],
+    programs: [{ object: OBJECT, entry, hook, proceed: [...proceed] }],
     config: Object.keys(variables).map((name) => ({ name, variable: name, type: 'u32', default: 0 })),
   })
   const [instanceOf] = spec.instances

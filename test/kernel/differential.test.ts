@@ -1,176 +1,214 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { noPackets, packetsOf, XDP_COUNTERS, XDP_VERDICTS, type XdpVerdict } from '../../src/domain/hook.ts'
-import { testRun } from '../../src/kernel/bpf-program.ts'
-import { ensureBpffs, pinName, removeIfEmpty, removeTree, requirePin } from '../../src/kernel/bpffs.ts'
-import { xdpChains } from '../../src/kernel/xdp-chains.ts'
-import type { ChainKernel, EntryImage } from '../../src/ports/chain-kernel.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { noPackets, packetsOf, type Verdict, verdictsOf } from '../../src/domain/hook.ts'
+import type { EntryImage } from '../../src/ports/chain-kernel.ts'
 import { pick, type Random, seededRandom } from '../../tools/fuzz/random.ts'
-import { buildStarter } from '../programs/starter-program.ts'
+import { codeOf } from '../elf/codes.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource, type EntryUse, entryImage } from './chain-entries.ts'
-import { corpus } from './corpus.ts'
-import { mapContent } from './map-content.ts'
+import { type ComparedChains, comparedChains } from './compared-chains.ts'
+import { corpus, forTc } from './corpus.ts'
+import { FORMS, mixed } from './layout-forms.ts'
 import { stayOnOneCpu } from './one-cpu.ts'
-import { loadSequence } from './sequence.ts'
+import { PROGRAMS, type TestHook, type TestProgram, titleOf, UNCHAINABLE } from './programs.ts'
+import type { Packet } from './test-run.ts'
 
-const BPFFS = '/sys/fs/bpf'
-const AGENT = `test-${process.pid}-differential`
-const ROOT = join(BPFFS, 'hookline', AGENT)
-const KEY = '1-1-xdp'
-const [CHAINS, FRAGS_CHAINS, LONGEST] = [40, 8, 8]
 const SEED = 20_261
+/** Chains by chance, and how many of them share state before it begins anew. */
+const [XDP_CHAINS, TC_CHAINS, FRAGS_CHAINS, ERA] = [110, 70, 30, 35]
+const [LONGEST, PACKETS] = [30, 32]
+/** Room for what thirty programs add: a test run's packet has an end. */
+const MOST_BYTES = 1600
 
-/** Programs of test/kernel/sources; the file's name is the entry's. */
-const OWN = [
-  ...['verdict', 'calls', 'rewrite', 'head', 'tail', 'maps'],
-  ...['globals', 'stack', 'exits', 'loop', 'lock', 'global'],
-] as const
-/** The starter catalog. One packet a second and no burst to speak of: within a test time adds no token. */
-const STARTERS = {
-  counter: {},
-  scrub: {},
-  ratelimit: { cfg_rate: 1, cfg_burst: 2 },
-} as const
+/** These move the start of an XDP packet; in a chain the headroom that is left shows it, in a test run of its own not. */
+const MOVES_START = ['head', 'both-ends']
+const READS_HEADROOM = ['kernel-context']
+/** It puts bytes before the Ethernet header: the next test run reads another protocol there, in a chain it stays. */
+const CHANGES_PROTOCOL = ['tc-head']
+const READS_PROTOCOL = ['tc-room', 'tc-fields', 'tc-vlan']
+/** What it cuts off the end of a packet; a test run wants the IP header whole. */
+const CUT_BYTES = 6
 
-/** An object and how it is used in any chain. */
-interface Candidate {
-  readonly bytes: Buffer
-  readonly entry: string
-  readonly variables: Readonly<Record<string, number>>
+const objects = new Map<string, Buffer>()
+function compiled({ source, flags = [] }: TestProgram): Buffer {
+  const key = [source, ...flags].join(' ')
+  const bytes = objects.get(key) ?? compileSource(source, { flags })
+  objects.set(key, bytes)
+  return bytes
 }
+const use = (program: TestProgram, how: EntryUse = {}): EntryImage =>
+  entryImage(compiled(program), program.entry, { hook: program.hook, ...how })
+const program = (source: string, hook: TestHook = 'xdp'): TestProgram => {
+  const found = PROGRAMS.find((each) => each.source === source && each.hook === hook)
+  if (found === undefined) throw new Error(`no program ${source}`)
+  return found
+}
+/** The same program for packets of several buffers. */
+const forFrags = (each: TestProgram): TestProgram =>
+  each.frags ? each : { ...each, frags: true, flags: [...(each.flags ?? []), '-DSECTION="xdp.frags"'] }
+const named = <T extends TestProgram>(programs: readonly T[]): [string, T][] =>
+  programs.map((each) => [titleOf(each), each])
 
-describeAsRoot('a fused chain does what its entries do one after the other', () => {
-  let chains: ChainKernel
-  const own = new Map<string, Candidate>()
-  const ownFrags = new Map<string, Candidate>()
-  const starters = new Map<string, Candidate>()
-  let generation = 0
+/** Fields that a program can read vary from packet to packet. */
+function skbContext(order: number): Buffer {
+  const context = Buffer.alloc(192)
+  context.writeUInt32LE(order % 5, 8) // mark
+  context.writeUInt32LE(order % 3, 48) // cb[0]
+  context.writeBigUInt64LE(BigInt(order % 4) * 1000n, 152) // tstamp
+  return context
+}
+const packetsFor = (hook: TestHook, frames: readonly Buffer[]): Packet[] =>
+  hook === 'xdp'
+    ? frames.map((bytes) => ({ bytes }))
+    : frames.map((bytes, order) => ({ bytes, context: skbContext(order) }))
 
+/** Only in the last place: what it leaves in the context is not given from one test run to the next; or as many maps. */
+const mustBeLast = ({ traits }: TestProgram): boolean =>
+  traits.includes('unseen-context') || traits.includes('many-maps')
+
+describeAsRoot('a chain does what its entries do one after the other', () => {
+  beforeAll(stayOnOneCpu)
+  let chains: ComparedChains
   beforeAll(() => {
-    stayOnOneCpu()
-    ensureBpffs(BPFFS)
-    chains = xdpChains(BPFFS, AGENT, undefined)
-    for (const entry of OWN) {
-      const build = (flags: readonly string[]): Candidate => ({
-        bytes: compileSource(entry, { flags }),
-        entry,
-        variables: {},
-      })
-      own.set(entry, build([]))
-      ownFrags.set(entry, build(['-DSECTION="xdp.frags"']))
-    }
-    for (const [name, variables] of Object.entries(STARTERS)) {
-      const { dir, manifest, remove } = buildStarter(name)
-      const [program] = manifest.programs
-      if (program === undefined) throw new Error(`${name} has no program`)
-      starters.set(name, {
-        bytes: readFileSync(join(dir, program.object)),
-        entry: program.entry,
-        variables,
-      })
-      remove()
-    }
+    chains = comparedChains('differential')
   })
-  afterAll(() => {
-    removeTree(ROOT)
-    removeIfEmpty(join(BPFFS, 'hookline'))
-  })
+  afterAll(() => chains[Symbol.dispose]())
 
-  const candidate = (name: string): Candidate => {
-    const found = own.get(name) ?? starters.get(name)
-    if (found === undefined) throw new Error(`no program ${name}`)
-    return found
-  }
-  const use = ({ bytes, entry, variables }: Candidate, how: EntryUse): EntryImage =>
-    entryImage(bytes, entry, { variables, ...how })
-
-  /** Runs both on the frames and compares verdict, bytes, counters and all state maps; gives the last entry's packets. */
-  function compare(images: readonly EntryImage[], frames: readonly Buffer[]): number {
-    generation += 1
-    chains.build(KEY, generation, images)
-    using sequence = loadSequence(images)
-    using program = requirePin(join(ROOT, KEY, `gen-${generation}`, 'program'))
-    const chain = images.map(({ entry, proceed }) => `${entry}(${proceed.join()})`).join(' ')
-    for (const frame of frames) {
-      const expected = sequence.run(frame)
-      const { verdict, packet } = testRun(program, frame)
-      expect([chain, verdict, packet.toString('hex')]).toEqual([
-        chain,
-        expected.verdict,
-        expected.packet.toString('hex'),
-      ])
-    }
-    expect([chain, chains.counters(KEY, generation, images.length)]).toEqual([chain, sequence.counts])
-    for (const [key, number] of sequence.state) {
-      using pinned = requirePin(join(ROOT, 'maps', pinName(key)))
-      const [ours, theirs] = [mapContent(pinned), mapContent({ number })]
-      // a bucket's value is a time
-      if (key.includes('/rl_buckets-'))
-        expect([chain, key, Object.keys(ours)]).toEqual([chain, key, Object.keys(theirs)])
-      else expect([chain, key, ours]).toEqual([chain, key, theirs])
-    }
-    chains.discard(KEY, generation)
-    chains.collectMaps(new Set())
-    return packetsOf(sequence.counts.at(-1) ?? noPackets())
-  }
-
-  /** A chain by chance: now and then an instance occurs twice, and then shares its maps with itself. */
-  function randomChain(random: Random, from: ReadonlyMap<string, Candidate>): EntryImage[] {
-    return Array.from({ length: 1 + random(LONGEST) }, (_, position) => {
-      const [name, chosen] = pick(random, [...from])
-      const shared = random(4) === 0
-      const others = XDP_VERDICTS.filter(() => random(5) === 0)
-      const proceed: XdpVerdict[] = random(10) === 0 ? others : [...new Set([...others, 'pass' as const])]
-      return use(chosen, { instance: shared ? name : `${name}-${position}`, proceed })
-    })
-  }
-
-  test.each([...OWN, ...Object.keys(STARTERS)])('%s alone, and twice on its own state', (name) => {
-    const frames = corpus(seededRandom(SEED, generation))
-    compare([use(candidate(name), {})], frames)
-    compare([use(candidate(name), { proceed: XDP_VERDICTS }), use(candidate(name), {})], frames)
-  })
-
-  test(`${CHAINS} chains by chance of one to ${LONGEST} entries`, () => {
-    let reached = 0
-    for (let at = 0; at < CHAINS; at++) {
-      const random = seededRandom(SEED, at)
-      reached += compare(randomChain(random, new Map([...own, ...starters])), corpus(random))
-    }
-    expect(reached).toBeGreaterThan(CHAINS * 5) // the chains are not over before they begin
-  })
-
-  test(`${FRAGS_CHAINS} chains by chance of programs that take multi-buffer packets`, () => {
-    for (let at = 0; at < FRAGS_CHAINS; at++) {
-      const random = seededRandom(SEED, 1000 + at)
-      const images = randomChain(random, ownFrags)
-      expect(images.every(({ frags }) => frags)).toBe(true)
-      compare(images, corpus(random))
-    }
-  })
-
-  test('any number that a program returns is counted, the unknown ones together', () => {
-    const frame = Buffer.alloc(60)
-    const frames = Array.from({ length: 256 }, (_, first) => {
-      const copy = Buffer.from(frame)
-      copy.writeUInt8(first, 0)
-      return copy
-    })
-    const masks: XdpVerdict[][] = [[], ['aborted'], ['redirect'], ['drop', 'tx'], [...XDP_VERDICTS]]
-    for (const proceed of masks) {
-      const images = [
-        use(candidate('verdict'), { instance: 'first', proceed }),
-        use(candidate('verdict'), { instance: 'second' }),
+  describe('every program in every form', () => {
+    const frames = corpus(seededRandom(SEED, 0), { most: 3000 })
+    const large = corpus(seededRandom(SEED, 0), { most: 9000 })
+    test.each(named(PROGRAMS))('%s', async (_, each) => {
+      const { hook, frags } = each
+      const all = packetsFor(hook, frags ? large : hook === 'xdp' ? frames : forTc(frames))
+      const some = packetsFor(
+        hook,
+        all.map(({ bytes }) => bytes).filter(({ length }) => length > 70),
+      ).filter((_packet, order) => order % 2 === 0)
+      const proceed = verdictsOf(hook)
+      const neighbour = (source: string): TestProgram =>
+        frags ? forFrags(program(source, hook)) : program(source, hook)
+      const [before, after] = hook === 'xdp' ? ['calls', 'maps'] : ['tc-calls', 'tc-maps']
+      const around = [
+        use(neighbour(before), { instance: 'before', proceed }),
+        ...(mustBeLast(each) ? [] : [use(each, { proceed }), use(each, { proceed })]),
+        use(neighbour(after), { instance: 'after', proceed }),
+        ...(mustBeLast(each) ? [use(each)] : []),
       ]
-      expect(compare(images, frames)).toBe(proceed.length)
+      const done: string[] = []
+      for (const [name, form] of Object.entries(FORMS)) {
+        const alone = await chains.compare([use(each)], all, form)
+        const amid = await chains.compare(around, some, form)
+        if ('forms' in alone && 'forms' in amid) done.push(name)
+      }
+      expect(done).toContain('exit rewrite')
+      expect(done.length).toBeGreaterThanOrEqual(each.traits.includes('deep-stack') ? 2 : FORM_COUNT)
+    })
+  })
+  const FORM_COUNT = Object.keys(FORMS).length
+
+  /** Entries by chance that can be compared behind each other; now and then an instance occurs twice. */
+  function chainOf(random: Random, from: readonly TestProgram[]): TestProgram[] {
+    const length = 2 + random(LONGEST - 1)
+    const chosen: TestProgram[] = []
+    while (chosen.length < length) {
+      const next = pick(random, from)
+      const last = chosen.length === length - 1
+      const sources = chosen.map(({ source }) => source)
+      const came = (names: readonly string[]): boolean => names.some((name) => sources.includes(name))
+      if (mustBeLast(next) && !last) continue
+      if (came(MOVES_START) && READS_HEADROOM.includes(next.source)) continue
+      if (came(CHANGES_PROTOCOL) && READS_PROTOCOL.includes(next.source)) continue
+      chosen.push(next)
     }
-    generation += 1
-    chains.build(KEY, generation, [use(candidate('verdict'), {})])
-    using program = requirePin(join(ROOT, KEY, `gen-${generation}`, 'program'))
-    for (const one of frames) testRun(program, one)
-    const each = Object.fromEntries(XDP_COUNTERS.map((name) => [name, name === 'other' ? 251 : 1]))
-    expect(chains.counters(KEY, generation, 1)).toEqual([each])
+    return chosen
+  }
+  function imagesOf(random: Random, entries: readonly TestProgram[]): EntryImage[] {
+    return entries.map((each) => {
+      const all = verdictsOf(each.hook)
+      const some = all.filter(() => random(3) === 0)
+      const usual: Verdict[] = each.hook === 'xdp' ? ['pass'] : ['ok', 'next']
+      const proceed = pick(random, [all, all, all, [...new Set([...usual, ...some])], some])
+      return use(each, {
+        instance: `${titleOf(each).replace(/\W+/g, '-').toLowerCase()}-${random(2)}`,
+        proceed,
+      })
+    })
+  }
+  const spent = { builds: 0 }
+
+  /** Compares as many chains; gives how many packets reached their ends, by form. */
+  async function compareMany(
+    count: number,
+    stream: number,
+    from: readonly TestProgram[],
+    most: number,
+  ): Promise<Map<string, number>> {
+    const forms = new Map<string, number>()
+    for (let at = 0; at < count; at++) {
+      if (at % ERA === 0) chains.forget()
+      const random = seededRandom(SEED, stream + at)
+      const entries = chainOf(random, from)
+      const images = imagesOf(random, entries)
+      const hook = entries[0]?.hook ?? 'xdp'
+      const cut = entries.filter(({ source }) => source === 'tc-tail').length * CUT_BYTES
+      const frames = corpus(random, { most }).filter(
+        ({ length }) => hook === 'xdp' || cut === 0 || length >= 60 + cut,
+      )
+      const order = frames.map((frame) => [random(1 << 20), frame] as const).sort(([a], [b]) => a - b)
+      const packets = packetsFor(
+        hook,
+        (hook === 'xdp' ? order.map(([, frame]) => frame) : forTc(order.map(([, frame]) => frame))).slice(
+          0,
+          PACKETS,
+        ),
+      )
+      const forced = pick(random, [
+        ...Object.values(FORMS),
+        mixed(random, 8),
+        mixed(random, 30),
+        mixed(random, 5),
+      ])
+      let compared = await chains.compare(images, packets, forced)
+      if ('impossible' in compared) compared = await chains.compare(images, packets)
+      if ('impossible' in compared) throw new Error(`no layout: ${compared.impossible}`)
+      spent.builds += 1
+      for (const form of compared.forms) forms.set(form, (forms.get(form) ?? 0) + 1)
+      const reached = packetsOf(compared.counts.at(-1) ?? noPackets(hook))
+      forms.set('reached', (forms.get('reached') ?? 0) + reached)
+      expect(compared.counts.every((counts) => counts.missing === 0)).toBe(true)
+    }
+    return forms
+  }
+
+  const expectAll = (forms: ReadonlyMap<string, number>, chainsMade: number): void => {
+    expect([...forms.keys()].sort()).toEqual(['called', 'exit-rewrite', 'fused', 'group', 'reached', 'wrap'])
+    expect(forms.get('reached')).toBeGreaterThan(chainsMade) // the chains are not over before they begin
+  }
+
+  test(`${XDP_CHAINS} chains by chance on XDP`, { timeout: 120_000 }, async () => {
+    const from = PROGRAMS.filter(({ hook }) => hook === 'xdp')
+    expectAll(await compareMany(XDP_CHAINS, 1000, from, MOST_BYTES), XDP_CHAINS)
+  })
+
+  test(`${FRAGS_CHAINS} chains by chance for packets of several buffers`, { timeout: 60_000 }, async () => {
+    const from = PROGRAMS.filter(
+      ({ hook, source }) =>
+        hook === 'xdp' && !MOVES_START.includes(source) && !READS_HEADROOM.includes(source),
+    ).map(forFrags)
+    expectAll(await compareMany(FRAGS_CHAINS, 2000, from, 9000), FRAGS_CHAINS)
+  })
+
+  test(`${TC_CHAINS} chains by chance on TC`, { timeout: 120_000 }, async () => {
+    const from = PROGRAMS.filter(({ hook }) => hook === 'tc-ingress')
+    expectAll(await compareMany(TC_CHAINS, 3000, from, MOST_BYTES), TC_CHAINS)
+  })
+
+  test.each(named(UNCHAINABLE))('%s is refused by its code', async (_, each) => {
+    let code = codeOf(() => use(each))
+    if (code === 'accepted')
+      code = await chains.compare([use(each)], []).then(
+        () => 'accepted',
+        (error: Error) => (error.cause as { code?: string }).code ?? 'no code',
+      )
+    expect(code).toBe(each.code)
   })
 })

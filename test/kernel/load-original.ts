@@ -4,8 +4,9 @@ import { readSymbols, STT } from '../../src/elf/symbols.ts'
 import { cString, textOf } from '../../src/kernel/bpf-attr.ts'
 import { ATTACH_TYPE_XDP, PROG_TYPE_XDP, verifierError } from '../../src/kernel/bpf-program.ts'
 import type { OpenFile } from '../../src/kernel/fd.ts'
-import { lastErrno, libbpf, type Pointer } from '../../src/kernel/libbpf.ts'
+import { copyMemory, lastErrno, libbpf, type Pointer } from '../../src/kernel/libbpf.ts'
 import { addressOf, KernelError } from '../../src/kernel/libc.ts'
+import type { EntryImage } from '../../src/ports/chain-kernel.ts'
 import type { TestHook } from './programs.ts'
 
 /** BPF_PROG_TYPE_SCHED_CLS, linux/bpf.h. */
@@ -30,13 +31,18 @@ export interface OriginalRequest {
   readonly entry: string
   readonly hook: TestHook
   readonly reuse?: ReadonlyMap<string, number>
+  /** Values written into global variables before the load. */
+  readonly variables?: EntryImage['variables']
 }
 
 /**
  * Loads an entry and the programs that its object's PROG_ARRAYs hold from the start, all with the type of the hook.
  * Flags such as BPF_F_XDP_HAS_FRAGS come from the section's name. Throws `verifier_refused`, `chain_stack`, KernelError.
  */
-export function loadOriginal(bytes: Buffer, { entry, hook, reuse }: OriginalRequest): Original {
+export function loadOriginal(
+  bytes: Buffer,
+  { entry, hook, reuse, variables = [] }: OriginalRequest,
+): Original {
   const lib = libbpf()
   const object = open(bytes)
   try {
@@ -48,6 +54,11 @@ export function loadOriginal(bytes: Buffer, { entry, hook, reuse }: OriginalRequ
       lib.setPinPath(map, null)
       const fd = reuse?.get(name)
       if (fd !== undefined && lib.reuseFd(map, fd) < 0) throw new Error(`${entry}: map ${name} does not fit`)
+      if (fd === undefined)
+        setVariables(
+          map,
+          variables.filter(({ section }) => section === name),
+        )
     }
     const result = lib.load(object)
     const text = textOf(log)
@@ -63,6 +74,16 @@ export function loadOriginal(bytes: Buffer, { entry, hook, reuse }: OriginalRequ
     lib.close(object)
     throw error
   }
+}
+
+function setVariables(map: Pointer, variables: EntryImage['variables']): void {
+  if (variables.length === 0) return
+  const size: [number | bigint] = [0]
+  const initial = libbpf().initialValue(map, size)
+  if (initial === null) throw new Error('the section has no value')
+  const content = copyMemory(initial, Number(size[0]))
+  for (const { offset, value } of variables) value.copy(content, offset)
+  if (libbpf().setInitialValue(map, content, content.length) < 0) throw new Error('the value is not taken')
 }
 
 /** Names of the functions that initialised PROG_ARRAYs hold: `.maps` is relocated by them (bpf/bpf_helpers.h, __array). */

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../../src/domain/errors.ts'
+
 /** Where a test program is meant to run. */
 export type TestHook = 'xdp' | 'tc-ingress'
 
@@ -86,7 +88,6 @@ export const PROGRAMS: readonly TestProgram[] = [
   xdp('stack', ['deep-stack', 'loops']),
   xdp('deep', ['deep-stack', 'subprograms', 'loops'], stack(304, 96)),
   xdp('deep', ['deep-stack', 'subprograms', 'loops'], stack(400, 96)),
-  xdp('deep', ['deep-stack', 'subprograms', 'loops'], stack(480, 32)),
   // tail calls
   xdp('jump', ['tail-calls', 'maps']),
   xdp('jump-sub', ['tail-calls', 'tail-calls-in-subprogram', 'subprograms']),
@@ -95,7 +96,7 @@ export const PROGRAMS: readonly TestProgram[] = [
   xdp('cooperative-silent', ['array-of-its-own']),
   // maps and variables
   xdp('maps', ['maps']),
-  xdp('many-maps', ['maps', 'many-maps', 'deep-stack']),
+  xdp('many-maps', ['maps', 'many-maps', 'deep-stack'], ['-DONE_LESS']),
   xdp('lock', ['maps', 'spin-lock']),
   xdp('lpm', ['maps']),
   xdp('percpu', ['maps']),
@@ -122,7 +123,6 @@ export const PROGRAMS: readonly TestProgram[] = [
   xdp('kernel-context', ['core', 'kfuncs']),
   xdp('dynptr', ['kfuncs', 'dynptr', 'maps']),
   xdp('iterator', ['kfuncs', 'loops', 'variables']),
-  xdp('tree', ['kfuncs', 'callbacks', 'core', 'maps', 'spin-lock']),
   // TC
   tc('tc-verdicts', ['unknown-verdicts']),
   tc('tc-direct', ['writes']),
@@ -150,15 +150,27 @@ export const PROGRAMS: readonly TestProgram[] = [
   { ...tc('both-hooks', ['shared-object', 'maps', 'variables', 'context']), entry: 'both_hooks_tc' },
 ]
 
-/** A program that no chain can hold: `loads` says whether it loads by itself. */
+/** A program that no chain can hold, and why: `loads` says whether it loads by itself. */
 export interface UnchainableProgram extends TestProgram {
   readonly loads: boolean
+  readonly code: ErrorCode
 }
 
 export const UNCHAINABLE: readonly UnchainableProgram[] = [
-  { ...xdp('throws', ['kfuncs', 'subprograms']), loads: true },
-  { ...xdp('depth', ['deep-stack'], ['-DMAIN=512']), loads: true },
-  { ...xdp('device-bound', ['kfuncs']), loads: false },
+  { ...xdp('throws', ['kfuncs', 'subprograms']), loads: true, code: 'chain_exception' },
+  {
+    ...xdp('tree', ['kfuncs', 'callbacks', 'core', 'maps', 'spin-lock']),
+    loads: true,
+    code: 'chain_local_types',
+  },
+  { ...xdp('depth', ['deep-stack'], ['-DMAIN=512']), loads: true, code: 'chain_stack' },
+  {
+    ...xdp('deep', ['deep-stack', 'subprograms', 'loops'], stack(480, 32)),
+    loads: true,
+    code: 'chain_stack',
+  },
+  { ...xdp('many-maps', ['maps', 'many-maps', 'deep-stack']), loads: true, code: 'chain_maps' },
+  { ...xdp('device-bound', ['kfuncs']), loads: false, code: 'chain_device_bound' },
 ]
 
 /** A program's name in test titles: its entry, with what it was compiled with. */
