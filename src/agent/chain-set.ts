@@ -298,7 +298,7 @@ export class ChainSet {
           programId: running.programId,
           programTag: running.programTag,
           since: generation.builtAt,
-          entries: generation.entries.map((entry, at) => {
+          entries: generation.entries.map(({ spec: _, ...entry }, at) => {
             const packets = counters[at] ?? noPackets(record.hook)
             const total = addCounts(packets, totals[entryKey(entry)] ?? {})
             return { position: at + 1, ...entry, packets, total }

@@ -55,4 +55,5 @@ export const ChainRecord = z.strictObject({
 export type ChainRecord = z.infer<typeof ChainRecord>
 
 /** Names an entry across generations. */
-export const entryKey = (entry: EntryRecord): string => `${entry.function}/${entry.instance}/${entry.entry}`
+export const entryKey = (entry: Pick<EntryRecord, 'function' | 'instance' | 'entry'>): string =>
+  `${entry.function}/${entry.instance}/${entry.entry}`

@@ -5,6 +5,7 @@ import { sha256Digest } from '../../src/attest/keys.ts'
 import { asDomainError, DomainError } from '../../src/domain/errors.ts'
 import type { FunctionPart } from '../../src/domain/generation.ts'
 import { packetsOf } from '../../src/domain/hook.ts'
+import { ObservedChain } from '../../src/domain/node.ts'
 import { Crash, FakeHost, keyOf, openHost, type Refusal } from './fake-chain-kernel.ts'
 
 /** What is to run on every interface. */
@@ -583,6 +584,7 @@ describe('functions that share a hook', () => {
     const { chains } = agentOn(host)
     await chains.refresh()
     expect(chains.running().get('1-2-xdp')).toEqual(['core', 'edge'])
+    for (const chain of chains.observe()) expect(ObservedChain.parse(chain)).toEqual(chain)
     expect(chains.observe()[0]?.entries.map((entry) => [entry.position, entry.function])).toEqual([
       [1, 'core'],
       [2, 'edge'],
