@@ -17,7 +17,7 @@ interface Native extends Disposable {
 
 function loadNative(bytes: Buffer, entry: string): Native {
   const open = openOriginal({
-    ...{ bytes, entry, hook: XDP, arrayPrograms: [], variables: [], reuse: new Map() },
+    ...{ bytes, entry, hook: XDP, arrayPrograms: [], kernelFunctions: [], variables: [], reuse: new Map() },
   })
   try {
     const types = typesOf(bytes, entry)

@@ -29,7 +29,14 @@ const ready = (code: string, { revision = 1, maps = ['m1'], name = 'edge' } = {}
         },
         image: {
           ...{ entry: 'xdp_limit', hook: 'xdp', bytes, license: 'GPL', gplCompatible: true, frags: false },
-          ...{ proceed: ['pass'], onMissing: 'pass', variables: [], functions: [], arrayPrograms: [] },
+          ...{
+            proceed: ['pass'],
+            onMissing: 'pass',
+            variables: [],
+            functions: [],
+            arrayPrograms: [],
+            kernelFunctions: [],
+          },
           ...{ btf: undefined, maps: kept },
         },
       },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mapFdsOf, readBody } from '../../src/bytecode/body.ts'
+import { mapsOf, readBody } from '../../src/bytecode/body.ts'
 import { encode, IMM64_KIND } from '../../src/bytecode/instruction.ts'
 import { expectRefusal } from '../elf/codes.ts'
 import {
@@ -68,21 +68,21 @@ describe('reading a program', () => {
       'a call behind the program’s end',
       program(callSubprogram(1), exit()),
       'chain_instruction',
-      /calls outside the program/,
+      /names a function outside of the program/,
       program(callSubprogram(1), exit(), exit()),
     ],
     [
       'a call before the program’s start',
       program(filler(1), callSubprogram(-3), exit()),
       'chain_instruction',
-      /calls outside the program/,
+      /names a function outside of the program/,
       program(filler(1), callSubprogram(-1), exit()),
     ],
     [
       'a call of the entry itself',
       program(filler(1), callSubprogram(-2), exit()),
       'chain_instruction',
-      /calls outside the program/,
+      /names a function outside of the program/,
       program(filler(1), callSubprogram(1), exit(), exit()),
     ],
     [
@@ -141,6 +141,6 @@ describe('reading a program', () => {
       'it',
     )
     expect(body.mapSlots).toEqual([0, 2, 4])
-    expect(mapFdsOf(body)).toEqual([7, 9])
+    expect(mapsOf(body)).toEqual([7, 9])
   })
 })

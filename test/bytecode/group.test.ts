@@ -1,14 +1,21 @@
 import { describe, expect, test } from 'vitest'
 import { readBody } from '../../src/bytecode/body.ts'
-import { ENTRY_COUNTER_BYTES, type FuseEntry, fuse } from '../../src/bytecode/fuse.ts'
+import {
+  emitGroup,
+  type GroupEntry,
+  type GroupProgram,
+  requireChainLength,
+} from '../../src/bytecode/group.ts'
 import {
   CALL_KIND,
   decodeAt,
   encode,
+  HELPER_TAIL_CALL,
   IMM64_KIND,
   type Instruction,
   OP,
 } from '../../src/bytecode/instruction.ts'
+import { rulesOf } from '../../src/bytecode/verdict-rules.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { expectRefusal } from '../elf/codes.ts'
 import { callSubprogram, exit, filler, load64, program, skipIfZero, verdict } from './assembler.ts'
@@ -19,11 +26,17 @@ const [PASS_BIT, TX_BIT] = [1 << 2, 1 << 3]
 const PROLOGUE = 11
 const COUNT = 10
 
-const entry = (code: Buffer, stackBytes = 0, proceedMask = PASS_BIT): FuseEntry => ({
+const XDP = rulesOf('xdp', 'tcx')
+const ENTRY_COUNTER_BYTES = 64
+
+const entry = (code: Buffer, stackBytes = 0, proceedMask = PASS_BIT): GroupEntry => ({
   body: readBody(code, 'it'),
-  stackBytes,
-  proceedMask,
+  ...{ stackBytes, proceedMask, called: false, onMissing: 'pass' },
+  modules: new Map(),
 })
+/** A whole chain of XDP as one program. */
+const fuse = (entries: readonly GroupEntry[], countersMap: number): GroupProgram =>
+  emitGroup(entries, { rules: XDP, countersMap, first: 0, next: undefined })
 const instructions = (code: Buffer): Instruction[] =>
   Array.from({ length: code.length / 8 }, (_, at) => decodeAt(code, at))
 
@@ -39,15 +52,30 @@ function targetOf(code: Buffer, at: number): number {
  * positions that counted, with the slot each counted in, and the verdict at the end. A tiny interpreter of exactly
  * what an epilogue may use, so that a wrong mask or jump is seen without a kernel.
  */
-function walk(code: Buffer): { counted: [position: number, slot: number][]; verdict: bigint } {
+function walk(
+  code: Buffer,
+  entryBytes = ENTRY_COUNTER_BYTES,
+): {
+  counted: [position: number, slot: number][]
+  tailCalls?: [map: number, index: bigint][]
+  verdict: bigint
+} {
   const registers = Array<bigint>(11).fill(0n)
+  const tailCalls: [number, bigint][] = []
   const counted: [number, number][] = []
   const u64 = (value: bigint): bigint => BigInt.asUintN(64, value)
   let counter = 0n
   for (let at = PROLOGUE, steps = 0; steps < 10_000; at++, steps++) {
     const { code: op, dst, src, off, imm } = decodeAt(code, at)
     const [left, right] = [registers[dst] ?? 0n, registers[src] ?? 0n]
-    if (op === OP.EXIT) return { counted, verdict: registers[0] ?? 0n }
+    if (op === OP.EXIT)
+      return { counted, verdict: registers[0] ?? 0n, ...(tailCalls.length > 0 ? { tailCalls } : {}) }
+    else if (op === OP.LD_IMM64) {
+      registers[dst] = BigInt(imm)
+      at++
+    } else if (op === OP.CALL && imm === HELPER_TAIL_CALL && src === CALL_KIND.HELPER)
+      tailCalls.push([Number(registers[2]), registers[3] ?? 0n]) // it finds nothing, and falls through
+    else if (op === OP.ADD32_K) registers[dst] = BigInt.asUintN(32, left + BigInt(imm))
     else if (op === OP.MOV64_K) registers[dst] = u64(BigInt(imm))
     else if (op === OP.MOV64_X) registers[dst] = right
     else if (op === OP.MOV32_K) registers[dst] = BigInt.asUintN(32, BigInt(imm))
@@ -61,10 +89,7 @@ function walk(code: Buffer): { counted: [position: number, slot: number][]; verd
         registers[dst] = 0n // context or counters: addresses start at 0 here
       else [counter, registers[dst]] = [right + BigInt(off), 0n]
     } else if (op === OP.STX_DW)
-      counted.push([
-        Math.floor(Number(counter) / ENTRY_COUNTER_BYTES),
-        (Number(counter) % ENTRY_COUNTER_BYTES) / 8,
-      ])
+      counted.push([Math.floor(Number(counter) / entryBytes), (Number(counter) % entryBytes) / 8])
     else if (op === OP.JA) at += off
     else if (op === OP.JA32) at += imm
     else if (op === OP.JEQ_K) at += left === BigInt(imm) ? off : 0
@@ -131,7 +156,7 @@ describe('a fused program', () => {
   })
 
   test('lists where functions start', () =>
-    expect(fused.functions).toEqual([0, tails, tails + 2, tails + 3, tails + 5]))
+    expect(fused.functions.map(({ slot }) => slot)).toEqual([0, tails, tails + 2, tails + 3, tails + 5]))
 
   test('exits at the end of the last body, whatever the verdict', () => {
     expect(all[tails - 1]?.code).toBe(OP.EXIT)
@@ -205,13 +230,122 @@ describe('verdicts', () => {
   })
 })
 
+describe('a called entry', () => {
+  const body = program(callSubprogram(1), exit(), verdict(2))
+  const group = emitGroup([entry(verdict(2), 8), { ...entry(body, 480), called: true }], {
+    ...{ rules: XDP, countersMap: COUNTERS_FD, first: 0, next: undefined },
+  })
+
+  test('is appended whole, with its exits, and called from where it would lie', () => {
+    const at = group.code.length / 8 - body.length / 8
+    expect(group.code.subarray(at * 8)).toEqual(body)
+    const calls = instructions(group.code).flatMap(({ code, src }, slot) =>
+      code === OP.CALL && src === CALL_KIND.SUBPROGRAM ? [slot] : [],
+    )
+    expect(targetOf(group.code, calls[0] ?? 0)).toBe(at)
+  })
+
+  test('keeps its own frame, and is told from functions that stay as they are', () => {
+    expect(group.stackBytes).toBe(8 + 16)
+    expect(group.functions.map(({ entry: of, position, called }) => [of, position, called])).toEqual([
+      [0, 0, false],
+      [1, 0, true],
+      [1, 1, false],
+    ])
+  })
+})
+
+test('callbacks are led to where their functions lie', () => {
+  const body = program(load64(IMM64_KIND.FUNCTION, 2), exit(), verdict(0)) // slots 0, 1: the function at 3
+  const { code, functions } = fuse([entry(verdict(2)), entry(body)], COUNTERS_FD)
+  const at = instructions(code).findIndex(
+    ({ code: op, src }) => op === OP.LD_IMM64 && src === IMM64_KIND.FUNCTION,
+  )
+  expect(at + 1 + (decodeAt(code, at).imm ?? 0)).toBe(functions[1]?.slot)
+  expect(code.subarray((functions[1]?.slot ?? 0) * 8)).toEqual(verdict(0))
+})
+
+test('calls of kernel modules name them by one table of the group', () => {
+  const call = (index: number): Buffer => program(encode(OP.CALL, 0, CALL_KIND.KFUNC, index, 77), exit())
+  const { code, modules } = fuse(
+    [
+      { ...entry(call(1)), modules: new Map([[1, 500]]) },
+      { ...entry(call(2)), modules: new Map([[2, 600]]) },
+      { ...entry(call(1)), modules: new Map([[1, 600]]) },
+    ],
+    COUNTERS_FD,
+  )
+  expect(modules).toEqual([500, 600])
+  const calls = instructions(code).filter(({ code: op, src }) => op === OP.CALL && src === CALL_KIND.KFUNC)
+  expect(calls.map(({ off }) => off)).toEqual([1, 2, 2])
+})
+
+describe('a group that goes on in another', () => {
+  const linked = (onMissing: 'pass' | 'drop', hook: 'xdp' | 'tc-ingress', value: number): Buffer =>
+    emitGroup([{ ...entry(verdict(value), 0, hook === 'xdp' ? PASS_BIT : 1 << 1), onMissing }], {
+      ...{ rules: rulesOf(hook, 'tcx'), countersMap: COUNTERS_FD, first: 3 },
+      next: { map: 9, index: 4 },
+    }).code
+
+  test.each([
+    ['xdp', 'pass', 2, 2n, 64, 7],
+    ['xdp', 'drop', 2, 1n, 64, 7],
+    ['tc-ingress', 'pass', 0, BigInt.asUintN(64, -1n), 128, 15],
+    ['tc-ingress', 'drop', 0, 2n, 128, 15],
+  ] as const)(
+    'on %s counts a missing successor, and then says %s',
+    (hook, onMissing, value, verdict, bytes, slot) => {
+      const walked = walk(linked(onMissing, hook, value), bytes)
+      expect(walked.tailCalls).toEqual([[9, 4n]])
+      expect(walked.counted).toEqual([
+        [3, hook === 'xdp' ? value : value + 1],
+        [3, slot],
+      ])
+      expect(walked.verdict).toBe(verdict)
+    },
+  )
+
+  test('does not when the verdict is none to proceed on', () =>
+    expect(walk(linked('pass', 'xdp', 1))).toEqual({ counted: [[3, 1]], verdict: 1n }))
+})
+
+describe('the end of a chain on TC', () => {
+  const [NEXT, OK, SHOT, STOLEN, QUEUED, REDIRECT, TRAP] = [-1, 0, 2, 4, 5, 7, 8] as const
+  const OK_AND_NEXT = (1 << 0) | (1 << 1)
+  const end = (tc: 'tcx' | 'clsact', value: number, mask = OK_AND_NEXT): bigint =>
+    BigInt.asIntN(
+      64,
+      walk(
+        emitGroup([entry(verdict(value), 0, mask)], {
+          ...{ rules: rulesOf('tc-egress', tc), countersMap: COUNTERS_FD, first: 0, next: undefined },
+        }).code,
+        128,
+      ).verdict,
+    )
+
+  test.each(['tcx', 'clsact'] as const)('a verdict to proceed on lets what is behind go on: %s', (tc) => {
+    for (const value of [OK, NEXT]) expect([value, end(tc, value)]).toEqual([value, BigInt(NEXT)])
+    expect(end(tc, OK, 1 << 0)).toBe(BigInt(OK))
+    for (const value of [SHOT, REDIRECT, 1, 3, 77])
+      expect([value, end(tc, value)]).toEqual([value, BigInt(value)])
+  })
+
+  test('TCX would let pass what a program took away: it is dropped there', () => {
+    for (const value of [STOLEN, QUEUED, TRAP]) {
+      expect([value, end('tcx', value)]).toEqual([value, BigInt(SHOT)])
+      expect([value, end('clsact', value)]).toEqual([value, BigInt(value)])
+    }
+  })
+})
+
 describe('limits', () => {
-  const chain = (count: number): FuseEntry[] => Array.from({ length: count }, () => entry(verdict(2)))
+  const chain = (count: number): GroupEntry[] => Array.from({ length: count }, () => entry(verdict(2)))
   test('a chain has at least one entry and at most as many as counters fit', () => {
-    expectRefusal(() => fuse([], COUNTERS_FD), 'chain_too_long', /1 to 256 entries, not 0/)
-    expectRefusal(() => fuse(chain(257), COUNTERS_FD), 'chain_too_long', /not 257/)
-    expect(fuse(chain(1), COUNTERS_FD).functions).toEqual([0])
-    expect(fuse(chain(256), COUNTERS_FD).functions).toEqual([0])
+    expectRefusal(() => requireChainLength(0), 'chain_too_long', /1 to 256 entries, not 0/)
+    expectRefusal(() => requireChainLength(257), 'chain_too_long', /not 257/)
+    requireChainLength(1)
+    requireChainLength(256)
+    expect(fuse(chain(256), COUNTERS_FD).functions).toHaveLength(1)
   })
 
   test('the deepest entry and 16 bytes more fit 512, one byte above does not', () => {
@@ -226,7 +360,7 @@ describe('limits', () => {
 
   test('256 functions fit, one more does not', () => {
     const withOne = program(callSubprogram(1), exit(), exit())
-    const many = (count: number): FuseEntry[] => Array.from({ length: count }, () => entry(withOne))
+    const many = (count: number): GroupEntry[] => Array.from({ length: count }, () => entry(withOne))
     expect(fuse(many(255), COUNTERS_FD).functions).toHaveLength(LIMITS.bpf_subprograms)
     expectRefusal(() => fuse(many(256), COUNTERS_FD), 'chain_subprograms', /257 functions, of 256/)
   })

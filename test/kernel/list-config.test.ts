@@ -7,6 +7,8 @@ import { XDP_VERDICTS } from '../../src/domain/hook.ts'
 import { testRun } from '../../src/kernel/bpf-program.ts'
 import { ensureBpffs, removeIfEmpty, removeTree, requirePin } from '../../src/kernel/bpffs.ts'
 import { buildGeneration } from '../../src/kernel/generation.ts'
+import { directLoader } from '../../src/kernel/loader.ts'
+import { Originals } from '../../src/kernel/originals.ts'
 import type { EntryImage } from '../../src/ports/chain-kernel.ts'
 import { compile, heldRelease } from '../agent/held-release.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
@@ -94,8 +96,13 @@ describeAsRoot('lists in a kernel', () => {
       ),
     )
   }
-  const build = (generation: number, config: object): void =>
-    buildGeneration(join(ROOT, `gen-${generation}`), MAPS, images(config))
+  const originals = new Originals(directLoader, MAPS)
+  const build = (generation: number, config: object) =>
+    buildGeneration(
+      { loader: directLoader, originals, tc: 'tcx' },
+      join(ROOT, `gen-${generation}`),
+      images(config),
+    )
   function verdicts(generation: number, ...frames: Buffer[]): string[] {
     using program = requirePin(join(ROOT, `gen-${generation}`, 'program'))
     return frames.map((frame) => XDP_VERDICTS[testRun(program, frame).verdict] ?? 'other')
@@ -103,8 +110,8 @@ describeAsRoot('lists in a kernel', () => {
   const from4 = (source: string, destination = 80): Buffer => ethernet(ipv4(tcp({ destination }), { source }))
   const from6 = (source: string): Buffer => ethernet(ipv6(tcp(), { source }))
 
-  test('decide what happens to packets: the longest prefix, both families, ports', () => {
-    build(1, {
+  test('decide what happens to packets: the longest prefix, both families, ports', async () => {
+    await build(1, {
       rules: [
         { prefix: '10.0.0.0/8', action: 'deny' },
         { prefix: '10.1.0.0/16', action: 'allow' },
@@ -128,17 +135,17 @@ describeAsRoot('lists in a kernel', () => {
     expect(verdicts(1, from4('11.0.0.1', 443), from4('11.0.0.1', 80))).toEqual(['tx', 'pass'])
   })
 
-  test('belong to a generation, while state is carried on: what ran before is as it was', () => {
+  test('belong to a generation, while state is carried on: what ran before is as it was', async () => {
     const [denied, other] = [from4('10.0.0.1'), from4('172.16.0.1')]
     const first = { rules: [{ prefix: '10.0.0.0/8', action: 'deny' }] }
     const second = { rules: [{ prefix: '172.16.0.0/12', action: 'deny' }] }
-    build(1, first)
-    build(2, second)
+    await build(1, first)
+    await build(2, second)
     expect([verdicts(1, denied, other), verdicts(2, denied, other)]).toEqual([
       ['drop', 'pass'],
       ['pass', 'drop'],
     ])
-    build(3, first) // a rollback
+    await build(3, first) // a rollback
     expect(verdicts(3, denied, other)).toEqual(['drop', 'pass'])
     const pins = readdirSync(join(MAPS, 'edge', 'limit'))
     const named = (name: string): string[] => pins.filter((pin) => pin.startsWith(`${name}-`))
@@ -149,8 +156,8 @@ describeAsRoot('lists in a kernel', () => {
     expect(mapContent(seen)).toEqual({ '00000000': '0600000000000000' })
   })
 
-  test('are empty when nothing is given', () => {
-    build(1, {})
+  test('are empty when nothing is given', async () => {
+    await build(1, {})
     expect(verdicts(1, from4('10.0.0.1', 443), from6('2001:db8::1'))).toEqual(['pass', 'pass'])
   })
 })

@@ -10,7 +10,7 @@ export function loadEntry(
   request: Partial<Omit<OriginalRequest, 'bytes' | 'entry'>> = {},
 ): LoadedOriginal {
   const open = openOriginal({
-    ...{ bytes, entry, hook: 'xdp', arrayPrograms: [], variables: [], reuse: new Map() },
+    ...{ bytes, entry, hook: 'xdp', arrayPrograms: [], kernelFunctions: [], variables: [], reuse: new Map() },
     ...request,
   })
   try {
