@@ -49,12 +49,12 @@ const CLSACT: VerdictRules = {
 }
 
 /**
- * TCX takes stolen, queued and trap for next (tcx_action_code, net/core/dev.c): a packet that a program took away would
- * come back, so they leave the chain as a drop.
+ * TCX takes stolen and trap for next (tcx_action_code, net/core/dev.c): a packet that a program took away would come back,
+ * so they leave the chain as a drop. Queued goes on under clsact too.
  */
 const TCX: VerdictRules = {
   ...CLSACT,
-  consumed: (['stolen', 'queued', 'trap'] as const).reduce(
+  consumed: (['stolen', 'trap'] as const).reduce(
     (mask, verdict) => mask | (1 << (TC_VERDICTS[verdict] + CLSACT.bias)),
     0,
   ),

@@ -1,15 +1,6 @@
-import type { AttachMode } from '../domain/hook.ts'
+import type { Attachment } from '../ports/chain-kernel.ts'
 import type { Fd } from './fd.ts'
 import type { NetnsPath } from './netns.ts'
-
-/** A program of ours on a hook. */
-export interface Attachment {
-  /** 0 on clsact, which knows no links. */
-  readonly linkId: number
-  readonly programId: number
-  readonly ifindex: number
-  readonly mode: AttachMode
-}
 
 /** One hook of one interface, as one owner sees it: what others attached there is neither shown nor touched. */
 export interface HookPoint {

@@ -1,6 +1,7 @@
 import { DomainError } from '../domain/errors.ts'
 import type { Hook } from '../domain/hook.ts'
-import type { Attachment, HookPoint, InterfaceAt } from './attachment.ts'
+import type { Attachment } from '../ports/chain-kernel.ts'
+import type { HookPoint, InterfaceAt } from './attachment.ts'
 import type { Fd } from './fd.ts'
 import { libbpf } from './libbpf.ts'
 import { KernelError } from './libc.ts'

@@ -1,6 +1,7 @@
 import { DomainError } from '../domain/errors.ts'
 import type { AttachMode } from '../domain/hook.ts'
-import type { Attachment, HookPoint, InterfaceAt } from './attachment.ts'
+import type { Attachment } from '../ports/chain-kernel.ts'
+import type { HookPoint, InterfaceAt } from './attachment.ts'
 import { type LinkInfo, linkInfo } from './bpf-info.ts'
 import { detachLink, updateLink } from './bpf-link.ts'
 import { programById } from './bpf-program.ts'

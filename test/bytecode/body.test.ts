@@ -20,43 +20,57 @@ const [BPF_REDIRECT, UNKNOWN_CALL_KIND, MAP_BY_INDEX] = [23, 3, 5]
 const LEGACY = { absW: 0x20, absH: 0x28, absB: 0x30, indW: 0x40, indH: 0x48, indB: 0x50 }
 const [LDX_W, LDX_B] = [0x61, 0x71]
 
-describe('reading a program', () => {
-  test.each<[string, Buffer, string, RegExp, Buffer]>([
-    [
-      'a callback',
-      program(load64(IMM64_KIND.FUNCTION, 3), verdict(2), verdict(0)),
-      'chain_callback',
-      /^it: instruction 0 takes the address of a function/,
-      program(load64(IMM64_KIND.VALUE, 3), verdict(2)),
-    ],
-    [
-      'a kernel function',
-      program(filler(1), callKfunc(99), exit()),
-      'chain_kfunc',
-      /^it: instruction 1 calls a kernel function/,
-      program(filler(1), callHelper(99), exit()),
-    ],
-    [
-      'a tail call',
-      program(tailCall(), verdict(0)),
-      'chain_tail_call',
-      /^it: instruction 0 makes a tail call/,
-      program(callHelper(BPF_REDIRECT), exit()),
-    ],
+const NONE = {
+  ...{ tailCallInMain: false, tailCallInSubprogram: false, legacyLoadInMain: false, callbacks: false },
+  ...{ readsTstampType: false, usesTstamp: false },
+}
+
+describe('what decides how a program is chained', () => {
+  const [TSTAMP, TSTAMP_TYPE, LDX_DW, STX_DW] = [152, 180, 0x79, 0x7b]
+  test.each<[string, Buffer, object]>([
+    ['nothing', program(callHelper(BPF_REDIRECT), exit()), {}],
+    ['a callback', program(load64(IMM64_KIND.FUNCTION, 2), exit(), verdict(0)), { callbacks: true }],
+    ['a tail call', program(tailCall(), exit()), { tailCallInMain: true }],
     [
       'a tail call of a subprogram',
       program(callSubprogram(1), exit(), tailCall(), exit()),
-      'chain_tail_call',
-      /^it: instruction 2 /,
-      program(callSubprogram(1), exit(), callHelper(BPF_REDIRECT), exit()),
+      { tailCallInSubprogram: true },
     ],
-    ...Object.entries(LEGACY).map(([name, code]): [string, Buffer, string, RegExp, Buffer] => [
+    ...Object.entries(LEGACY).map(([name, code]): [string, Buffer, object] => [
       `legacy packet access ${name}`,
       program(encode(code, 0, 0, 0, 12), exit()),
-      'chain_instruction',
-      /legacy packet access/,
-      program(encode(code < LEGACY.indW ? LDX_W : LDX_B, 0, 1, 0, 0), exit()),
+      { legacyLoadInMain: true },
     ]),
+    ['a load that is like one', program(encode(LDX_W, 0, 1, 0, 0), encode(LDX_B, 0, 1, 0, 0), exit()), {}],
+    [
+      'legacy access of a subprogram, which returns to its caller',
+      program(callSubprogram(1), exit(), encode(LEGACY.absB, 0, 0, 0, 0), exit()),
+      {},
+    ],
+    ['reading tstamp_type', program(encode(LDX_B, 0, 6, TSTAMP_TYPE, 0), exit()), { readsTstampType: true }],
+    ['reading tstamp', program(encode(LDX_DW, 0, 6, TSTAMP, 0), exit()), { usesTstamp: true }],
+    ['writing tstamp', program(encode(STX_DW, 6, 0, TSTAMP, 0), exit()), { usesTstamp: true }],
+    ['the stack at such an offset', program(encode(STX_DW, 10, 0, TSTAMP, 0), exit()), {}],
+  ])('%s', (_, code, traits) => expect(readBody(code, 'it').traits).toMatchObject({ ...NONE, ...traits }))
+
+  test('kernel functions are the kernel’s own, or those of a module', () => {
+    const ofModule = encode(0x85, 0, 2, 3, 98)
+    const { moduleCalls } = readBody(program(callKfunc(99), ofModule, exit()), 'it')
+    expect(moduleCalls).toEqual([{ slot: 1, index: 3, typeId: 98 }])
+  })
+
+  test('callees, by calls and by callbacks', () => {
+    const body = readBody(
+      program(callSubprogram(3), load64(IMM64_KIND.FUNCTION, 4), exit(), callSubprogram(1), exit(), exit()),
+      'it',
+    )
+    expect(body.functions).toEqual([0, 4, 6])
+    expect(body.callees.map((each) => [...each])).toEqual([[1, 2], [2], []])
+  })
+})
+
+describe('reading a program', () => {
+  test.each<[string, Buffer, string, RegExp, Buffer]>([
     [
       'a 64-bit load without its second slot',
       program(exit(), load64(0, 1).subarray(0, 8)),
@@ -107,9 +121,9 @@ describe('reading a program', () => {
   })
 
   test('takes the upper half of a 64-bit load for no instruction', () => {
-    // the half reads as a tail call; were it decoded, the program would be refused
+    // the half reads as a tail call; were it decoded, the program would be called one that makes them
     const half = program(load64(IMM64_KIND.VALUE, 1).subarray(0, 8), tailCall())
-    expect(readBody(program(half, exit()), 'it')).toMatchObject({ slots: 3, mapSlots: [] })
+    expect(readBody(program(half, exit()), 'it')).toMatchObject({ slots: 3, mapSlots: [], traits: NONE })
   })
 
   test('finds where functions start, each once, in order', () => {
