@@ -29,6 +29,8 @@ export interface BodyTraits {
   readonly legacyLoadInMain: boolean
   /** Hands functions to helpers: the kernel then wants to know the types of all functions. */
   readonly callbacks: boolean
+  /** Its entry function may leave objects of the kernel (dynamic pointers) in its stack frame, which nothing may be laid over. */
+  readonly keepsObjectsInMain: boolean
   /** May read `tstamp_type`; the kernel then gives the whole program another meaning of `tstamp`. */
   readonly readsTstampType: boolean
   /** May read or write `tstamp`. */
@@ -37,6 +39,8 @@ export interface BodyTraits {
 
 /** BPF_LD | BPF_ABS and BPF_LD | BPF_IND, in three sizes. */
 const LEGACY_LOADS = new Set([0x20, 0x28, 0x30, 0x40, 0x48, 0x50])
+/** Helpers bpf_dynptr_from_mem and bpf_ringbuf_reserve_dynptr (enum bpf_func_id, linux/bpf.h). */
+const OBJECT_MAKERS = new Set([197, 198])
 /** Offsets in struct __sk_buff, linux/bpf.h; loads are told by size and offset alone, whatever the pointer is. */
 const [TSTAMP, TSTAMP_TYPE] = [152, 180] as const
 const [LDX_B, LDX_DW, STX_DW] = [0x71, 0x79, 0x7b] as const
@@ -65,6 +69,7 @@ export function readBody(code: Buffer, name: string): Body {
       tailCallInMain: inMain(scan.tailCalls),
       tailCallInSubprogram: scan.tailCalls.some((slot) => slot >= mainSlots),
       legacyLoadInMain: inMain(scan.legacyLoads),
+      keepsObjectsInMain: inMain(scan.objectMakers),
       callbacks: scan.references.some(({ callback }) => callback),
       readsTstampType: scan.readsTstampType,
       usesTstamp: scan.usesTstamp,
@@ -88,6 +93,7 @@ function scanCode(code: Buffer, name: string) {
     tailCalls: [] as number[],
     legacyLoads: [] as number[],
     moduleCalls: [] as { slot: number; index: number; typeId: number }[],
+    objectMakers: [] as number[],
     readsTstampType: false,
     usesTstamp: false,
   }
@@ -105,8 +111,10 @@ function scanCode(code: Buffer, name: string) {
       if (src === CALL_KIND.SUBPROGRAM) refer(false)
       else if (src === CALL_KIND.KFUNC) {
         if (off !== 0) found.moduleCalls.push({ slot: at, index: off, typeId: imm })
+        found.objectMakers.push(at) // which function it is, only the kernel's BTF tells
       } else if (src !== CALL_KIND.HELPER) refuse('makes a call of an unknown kind')
       else if (imm === HELPER_TAIL_CALL) found.tailCalls.push(at)
+      else if (OBJECT_MAKERS.has(imm)) found.objectMakers.push(at)
     } else if (op === OP.LD_IMM64) {
       if (at + 1 >= slots) refuse('is cut off')
       if (src === IMM64_KIND.FUNCTION) refer(true)

@@ -82,9 +82,9 @@ export function layoutObstacle(layout: Layout, entries: readonly LayoutEntry[]):
 /** Fills one group after the other. */
 function layOut(entries: readonly LayoutEntry[], style: Style): Layout {
   const fits = (group: readonly LaidEntry[]): boolean => obstacle(group, entries, style) === undefined
-  const all = entries.map((entry, position) => ({
+  const all = entries.map((_, position) => ({
     position,
-    called: style.called === 'all' || mustBeCalled(entry),
+    called: style.called === 'all' || mustBeCalled(entries, position),
   }))
   if (fits(all)) return [all] // what needs no other program may use what the way there would take
   const groups: LaidEntry[][] = []
@@ -110,9 +110,16 @@ function layOut(entries: readonly LayoutEntry[], style: Style): Layout {
   return groups
 }
 
-/** Inlined, these could leave the chain by themselves. */
-const mustBeCalled = ({ body: { traits } }: LayoutEntry): boolean =>
-  traits.tailCallInMain || traits.legacyLoadInMain
+/**
+ * Whether an entry is called wherever it is laid beside others: inlined it could leave the chain by itself, or leave
+ * behind on the stack what the next ones may not write over.
+ */
+export function mustBeCalled(entries: readonly LayoutEntry[], position: number): boolean {
+  const traits = entries[position]?.body.traits
+  if (traits === undefined) return false
+  const last = position === entries.length - 1
+  return traits.tailCallInMain || traits.legacyLoadInMain || (traits.keepsObjectsInMain && !last)
+}
 
 /** What keeps entries from being one program; undefined when nothing is known to. */
 function obstacle(

@@ -14,7 +14,7 @@ import type { Packet } from './test-run.ts'
 
 const SEED = 20_261
 /** Chains by chance, and how many of them share state before it begins anew. */
-const [XDP_CHAINS, TC_CHAINS, FRAGS_CHAINS, ERA] = [110, 70, 30, 35]
+const [XDP_CHAINS, TC_CHAINS, FRAGS_CHAINS, ERA] = [300, 120, 60, 30]
 const [LONGEST, PACKETS] = [30, 32]
 /** Room for what thirty programs add: a test run's packet has an end. */
 const MOST_BYTES = 1600
@@ -42,9 +42,14 @@ const program = (source: string, hook: TestHook = 'xdp'): TestProgram => {
   if (found === undefined) throw new Error(`no program ${source}`)
   return found
 }
+const FRAGS_FLAG = '-DSECTION="xdp.frags"'
+const plainFlags = ({ flags = [] }: TestProgram): string[] => flags.filter((flag) => flag !== FRAGS_FLAG)
+/** Its place in the table tells programs of one source apart. */
+const numberOf = (each: TestProgram): number =>
+  PROGRAMS.findIndex((one) => titleOf(one) === titleOf({ ...each, flags: plainFlags(each) }))
 /** The same program for packets of several buffers. */
 const forFrags = (each: TestProgram): TestProgram =>
-  each.frags ? each : { ...each, frags: true, flags: [...(each.flags ?? []), '-DSECTION="xdp.frags"'] }
+  each.frags ? each : { ...each, frags: true, flags: [...(each.flags ?? []), FRAGS_FLAG] }
 const named = <T extends TestProgram>(programs: readonly T[]): [string, T][] =>
   programs.map((each) => [titleOf(each), each])
 
@@ -127,16 +132,13 @@ describeAsRoot('a chain does what its entries do one after the other', () => {
       const some = all.filter(() => random(3) === 0)
       const usual: Verdict[] = each.hook === 'xdp' ? ['pass'] : ['ok', 'next']
       const proceed = pick(random, [all, all, all, [...new Set([...usual, ...some])], some])
-      return use(each, {
-        instance: `${titleOf(each).replace(/\W+/g, '-').toLowerCase()}-${random(2)}`,
-        proceed,
-      })
+      return use(each, { instance: `${each.source}-${numberOf(each)}-${random(2)}`, proceed })
     })
   }
-  const spent = { builds: 0 }
 
-  /** Compares as many chains; gives how many packets reached their ends, by form. */
+  /** Compares as many chains; gives the entries of each form, and the packets that reached the ends of their chains. */
   async function compareMany(
+    chains: ComparedChains,
     count: number,
     stream: number,
     from: readonly TestProgram[],
@@ -170,7 +172,6 @@ describeAsRoot('a chain does what its entries do one after the other', () => {
       let compared = await chains.compare(images, packets, forced)
       if ('impossible' in compared) compared = await chains.compare(images, packets)
       if ('impossible' in compared) throw new Error(`no layout: ${compared.impossible}`)
-      spent.builds += 1
       for (const form of compared.forms) forms.set(form, (forms.get(form) ?? 0) + 1)
       const reached = packetsOf(compared.counts.at(-1) ?? noPackets(hook))
       forms.set('reached', (forms.get('reached') ?? 0) + reached)
@@ -186,21 +187,26 @@ describeAsRoot('a chain does what its entries do one after the other', () => {
 
   test(`${XDP_CHAINS} chains by chance on XDP`, { timeout: 120_000 }, async () => {
     const from = PROGRAMS.filter(({ hook }) => hook === 'xdp')
-    expectAll(await compareMany(XDP_CHAINS, 1000, from, MOST_BYTES), XDP_CHAINS)
+    expectAll(await compareMany(chains, XDP_CHAINS, 1000, from, MOST_BYTES), XDP_CHAINS)
   })
 
   test(`${FRAGS_CHAINS} chains by chance for packets of several buffers`, { timeout: 60_000 }, async () => {
-    const from = PROGRAMS.filter(
-      ({ hook, source }) =>
-        hook === 'xdp' && !MOVES_START.includes(source) && !READS_HEADROOM.includes(source),
-    ).map(forFrags)
-    expectAll(await compareMany(FRAGS_CHAINS, 2000, from, 9000), FRAGS_CHAINS)
+    const from = PROGRAMS.filter(({ hook, traits }) => hook === 'xdp' && !traits.includes('shared-object'))
+      .filter(({ source }) => ![...MOVES_START, ...READS_HEADROOM].includes(source))
+      .map(forFrags)
+    expectAll(await compareMany(chains, FRAGS_CHAINS, 2000, from, 9000), FRAGS_CHAINS)
   })
 
-  test(`${TC_CHAINS} chains by chance on TC`, { timeout: 120_000 }, async () => {
-    const from = PROGRAMS.filter(({ hook }) => hook === 'tc-ingress')
-    expectAll(await compareMany(TC_CHAINS, 3000, from, MOST_BYTES), TC_CHAINS)
-  })
+  test.each(['tcx', 'clsact'] as const)(
+    `${TC_CHAINS} chains by chance on TC, by %s`,
+    { timeout: 120_000 },
+    async (tc) => {
+      const from = PROGRAMS.filter(({ hook }) => hook === 'tc-ingress')
+      using chains = comparedChains(`differential-${tc}`, tc)
+      const stream = tc === 'tcx' ? 3000 : 4000
+      expectAll(await compareMany(chains, TC_CHAINS, stream, from, MOST_BYTES), TC_CHAINS)
+    },
+  )
 
   test.each(named(UNCHAINABLE))('%s is refused by its code', async (_, each) => {
     let code = codeOf(() => use(each))

@@ -1,13 +1,10 @@
-import type { LaidEntry, Layout, LayoutEntry } from '../../src/bytecode/layout.ts'
+import { type LaidEntry, type Layout, type LayoutEntry, mustBeCalled } from '../../src/bytecode/layout.ts'
 import { pick, type Random } from '../../tools/fuzz/random.ts'
 import type { Form } from './compared-chains.ts'
 
 /** Inlined where an entry lets itself be. */
 const laid = (entries: readonly LayoutEntry[], called = false): LaidEntry[] =>
-  entries.map(({ body: { traits } }, position) => ({
-    position,
-    called: called || traits.tailCallInMain || traits.legacyLoadInMain,
-  }))
+  entries.map((_, position) => ({ position, called: called || mustBeCalled(entries, position) }))
 
 /** Groups of the given sizes in turn. */
 function cut(all: readonly LaidEntry[], sizeOf: (group: number) => number): Layout {
