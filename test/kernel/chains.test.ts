@@ -15,12 +15,13 @@ import {
   removeTree,
   requirePin,
 } from '../../src/kernel/bpffs.ts'
+import { hookChains } from '../../src/kernel/chains.ts'
 import type { Fd } from '../../src/kernel/fd.ts'
 import { interfaceIndex, KernelError } from '../../src/kernel/libc.ts'
+import { directLoader } from '../../src/kernel/loader.ts'
 import { inNetns } from '../../src/kernel/netns.ts'
-import { xdpChains } from '../../src/kernel/xdp-chains.ts'
 import { createXdpLink, updateXdpLink } from '../../src/kernel/xdp-link.ts'
-import type { ChainKernel } from '../../src/ports/chain-kernel.ts'
+import type { ChainKernel, ChainSite } from '../../src/ports/chain-kernel.ts'
 import { Lab, type LinkEnd } from '../../tools/lab/namespaces.ts'
 import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
 import { program, verdict } from '../bytecode/assembler.ts'
@@ -37,6 +38,14 @@ const PACKETS = 1000
 const RATE_PPS = 20_000
 const EPERM = 1
 
+const siteOf = (key: string, ifindex: number): ChainSite => ({
+  ...{ key, hook: 'xdp', allowGeneric: false },
+  at: { name: 'eth1', ifindex, defaultRoute: false },
+})
+
+/** What the kernel tells of a generation, without how it was made. */
+const pinnedOf = <T extends { forms?: unknown }>({ forms: _, ...pinned }: T): Omit<T, 'forms'> => pinned
+
 /** All names below a folder of pins. */
 const tree = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
 
@@ -46,6 +55,7 @@ describeAsRoot('chains on an interface', () => {
   let chains: ChainKernel
   let ifindex: number
   let key: string
+  let site: ChainSite
   let globals: Buffer
   let maps: Buffer
   let other: Buffer
@@ -63,9 +73,10 @@ describeAsRoot('chains on an interface', () => {
       { namespace: lab.namespace('sender'), interface: 'eth1' },
       { namespace: lab.namespace('receiver'), interface: 'eth1' },
     )
-    chains = xdpChains(BPFFS, AGENT, ends.b.namespace.path)
+    chains = hookChains({ bpffs: BPFFS, agent: AGENT, netns: ends.b.namespace.path, loader: directLoader })
     ifindex = inNetns(ends.b.namespace.path, () => interfaceIndex('eth1'))
-    key = chains.keyOf(ifindex)
+    key = chains.keyOf(ifindex, 'xdp')
+    site = siteOf(key, ifindex)
   })
   afterEach(() => {
     lab.close()
@@ -97,28 +108,32 @@ describeAsRoot('chains on an interface', () => {
   }
 
   test('count every packet by its verdict, from the moment they are attached', async () => {
-    const built = chains.build(key, 1, [
+    const built = await chains.build(site, 1, [
       entryImage(globals, 'globals', { variables: { cfg_every: 4 } }),
       entryImage(verdicts, 'verdict', {}), // the first byte of the MAC is 2: pass
     ])
-    expect(chains.pinned()).toEqual([{ key, link: undefined, generations: [built] }])
+    expect(chains.pinned()).toEqual([{ key, link: undefined, generations: [pinnedOf(built)] }])
     await traffic()
-    expect(chains.counters(key, 1, 2)).toEqual([noPackets(), noPackets()])
+    expect(chains.counters(key, 1, 2)).toEqual([noPackets('xdp'), noPackets('xdp')])
 
-    const { linkId } = chains.activate(key, 1, ifindex)
+    const { linkId } = chains.activate(site, 1)
     expect(chains.pinned()).toEqual([
-      { key, link: { id: linkId, programId: built.programId, ifindex }, generations: [built] },
+      {
+        key,
+        link: { linkId, programId: built.programId, ifindex, mode: 'native' },
+        generations: [pinnedOf(built)],
+      },
     ])
     expect(await traffic()).toBe((PACKETS * 3) / 4)
     expect(chains.counters(key, 1, 2)).toEqual([
-      { ...noPackets(), drop: PACKETS / 4, pass: (PACKETS * 3) / 4 },
-      { ...noPackets(), pass: (PACKETS * 3) / 4 },
+      { ...noPackets('xdp'), drop: PACKETS / 4, pass: (PACKETS * 3) / 4 },
+      { ...noPackets('xdp'), pass: (PACKETS * 3) / 4 },
     ])
   })
 
   test('change by one update of the same link, which keeps state and not constants', async () => {
-    chains.build(key, 1, pass())
-    const { linkId } = chains.activate(key, 1, ifindex)
+    await chains.build(site, 1, pass())
+    const { linkId } = chains.activate(site, 1)
     await traffic()
     const pins = tree(join(ROOT, 'maps'))
     const before = state()
@@ -129,17 +144,19 @@ describeAsRoot('chains on an interface', () => {
       ...pass().slice(1),
       entryImage(globals, 'globals', { instance: 'count', variables: { cfg_every: 1 } }),
     ]
-    const built = chains.build(key, 2, second)
+    const built = await chains.build(site, 2, second)
     expect(state()).toEqual(before)
-    expect(chains.activate(key, 2, ifindex)).toEqual({ linkId })
-    expect(chains.activate(key, 2, ifindex)).toEqual({ linkId }) // nothing to do
-    expect(chains.pinned()[0]?.link).toEqual({ id: linkId, programId: built.programId, ifindex })
+    expect(chains.activate(site, 2)).toMatchObject({ linkId })
+    expect(chains.activate(site, 2)).toMatchObject({ linkId }) // nothing to do
+    expect(chains.pinned()[0]?.link).toEqual({
+      ...{ linkId, programId: built.programId, ifindex, mode: 'native' },
+    })
     await traffic()
     expect(tree(join(ROOT, 'maps'))).toEqual(pins)
     expect(chains.counters(key, 1, 2).map(packetsOf)).toEqual([PACKETS, PACKETS])
     const [sorted, counted] = chains.counters(key, 2, 2)
     expect(sorted && packetsOf(sorted)).toBe(PACKETS)
-    expect(counted).toEqual({ ...noPackets(), drop: PACKETS }) // cfg_every is 1 now: constants are new
+    expect(counted).toEqual({ ...noPackets('xdp'), drop: PACKETS }) // cfg_every is 1 now: constants are new
     const seen = Object.entries(state()).find(([name]) => name.includes('seen-'))
     expect(seen?.[1]).toEqual({ '00000000': `${2 * PACKETS}` }) // state went on
 
@@ -162,11 +179,11 @@ describeAsRoot('chains on an interface', () => {
   }
 
   test('begin with a new map where its layout has changed, and keep the others', async () => {
-    chains.build(key, 1, [entryImage(maps, 'maps')])
-    chains.activate(key, 1, ifindex)
+    await chains.build(site, 1, [entryImage(maps, 'maps')])
+    chains.activate(site, 1)
     await traffic()
     const before = state()
-    chains.build(key, 2, [entryImage(other, 'maps')])
+    await chains.build(site, 2, [entryImage(other, 'maps')])
     const after = state()
     const added = Object.keys(after).filter((name) => !(name in before))
     expect(added.map((name) => name.replace(/-[0-9a-f]+$/, ''))).toEqual(['one/by_size'])
@@ -179,20 +196,20 @@ describeAsRoot('chains on an interface', () => {
   })
 
   test('are refused where a foreign link sits, which stays untouched', async () => {
-    chains.build(key, 1, pass())
+    await chains.build(site, 1, pass())
     using foreign = loadVerdict(1)
     using link = inNetns(ends.b.namespace.path, () => createXdpLink(foreign, ifindex))
-    expectRefusal(() => chains.activate(key, 1, ifindex), 'hook_busy', /another XDP program/)
+    expectRefusal(() => chains.activate(site, 1), 'hook_busy', /another XDP program/)
     expect(xdpLinkInfo(link)).toMatchObject({ ifindex, programId: programInfo(foreign).id })
     expect(chains.pinned()[0]?.link).toBeUndefined()
     expect(await traffic()).toBe(0) // the foreign program drops
     link.close()
-    chains.activate(key, 1, ifindex)
+    chains.activate(site, 1)
     expect(chains.pinned()[0]?.link).toBeDefined()
   })
 
-  test('are refused where a program was attached by ip link', () => {
-    chains.build(key, 1, pass())
+  test('are refused where a program was attached by ip link', async () => {
+    await chains.build(site, 1, pass())
     const folder = mkdtempSync(join(tmpdir(), 'hookline-test-'))
     try {
       const path = join(folder, 'verdict.o')
@@ -205,16 +222,16 @@ describeAsRoot('chains on an interface', () => {
         )?.[1] ?? ''
       const id = shown()
       expect(id).not.toBe('')
-      expectRefusal(() => chains.activate(key, 1, ifindex), 'hook_busy', /another XDP program/)
+      expectRefusal(() => chains.activate(site, 1), 'hook_busy', /another XDP program/)
       expect(shown()).toBe(id)
     } finally {
       rmSync(folder, { recursive: true })
     }
   })
 
-  test('are not switched when another program runs than the one expected', () => {
-    const { programId } = chains.build(key, 1, pass())
-    chains.activate(key, 1, ifindex)
+  test('are not switched when another program runs than the one expected', async () => {
+    const { programId } = await chains.build(site, 1, pass())
+    chains.activate(site, 1)
     using link = requirePin(join(ROOT, key, 'link'))
     using wrong = loadVerdict(2)
     using next = loadVerdict(1)
@@ -233,17 +250,20 @@ describeAsRoot('chains on an interface', () => {
 
   test('detach with exactly their own pins, and leave a neighbour agent alone', async () => {
     const neighbour = join(BPFFS, 'hookline', `${AGENT}-2`)
-    const theirs = xdpChains(BPFFS, `${AGENT}-2`, ends.a.namespace.path)
+    const theirs = hookChains({
+      ...{ bpffs: BPFFS, agent: `${AGENT}-2`, netns: ends.a.namespace.path },
+      loader: directLoader,
+    })
     try {
       const theirIndex = inNetns(ends.a.namespace.path, () => interfaceIndex('eth1'))
-      const theirKey = theirs.keyOf(theirIndex)
-      theirs.build(theirKey, 1, pass())
-      theirs.activate(theirKey, 1, theirIndex)
+      const theirKey = theirs.keyOf(theirIndex, 'xdp')
+      await theirs.build(siteOf(theirKey, theirIndex), 1, pass())
+      theirs.activate(siteOf(theirKey, theirIndex), 1)
       const untouched = [tree(neighbour), theirs.pinned()]
 
-      chains.build(key, 1, [entryImage(verdicts, 'verdict', {})])
-      chains.activate(key, 1, ifindex)
-      chains.build('1-1-xdp', 1, pass())
+      await chains.build(site, 1, [entryImage(verdicts, 'verdict', {})])
+      chains.activate(site, 1)
+      await chains.build(siteOf('1-1-xdp', 1), 1, pass())
       chains.detach(key)
       expect(chains.pinned().map((chain) => chain.key)).toEqual(['1-1-xdp'])
       expect([tree(neighbour), theirs.pinned()]).toEqual(untouched)
@@ -258,25 +278,27 @@ describeAsRoot('chains on an interface', () => {
     }
   })
 
-  test('show builds that were cut short as what never runs, and leave them: another may be at it', () => {
-    const built = chains.build(key, 3, pass())
+  test('show builds that were cut short as what never runs, and leave them: another may be at it', async () => {
+    const built = await chains.build(site, 3, pass())
     for (const name of ['gen-1', 'gen-2', 'gen-0', 'other']) mkdirSync(join(ROOT, key, name))
     using counters = requirePin(join(ROOT, key, 'gen-3', 'counters'))
     pin(counters, join(ROOT, key, 'gen-2', 'counters'))
     mkdirSync(join(ROOT, 'no-chain'))
     const half = (generation: number) => ({ generation, programId: 0, programTag: '' })
-    expect(chains.pinned()).toEqual([{ key, link: undefined, generations: [half(1), half(2), built] }])
+    expect(chains.pinned()).toEqual([
+      { key, link: undefined, generations: [half(1), half(2), pinnedOf(built)] },
+    ])
     expect(readdirSync(join(ROOT, key)).sort()).toEqual(['gen-0', 'gen-1', 'gen-2', 'gen-3', 'other'])
     for (const generation of [1, 2]) chains.discard(key, generation)
-    expect(chains.pinned()).toEqual([{ key, link: undefined, generations: [built] }])
+    expect(chains.pinned()).toEqual([{ key, link: undefined, generations: [pinnedOf(built)] }])
     // and a build over such a folder is whole
     mkdirSync(join(ROOT, key, 'gen-4'))
     pin(counters, join(ROOT, key, 'gen-4', 'counters'))
-    expect(chains.build(key, 4, pass()).generation).toBe(4)
+    expect((await chains.build(site, 4, pass())).generation).toBe(4)
     expect(readdirSync(join(ROOT, key, 'gen-4')).sort()).toEqual(['counters', 'program'])
   })
 
-  test('of an interface that is gone have no link, and clean up after themselves', () => {
+  test('of an interface that is gone have no link, and clean up after themselves', async () => {
     const { namespace } = ends.b
     const side = lab.namespace('side')
     execFileSync('ip', [
@@ -284,29 +306,31 @@ describeAsRoot('chains on an interface', () => {
       ...['type', 'veth', 'peer', 'name', 'gone1', 'netns', side.name],
     ])
     const index = inNetns(namespace.path, () => interfaceIndex('gone0'))
-    const gone = chains.keyOf(index)
-    chains.build(gone, 1, pass())
-    chains.activate(gone, 1, index)
+    const gone = chains.keyOf(index, 'xdp')
+    await chains.build(siteOf(gone, index), 1, pass())
+    chains.activate(siteOf(gone, index), 1)
     expect(chains.pinned()[0]?.link?.ifindex).toBe(index)
     execFileSync('ip', ['-n', namespace.name, 'link', 'delete', 'dev', 'gone0'])
     expect(chains.pinned()[0]).toMatchObject({ key: gone, link: undefined })
-    expect(() => chains.activate(gone, 1, index)).toThrow(KernelError)
+    expectRefusal(() => chains.activate(siteOf(gone, index), 1), 'interface_missing', /is gone/)
     using link = openPin(join(ROOT, gone, 'link'))
     expect(link).toBeUndefined()
     chains.detach(gone)
     expect(chains.pinned()).toEqual([])
   })
 
-  test('hold no descriptor of this process, which may end at any time', () => {
+  test('hold no descriptor of this process but maps for the next build; it may end at any time', async () => {
     const before = bpfDescriptors()
-    chains.build(key, 1, pass())
-    chains.activate(key, 1, ifindex)
-    chains.build(key, 2, pass())
-    chains.activate(key, 2, ifindex)
+    const programsAndLinks = (): string[] => bpfDescriptors().filter((name) => !name.includes('map'))
+    await chains.build(site, 1, pass())
+    chains.activate(site, 1)
+    await chains.build(site, 2, pass())
+    chains.activate(site, 2)
     chains.counters(key, 2, 2)
     chains.pinned()
-    expect(bpfDescriptors()).toEqual(before)
+    expect(programsAndLinks()).toEqual(before.filter((name) => !name.includes('map')))
     chains.detach(key)
+    chains.collectMaps(new Set())
     expect(bpfDescriptors()).toEqual(before)
   })
 })
