@@ -1,9 +1,9 @@
 import { FORMS, type Form } from './forms.ts'
 import { LENGTHS, type Totals } from './report.ts'
 
-const [WIDTH, HEIGHT] = [760, 440]
+const [WIDTH, HEIGHT] = [776, 440]
 /** Room around the plot, for axes, labels and legend. */
-const MARGIN = { left: 64, right: 168, top: 48, bottom: 56 }
+const MARGIN = { left: 64, right: 184, top: 48, bottom: 56 }
 /** Okabe and Ito's colours, told apart by colour-blind eyes too; each form also has a marker of its own. */
 const STYLES: Record<Form, { colour: string; marker: string; width: number }> = {
   fused: { colour: '#d55e00', marker: 'M-5-5h10v10h-10z', width: 3 },
@@ -65,10 +65,10 @@ export function plotOf(totals: Totals): string {
   ].join('\n')
 }
 
-/** The least of 1, 2, 2.5 and 5 times a power of ten, times 5, that is not below. */
+/** The least of 1, 1.5, 2, 3, 4 and 5 times a power of ten, times 5, that is not below. */
 function niceCeiling(value: number): number {
   const step = 10 ** Math.floor(Math.log10(value / 5))
-  const factor = [1, 2, 2.5, 5, 10].find((candidate) => candidate * step * 5 >= value) ?? 10
+  const factor = [1, 1.5, 2, 3, 4, 5, 10].find((candidate) => candidate * step * 5 >= value) ?? 10
   return factor * step * 5
 }
 

@@ -11,8 +11,13 @@ import { openOriginal } from './original.ts'
  */
 export function serveLoader(): void {
   const held = new Map<number, () => void>()
-  const answer = (message: LoaderAnswer): void => void process.send?.(message)
-  process.on('disconnect', () => process.exit(0))
+  const end = (): never => process.exit(0)
+  /** An agent that was killed meanwhile takes no answer: that is an end, too, and no error. */
+  const answer = (message: LoaderAnswer): void =>
+    void process.send?.(message, undefined, undefined, (error) => {
+      if (error !== null) end()
+    })
+  process.on('disconnect', end)
   process.on('message', (request: LoaderRequest) => {
     const { kind, number } = request
     try {

@@ -21,9 +21,9 @@ const READY_MS = 10_000
  * No host's MAC. The receiver's IP stack lets such packets go at once, where it would otherwise look for a route for
  * each; XDP and the packet socket see them all the same. Saves a third of the cost of a packet.
  */
-const NO_HOST_MAC = '02:68:6c:ff:ff:ff'
+export const NO_HOST_MAC = '02:68:6c:ff:ff:ff'
 /** Addresses for benchmarks (RFC 2544 appendix C.2.2, RFC 5180 section 8) that no lab gives to a host. */
-const NO_HOST = { ipv4: '198.19.0.1', ipv6: '2001:2:0:ffff::1' }
+export const NO_HOST = { ipv4: '198.19.0.1', ipv6: '2001:2:0:ffff::1' }
 
 /** `good`: valid UDP of several sources. `bogus`: what hookline/scrub drops. `flood`: valid UDP of one source. */
 const CLASSES = ['good', 'bogus', 'flood'] as const
