@@ -47,7 +47,7 @@ export interface GroupPlace {
 }
 
 /** A function of a group: which body's it is, by position in the group, and which of that body's functions. */
-export interface GroupFunction {
+interface GroupFunction {
   readonly slot: number
   readonly entry: number
   readonly position: number

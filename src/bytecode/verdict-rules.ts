@@ -72,11 +72,11 @@ export const counterBytes = (rules: VerdictRules): number => rules.slots * 8
 /** Bit `v + bias` set: the chain goes on after verdict `v`. Verdicts of another hook set nothing. */
 export const proceedMask = (hook: Hook, rules: VerdictRules, proceed: readonly Verdict[]): number =>
   proceed.reduce((mask, verdict) => {
-    const value = valueOf(hook, verdict)
+    const value = verdictValue(hook, verdict)
     return value === undefined ? mask : mask | (1 << (value + rules.bias))
   }, 0)
 
-function valueOf(hook: Hook, verdict: Verdict): number | undefined {
+function verdictValue(hook: Hook, verdict: Verdict): number | undefined {
   if (hook !== 'xdp') return Object.hasOwn(TC_VERDICTS, verdict) ? TC_VERDICTS[verdict as 'ok'] : undefined
   const value = XDP_VERDICTS.indexOf(verdict as 'pass')
   return value < 0 ? undefined : value

@@ -17,14 +17,12 @@ export const XDP_VERDICTS = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as con
 
 /** A verdict that an XDP entry may return. */
 const XdpVerdict = z.enum(XDP_VERDICTS)
-export type XdpVerdict = z.infer<typeof XdpVerdict>
 
 /** Values of TC's verdicts (TC_ACT_*, linux/pkt_cls.h); `next` is TC_ACT_UNSPEC and TCX_NEXT. */
 export const TC_VERDICTS = { next: -1, ok: 0, shot: 2, stolen: 4, queued: 5, redirect: 7, trap: 8 } as const
 
 /** A verdict that a TC entry may return. */
 const TcVerdict = z.enum(Object.keys(TC_VERDICTS) as (keyof typeof TC_VERDICTS)[])
-export type TcVerdict = z.infer<typeof TcVerdict>
 
 /** Any verdict a manifest or function may name. */
 export const Verdict = z.union([XdpVerdict, TcVerdict])
@@ -53,7 +51,7 @@ export const VerdictCounts = z.partialRecord(CounterName, z.int().min(0))
 export type VerdictCounts = z.infer<typeof VerdictCounts>
 
 /** The counters of a hook's entries, in the order in which they are shown. */
-export const countersOf = (hook: Hook): readonly CounterName[] => [...verdictsOf(hook), 'other', 'missing']
+const countersOf = (hook: Hook): readonly CounterName[] => [...verdictsOf(hook), 'other', 'missing']
 
 /** No packets at all. */
 export const noPackets = (hook: Hook): VerdictCounts =>

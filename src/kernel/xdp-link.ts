@@ -1,10 +1,8 @@
 import { DomainError } from '../domain/errors.ts'
-import { createLink, detachLink, updateLink } from './bpf-link.ts'
+import { createLink } from './bpf-link.ts'
 import { ATTACH_TYPE_XDP } from './bpf-program.ts'
 import type { Fd } from './fd.ts'
 import { KernelError } from './libc.ts'
-
-export { detachLink, updateLink as updateXdpLink }
 
 /** linux/if_link.h: in the stack, once the packet has its socket buffer; in the driver, before. */
 const [XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE] = [1 << 1, 1 << 2] as const

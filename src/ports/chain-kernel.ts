@@ -22,7 +22,7 @@ export interface EntryMap {
 }
 
 /** A function of an entry's program, in the order in which libbpf lays them: the entry's own first. */
-export interface EntryFunction {
+interface EntryFunction {
   readonly name: string
   /** Instruction slots of 8 bytes. */
   readonly slots: number
@@ -81,7 +81,7 @@ export interface PinnedChain {
 }
 
 /** A generation just built, and the form of each of its entries. */
-export interface BuiltGeneration extends PinnedGeneration {
+interface BuiltGeneration extends PinnedGeneration {
   readonly forms: readonly EntryForm[]
 }
 

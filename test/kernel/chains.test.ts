@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { noPackets, packetsOf } from '../../src/domain/hook.ts'
 import { programInfo, xdpLinkInfo } from '../../src/kernel/bpf-info.ts'
+import { updateLink } from '../../src/kernel/bpf-link.ts'
 import { loadXdpProgram } from '../../src/kernel/bpf-program.ts'
 import {
   ensureBpffs,
@@ -20,7 +21,7 @@ import type { Fd } from '../../src/kernel/fd.ts'
 import { interfaceIndex, KernelError } from '../../src/kernel/libc.ts'
 import { directLoader } from '../../src/kernel/loader.ts'
 import { inNetns } from '../../src/kernel/netns.ts'
-import { createXdpLink, updateXdpLink } from '../../src/kernel/xdp-link.ts'
+import { createXdpLink } from '../../src/kernel/xdp-link.ts'
 import type { ChainKernel, ChainSite } from '../../src/ports/chain-kernel.ts'
 import { Lab, type LinkEnd } from '../../tools/lab/namespaces.ts'
 import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
@@ -237,14 +238,14 @@ describeAsRoot('chains on an interface', () => {
     using next = loadVerdict(1)
     let errno = 0
     try {
-      updateXdpLink(link, next, wrong)
+      updateLink(link, next, wrong)
     } catch (error) {
       if (error instanceof KernelError) errno = error.errno
     }
     expect(errno).toBe(EPERM)
     expect(xdpLinkInfo(link).programId).toBe(programId)
     using right = requirePin(join(ROOT, key, 'gen-1', 'program'))
-    updateXdpLink(link, next, right)
+    updateLink(link, next, right)
     expect(xdpLinkInfo(link).programId).toBe(programInfo(next).id)
   })
 

@@ -27,7 +27,7 @@ const SKB_FIELDS = [
 export type Form = (entries: readonly LayoutEntry[]) => Layout
 
 /** What became of a comparison: the forms of the entries, or why the layout is impossible. */
-export type Compared =
+type Compared =
   | { readonly forms: readonly EntryForm[]; readonly counts: readonly VerdictCounts[] }
   | { readonly impossible: ErrorCode }
 

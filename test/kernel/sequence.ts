@@ -6,7 +6,7 @@ import { loadOriginal, type Original } from './load-original.ts'
 import { type Packet, runOn } from './test-run.ts'
 
 /** What a chain must do, by its definition: unmodified programs run one after the other in TypeScript. */
-export interface Sequence {
+interface Sequence {
   /** Runs the entries on a packet until one's verdict is not among those to proceed on; gives the chain's verdict. */
   run(packet: Packet): { verdict: number; packet: Required<Packet> }
   /** Packets by verdict of each entry. */

@@ -97,7 +97,7 @@ export function entryOf({ instance, program, release, label }: Member, hook: Hoo
 }
 
 /** A chain as the agent would want it. */
-export const wantedOf = (members: readonly Member[], site: ChainSite): WantedChain => ({
+const wantedOf = (members: readonly Member[], site: ChainSite): WantedChain => ({
   site,
   functions: [{ name: 'lab', revision: 1 }],
   entries: members.map((member) => entryOf(member, site.hook)),
