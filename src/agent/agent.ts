@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { Desired, ObservedChain } from '../domain/node.ts'
+import type { Desired, ObservedChain, Proven } from '../domain/node.ts'
 import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -48,6 +48,8 @@ export class Agent {
   /** What cut the last pass short, such as a full disk. */
   #passProblem: DomainError | undefined
   #retry_ms: number = LIMITS.agent_retry_ms
+  /** What functions run from, by name, that is kept once it is confirmed: what comes meanwhile may be refused. */
+  readonly #proofs = new Map<string, Proven>()
   /** Whether the registry answered when it was last asked. */
   #reachable = false
 
@@ -191,13 +193,17 @@ export class Agent {
 
   async #confirm(): Promise<void> {
     await this.#chains.confirm()
-    await this.#reconcile() // what runs is what it may be built from again
+    for (const proof of this.#proofs.values()) await this.#parts.state.saveProven(proof)
+    this.#proofs.clear()
+    await this.#reconcile() // what was refused meanwhile may be made from it
   }
 
   async #takeBack(): Promise<void> {
     // remembered first: a crash in between must not make it again
     const changes = this.#chains.unconfirmedChanges()
-    await this.#markTakenBack(new Set(changes.flatMap(({ functions }) => functions)))
+    const changed = new Set(changes.flatMap(({ functions }) => functions))
+    for (const name of changed) this.#proofs.delete(name)
+    await this.#markTakenBack(changed)
     for (const { key } of await this.#chains.takeBack())
       this.#parts.say(
         `the registry did not answer through ${key} within ${this.#parts.confirm_ms} ms: taken back`,
@@ -301,6 +307,7 @@ export class Agent {
       unconfirmed: this.#reachable && this.#parts.confirm_ms > 0,
     })
     this.#statuses = statuses
+    this.#keepForLater(statuses)
     if (changed.length > 0) this.#retry_ms = LIMITS.agent_retry_ms
     await this.#report()
     // what was in flight through the old program when it was replaced has been counted by then; where one hook of
@@ -316,6 +323,15 @@ export class Agent {
           ),
         ),
       )
+  }
+
+  /** Notes what has to be confirmed before it is kept. */
+  #keepForLater(statuses: readonly FunctionStatus[]): void {
+    if (!this.#chains.unconfirmed) this.#proofs.clear()
+    if (!this.#chains.unconfirmed) return
+    for (const { name, state, problem, proof } of statuses)
+      if (proof !== undefined) this.#proofs.set(name, proof)
+      else if (state === 'removed' || problem === undefined) this.#proofs.delete(name)
   }
 
   /** Ends fetching with the agent, and when a pass takes too long over it: a slow registry must not hold up a chain. */

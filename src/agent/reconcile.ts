@@ -261,9 +261,10 @@ async function carryOut(
   for (const { standing, ready, problem } of candidates) {
     const { name, revision } = standing
     const runs = ready !== undefined && running.has(name) && problem === undefined
-    if (runs && !chains.unconfirmed) await keepProof(parts.state, ready.proof, proven)
+    const proof = runs ? ready.proof : undefined
+    if (!chains.unconfirmed) await keepProof(parts.state, proof, proven)
     const state = standing.kind === 'ended' ? 'removed' : runs ? 'running' : 'waiting'
-    statuses.push({ name, revision, state, problem, made: ready && proofDigest(ready) })
+    statuses.push({ name, revision, state, problem, made: ready && proofDigest(ready), proof })
   }
   return { statuses, changed: [...brought.changed] }
 }

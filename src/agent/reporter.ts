@@ -1,7 +1,7 @@
 import { asDomainError, type DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Digest } from '../domain/names.ts'
-import type { ErrorView, Observed, ObservedChain, ObservedFunction } from '../domain/node.ts'
+import type { ErrorView, Observed, ObservedChain, ObservedFunction, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
@@ -14,6 +14,8 @@ export interface FunctionStatus {
   readonly problem: DomainError | undefined
   /** Tells what was made of it; undefined when nothing was. */
   readonly made?: Digest | undefined
+  /** What it runs from, where that is not kept yet: it waits for what runs to be confirmed. */
+  readonly proof?: Proven | undefined
 }
 
 interface ReporterParts {

@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { packetsOf } from '../../src/domain/hook.ts'
 import { mapInfo } from '../../src/kernel/bpf-info.ts'
 import { requirePin } from '../../src/kernel/bpffs.ts'
 import { buildProgram, PROGRAMS } from '../../tools/build-programs.ts'
@@ -23,6 +24,16 @@ import {
 import { compile } from './held-release.ts'
 
 const PACKETS = 200
+
+/** A program that reads the packet without looking where it ends. */
+const REFUSED_BY_VERIFIER = (): Buffer =>
+  compile(`
+    const volatile __u32 cfg_drop = 0;
+    SEC("xdp") int xdp_knob(struct xdp_md *ctx) {
+      volatile __u8 *data = (void *)(long)ctx->data;
+      return *data == cfg_drop ? XDP_DROP : XDP_PASS;
+    }
+  `)
 
 describeAsRoot('an agent', () => {
   let fleet: Fleet
@@ -146,26 +157,65 @@ describeAsRoot('an agent', () => {
   })
 
   describe('with two functions for one hook', () => {
-    test('runs the first untouched and refuses the second, which takes over when the first is removed', async () => {
+    test('runs both as one chain, by priority and name, on one link as they come and go', async () => {
       const node = await fleet.node('two')
-      await fleet.apply('two-a', node)
-      await fleet.untilRuns(node, 'two-a', 'acme/knob@1.0.0')
-      const ids = idsOf(node)
+      await fleet.publishKnob('1.0.0', 3, 'acme/first')
+      const onlyRuns = (...names: string[]) =>
+        fleet.until(node, `a chain of ${names}`, ({ chains: [chain, ...more] }) => {
+          const inChain = chain?.functions.map(({ name }) => name)
+          return more.length === 0 && inChain?.join() === names.join()
+        })
+      await fleet.apply('two-b', node)
+      await fleet.untilRuns(node, 'two-b', 'acme/knob@1.0.0')
+      const { linkId } = chainOf(node)
+      await fleet.apply('two-a', node, { instances: [{ use: 'acme/first@^1.0' }] })
+      await onlyRuns('two-a', 'two-b')
+      const entries = () =>
+        chainOf(node).entries.map(({ position, function: name, release }) => [position, name, release])
+      expect(entries()).toEqual([
+        [1, 'two-a', 'acme/first@1.0.0'],
+        [2, 'two-b', 'acme/knob@1.0.0'],
+      ])
+      expect(await arrive(node)).toBe(PACKETS)
+      await expect
+        .poll(() => chainOf(node).entries.map(({ packets }) => packetsOf(packets)), { timeout: 5000 })
+        .toEqual([PACKETS, PACKETS])
+
+      await fleet.apply('two-b', node, { priority: 1 })
+      await onlyRuns('two-b', 'two-a')
+      expect(entries().map(([, name]) => name)).toEqual(['two-b', 'two-a'])
       const drops = { priority: 1, instances: [{ use: 'acme/knob@^1.0', config: { drop: 1 } }] }
       await fleet.apply('two-b', node, drops)
-      const refused = await fleet.untilRefused(node, 'two-b', 'hook_conflict')
-      expect(stateOf(refused, 'two-a')).toBe('running')
-      expect(idsOf(node)).toEqual(ids)
-      expect(await arrive(node)).toBe(PACKETS)
-
-      await fleet.remove('two-a')
-      const chain = await fleet.untilRuns(node, 'two-b', 'acme/knob@1.0.0')
-      expect(chain.linkId).toBe(ids.linkId) // never without a program in between
+      await fleet.until(node, 'the third order', ({ chains }) => chains[0]?.functions[0]?.revision === 3)
       expect(await arrive(node)).toBe(0)
+      await expect
+        .poll(() => chainOf(node).entries.map(({ packets }) => packetsOf(packets)), { timeout: 5000 })
+        .toEqual([PACKETS, 0]) // nothing goes on behind what drops
+
       await fleet.remove('two-b')
-      await untilRemoved(node, 'two-b')
+      await onlyRuns('two-a')
+      expect(chainOf(node).linkId).toBe(linkId) // never without a program in between
+      expect(await arrive(node)).toBe(PACKETS)
+      await fleet.remove('two-a')
+      await untilRemoved(node, 'two-a')
       await expect.poll(() => pinsOf(node), { timeout: 5000 }).toBeUndefined()
       expect(xdpProgramOn(node.edge)).toBeUndefined()
+    })
+
+    test('switches the one whose release is good, and keeps the other as it ran when its release is bad', async () => {
+      const node = await fleet.node('blame')
+      await fleet.publishKnob('1.0.0', 1, 'acme/bad')
+      await fleet.publishKnob('1.0.0', 2, 'acme/good')
+      await fleet.apply('bad', node, { instances: [{ use: 'acme/bad@^1.0' }] })
+      await fleet.apply('good', node, { instances: [{ use: 'acme/good@^1.0' }] })
+      await fleet.untilRuns(node, 'good', 'acme/bad@1.0.0', 'acme/good@1.0.0')
+      const { linkId } = chainOf(node)
+      await fleet.publish('acme/bad', '1.0.1', { 'knob.bpf.o': REFUSED_BY_VERIFIER() }, KNOB_MANIFEST)
+      await fleet.publishKnob('1.0.1', 4, 'acme/good')
+      await fleet.untilRefused(node, 'bad', 'verifier_refused')
+      const chain = await fleet.untilRuns(node, 'good', 'acme/bad@1.0.0', 'acme/good@1.0.1')
+      expect(chain.linkId).toBe(linkId)
+      expect(chain.entries.map(({ function: name }) => name)).toEqual(['bad', 'good'])
     })
   })
 
@@ -177,13 +227,17 @@ describeAsRoot('an agent', () => {
         buildProgram(join(PROGRAMS, 'ratelimit'), { version, defines, outDir: dir })
         await fleet.hookline('publish', dir, '--key', fleet.publisher.path)
       }
+      const allBuckets = (): { path: string; id: number }[] =>
+        (pinsOf(node) ?? [])
+          .filter((path) => path.startsWith('maps/state/ratelimit/rl_buckets-'))
+          .map((path) => {
+            using fd = requirePin(join('/sys/fs/bpf/hookline', node.name, path))
+            return { path, id: mapInfo(fd).id }
+          })
       const buckets = (): { path: string; id: number } => {
-        const found =
-          pinsOf(node)?.filter((path) => path.startsWith('maps/state/ratelimit/rl_buckets-')) ?? []
-        const [path = expect.fail('no buckets'), ...more] = found
+        const [one = expect.fail('no buckets'), ...more] = allBuckets()
         expect(more).toEqual([])
-        using fd = requirePin(join('/sys/fs/bpf/hookline', node.name, path))
-        return { path, id: mapInfo(fd).id }
+        return one
       }
       const instances = (config: object) => ({ instances: [{ use: 'hookline/ratelimit@^1.0', config }] })
       await publish('1.0.0', {})
@@ -202,8 +256,14 @@ describeAsRoot('an agent', () => {
       expect(await arrive(node)).toBeLessThan(PACKETS / 2) // few sources, a packet each: the configuration holds
       await publish('1.0.2', { MAX_SOURCES: 1024 })
       await fleet.untilRuns(node, 'state', 'hookline/ratelimit@1.0.2')
-      await expect.poll(() => buckets().path, { timeout: 5000 }).not.toBe(before.path) // another layout: a new map
-      expect(buckets().id).not.toBe(before.id)
+      // another layout: a new map, beside that of what ran before
+      await expect.poll(() => allBuckets().length, { timeout: 5000 }).toBe(2)
+      expect(allBuckets()).toContainEqual(before)
+      await publish('1.0.3', { MAX_SOURCES: 1024, DEFAULT_BURST: 3000 })
+      await fleet.untilRuns(node, 'state', 'hookline/ratelimit@1.0.3')
+      await expect
+        .poll(() => allBuckets().map(({ id }) => id === before.id), { timeout: 5000 })
+        .toEqual([false])
     })
 
     test('does what the newest configuration says', async () => {
@@ -234,16 +294,9 @@ describeAsRoot('an agent', () => {
       await fleet.apply('verifier', node, use)
       await fleet.untilRuns(node, 'verifier', 'acme/careless@1.0.0')
       const ids = idsOf(node)
-      const object = compile(`
-        const volatile __u32 cfg_drop = 0;
-        SEC("xdp") int xdp_knob(struct xdp_md *ctx) {
-          volatile __u8 *data = (void *)(long)ctx->data;
-          return *data == cfg_drop ? XDP_DROP : XDP_PASS;
-        }
-      `)
-      await fleet.publish('acme/careless', '1.0.1', { 'knob.bpf.o': object }, KNOB_MANIFEST)
+      await fleet.publish('acme/careless', '1.0.1', { 'knob.bpf.o': REFUSED_BY_VERIFIER() }, KNOB_MANIFEST)
       const { functions } = await fleet.untilRefused(node, 'verifier', 'verifier_refused')
-      expect(functions[0]?.error?.message).toMatch(/^on eth0: .*invalid access to packet/)
+      expect(functions[0]?.error?.message).toMatch(/^on eth0 \(xdp\): .*invalid access to packet/)
       const log = readFileSync(join(node.state, 'logs/verifier.log'), 'utf8')
       expect(log).toMatch(/invalid access to packet/)
       expect(log.split('\n').length).toBeGreaterThan(5)

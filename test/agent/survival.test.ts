@@ -107,9 +107,10 @@ describeAsRoot('an agent that is killed', () => {
       expect(result).toMatchObject({ lost: 0, escaped: 0 })
       const chain = chainOf(node)
       expect([chain.linkId, chain.programId]).toEqual([linkId, xdpProgramOn(node.edge)])
-      await expect.poll(() => generations().length, { timeout: 5000 }).toBe(1)
-      expect(generations()).toEqual([`gen-${chain.generation}`])
-      expect(remembered()).toEqual([chain.generation])
+      // what runs, and what ran before it
+      await expect.poll(() => generations().length, { timeout: 5000 }).toBeLessThanOrEqual(2)
+      expect(generations()).toContain(`gen-${chain.generation}`)
+      expect(remembered().map((generation) => `gen-${generation}`)).toEqual(generations())
       // the totals of all generations: a packet may have been on its way when its generation was counted, none twice
       const all = result.sent.good + result.sent.bogus
       await expect.poll(() => first(chainOf(node)) - before, { timeout: 5000 }).toBeGreaterThan(all * 0.999)
@@ -120,7 +121,7 @@ describeAsRoot('an agent that is killed', () => {
   )
 
   const generations = (): string[] =>
-    (pinsOf(node) ?? []).flatMap((path) => /(?<=^[^/]+\/)gen-\d+$/.exec(path)?.[0] ?? [])
+    (pinsOf(node) ?? []).flatMap((path) => /(?<=^[^/]+\/)gen-\d+$/.exec(path)?.[0] ?? []).sort()
   const remembered = (): number[] => {
     const folder = join(node.state, 'chains')
     const records: { generations: { generation: number }[] }[] = readdirSync(folder)
