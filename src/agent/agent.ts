@@ -178,7 +178,7 @@ export class Agent {
   async #answersWithin(most_ms: number): Promise<boolean> {
     const until = performance.now() + most_ms
     do {
-      const left_ms = Math.max(1, Math.min(LIMITS.agent_probe_ms, until - performance.now()))
+      const left_ms = Math.ceil(Math.max(1, Math.min(LIMITS.agent_probe_ms, until - performance.now())))
       const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(left_ms)])
       try {
         await this.#parts.registry.desired(undefined, 0, signal)
