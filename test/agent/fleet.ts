@@ -16,6 +16,7 @@ import { type Service, startService } from '../../tools/demo/processes.ts'
 import { Lab, type LinkEnd, removeStale } from '../../tools/lab/namespaces.ts'
 import { BINARY } from '../cli/hookline.ts'
 import { compile } from './held-release.ts'
+import { listenInside, startRelay } from './relay.ts'
 
 const SETTLE_MS = 20_000
 const LOOK_MS = 10
@@ -56,6 +57,10 @@ export interface FleetNode {
   readonly client: LinkEnd
   readonly edge: LinkEnd
   agent: Service
+  /** Where its agent reaches the registry. */
+  readonly url: string
+  /** Whether its agent runs in the namespace itself, rather than on the host. */
+  readonly inside: boolean
   /** When the agent was started last, so that an older one's report is not taken for its own. */
   startedAt: number
 }
@@ -66,6 +71,15 @@ export interface AgentOptions {
   readonly joinToken?: string
   readonly extra?: readonly string[]
 }
+
+/** How a node is made. */
+export interface NodeOptions extends AgentOptions {
+  readonly policy?: string
+  /** Its agent runs in the namespace itself and reaches its registry through the link, on which its chains are. */
+  readonly inside?: boolean
+}
+
+const REGISTRY_PORT = 7070
 
 const CliFailure = z.object({ error: z.object({ code: z.string() }) })
 const Addresses = z.array(z.object({ ifname: z.string().optional(), xdp: z.unknown().optional() }))
@@ -202,7 +216,7 @@ export class Fleet {
   }
 
   /** Makes a node and starts its agent; `policy` is its trust.yaml. */
-  async node(letter: string, options: AgentOptions & { policy?: string } = {}): Promise<FleetNode> {
+  async node(letter: string, options: NodeOptions = {}): Promise<FleetNode> {
     const number = ++this.#nodes
     const name = `test-${process.pid}-${letter}`
     const addresses = (host: number) => [`198.18.${number}.${host}/24`, `2001:2:0:${number}::${host}/64`]
@@ -215,7 +229,9 @@ export class Fleet {
     const [state, trust] = [this.path(`state-${letter}`), this.path(`trust-${letter}.yaml`)]
     writeFileSync(trust, options.policy ?? this.policy())
     const joinToken = options.joinToken ?? (await this.joinToken())
-    const parts = { name, state, trust, client, edge, startedAt: 0 }
+    const { inside = false } = options
+    const url = inside ? await this.#bridge(client, `198.18.${number}.1`) : (options.url ?? this.#url)
+    const parts = { name, state, trust, client, edge, url, inside, startedAt: 0 }
     const node: FleetNode = { ...parts, agent: this.#spawn(parts, { ...options, joinToken }) }
     this.cleanup.add(`chains of ${name}`, () => this.#detach(node))
     await node.agent.line((line) => line.includes('joined'))
@@ -241,13 +257,24 @@ export class Fleet {
     node.agent = this.#spawn(node, options)
     node.startedAt = Date.now()
   }
-  #spawn(node: Omit<FleetNode, 'agent'>, { url = this.#url, joinToken, extra = [] }: AgentOptions): Service {
-    return startService(BINARY, [
-      ...['agent', '--registry', url, '--state', node.state, '--trust', node.trust, '--name', node.name],
-      ...['--label', `node=${node.name}`, '--netns', node.edge.namespace.name],
+  #spawn(node: Omit<FleetNode, 'agent'>, { url, joinToken, extra = [] }: AgentOptions): Service {
+    const { name, path } = node.edge.namespace
+    const args = [
+      ...['agent', '--registry', url ?? (node.inside ? node.url : this.#url), '--state', node.state],
+      ...['--trust', node.trust, '--name', node.name, '--label', `node=${node.name}`],
+      ...(node.inside ? [] : ['--netns', name]),
       ...(joinToken === undefined ? [] : ['--join-token', joinToken]),
       ...extra,
-    ])
+    ]
+    return startService(BINARY, args, node.inside ? path : undefined)
+  }
+  /** Makes the registry reachable at an address of a namespace, which has no way to the host but this. */
+  async #bridge({ namespace }: LinkEnd, address: string): Promise<string> {
+    const path = this.path(`${namespace.name}.socket`)
+    const relay = await startRelay(this.#url, { path })
+    this.cleanup.add('relay', () => relay.close())
+    await listenInside(this.lab, namespace, { host: address, port: REGISTRY_PORT }, path)
+    return `http://${address}:${REGISTRY_PORT}`
   }
   async #detach(node: FleetNode): Promise<void> {
     await node.agent.kill()

@@ -20,9 +20,11 @@ export interface Service {
   readonly ended: Promise<number | null>
 }
 
-/** Starts `node <binary> <args>`. */
-export function startService(binary: string, args: readonly string[]): Service {
-  const child = spawn(process.execPath, [binary, ...args], {
+/** Starts `node <binary> <args>`, in the network namespace at `netns` when one is given: its pid is the process's own. */
+export function startService(binary: string, args: readonly string[], netns?: string): Service {
+  const command = [process.execPath, binary, ...args]
+  const [file = '', ...rest] = netns === undefined ? command : ['nsenter', `--net=${netns}`, ...command]
+  const child = spawn(file, rest, {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
