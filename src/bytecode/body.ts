@@ -43,7 +43,7 @@ const LEGACY_LOADS = new Set([0x20, 0x28, 0x30, 0x40, 0x48, 0x50])
 const OBJECT_MAKERS = new Set([197, 198])
 /** Offsets in struct __sk_buff, linux/bpf.h; loads are told by size and offset alone, whatever the pointer is. */
 const [TSTAMP, TSTAMP_TYPE] = [152, 180] as const
-const [LDX_B, LDX_DW, STX_DW] = [0x71, 0x79, 0x7b] as const
+const [LDX_B, LDX_DW, ST_DW, STX_DW] = [0x71, 0x79, 0x7a, 0x7b] as const
 const FRAME_POINTER = 10
 
 /**
@@ -125,7 +125,7 @@ function scanCode(code: Buffer, name: string) {
     else if (op === LDX_B && off === TSTAMP_TYPE && src !== FRAME_POINTER) found.readsTstampType = true
     else if (
       (op === LDX_DW && off === TSTAMP && src !== FRAME_POINTER) ||
-      (op === STX_DW && off === TSTAMP && dst !== FRAME_POINTER)
+      ((op === ST_DW || op === STX_DW) && off === TSTAMP && dst !== FRAME_POINTER)
     )
       found.usesTstamp = true
   }
