@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { mapsOf, readBody } from '../../src/bytecode/body.ts'
+import {
+  type BodyTraits,
+  bytesBelowMain,
+  frameBytes,
+  mapsOf,
+  readBody,
+  renameMaps,
+} from '../../src/bytecode/body.ts'
 import { encode, IMM64_KIND } from '../../src/bytecode/instruction.ts'
 import { expectRefusal } from '../elf/codes.ts'
 import {
@@ -18,56 +25,19 @@ import {
 const [BPF_REDIRECT, UNKNOWN_CALL_KIND, MAP_BY_INDEX] = [23, 3, 5]
 /** BPF_LD | BPF_ABS | BPF_W and its kin, and BPF_LDX | BPF_MEM | BPF_B, which is like them but for the class. */
 const LEGACY = { absW: 0x20, absH: 0x28, absB: 0x30, indW: 0x40, indH: 0x48, indB: 0x50 }
-const [LDX_W, LDX_B] = [0x61, 0x71]
-
-const NONE = {
-  ...{ tailCallInMain: false, tailCallInSubprogram: false, legacyLoadInMain: false, callbacks: false },
-  ...{ readsTstampType: false, usesTstamp: false },
+const [LDX_W, LDX_B, LDX_DW, STX_DW, ST_DW] = [0x61, 0x71, 0x79, 0x7b, 0x7a]
+/** Offsets in struct __sk_buff, linux/bpf.h. */
+const [TSTAMP, TSTAMP_TYPE] = [152, 180]
+const [DYNPTR_FROM_MEM, DYNPTR_READ] = [197, 201]
+const NO_TRAITS: BodyTraits = {
+  tailCallInMain: false,
+  tailCallInSubprogram: false,
+  legacyLoadInMain: false,
+  callbacks: false,
+  keepsObjectsInMain: false,
+  readsTstampType: false,
+  usesTstamp: false,
 }
-
-describe('what decides how a program is chained', () => {
-  const [TSTAMP, TSTAMP_TYPE, LDX_DW, STX_DW] = [152, 180, 0x79, 0x7b]
-  test.each<[string, Buffer, object]>([
-    ['nothing', program(callHelper(BPF_REDIRECT), exit()), {}],
-    ['a callback', program(load64(IMM64_KIND.FUNCTION, 2), exit(), verdict(0)), { callbacks: true }],
-    ['a tail call', program(tailCall(), exit()), { tailCallInMain: true }],
-    [
-      'a tail call of a subprogram',
-      program(callSubprogram(1), exit(), tailCall(), exit()),
-      { tailCallInSubprogram: true },
-    ],
-    ...Object.entries(LEGACY).map(([name, code]): [string, Buffer, object] => [
-      `legacy packet access ${name}`,
-      program(encode(code, 0, 0, 0, 12), exit()),
-      { legacyLoadInMain: true },
-    ]),
-    ['a load that is like one', program(encode(LDX_W, 0, 1, 0, 0), encode(LDX_B, 0, 1, 0, 0), exit()), {}],
-    [
-      'legacy access of a subprogram, which returns to its caller',
-      program(callSubprogram(1), exit(), encode(LEGACY.absB, 0, 0, 0, 0), exit()),
-      {},
-    ],
-    ['reading tstamp_type', program(encode(LDX_B, 0, 6, TSTAMP_TYPE, 0), exit()), { readsTstampType: true }],
-    ['reading tstamp', program(encode(LDX_DW, 0, 6, TSTAMP, 0), exit()), { usesTstamp: true }],
-    ['writing tstamp', program(encode(STX_DW, 6, 0, TSTAMP, 0), exit()), { usesTstamp: true }],
-    ['the stack at such an offset', program(encode(STX_DW, 10, 0, TSTAMP, 0), exit()), {}],
-  ])('%s', (_, code, traits) => expect(readBody(code, 'it').traits).toMatchObject({ ...NONE, ...traits }))
-
-  test('kernel functions are the kernel’s own, or those of a module', () => {
-    const ofModule = encode(0x85, 0, 2, 3, 98)
-    const { moduleCalls } = readBody(program(callKfunc(99), ofModule, exit()), 'it')
-    expect(moduleCalls).toEqual([{ slot: 1, index: 3, typeId: 98 }])
-  })
-
-  test('callees, by calls and by callbacks', () => {
-    const body = readBody(
-      program(callSubprogram(3), load64(IMM64_KIND.FUNCTION, 4), exit(), callSubprogram(1), exit(), exit()),
-      'it',
-    )
-    expect(body.functions).toEqual([0, 4, 6])
-    expect(body.callees.map((each) => [...each])).toEqual([[1, 2], [2], []])
-  })
-})
 
 describe('reading a program', () => {
   test.each<[string, Buffer, string, RegExp, Buffer]>([
@@ -121,9 +91,10 @@ describe('reading a program', () => {
   })
 
   test('takes the upper half of a 64-bit load for no instruction', () => {
-    // the half reads as a tail call; were it decoded, the program would be called one that makes them
     const half = program(load64(IMM64_KIND.VALUE, 1).subarray(0, 8), tailCall())
-    expect(readBody(program(half, exit()), 'it')).toMatchObject({ slots: 3, mapSlots: [], traits: NONE })
+    const body = readBody(program(half, exit()), 'it')
+    expect(body).toMatchObject({ slots: 3, mapSlots: [] })
+    expect(body.traits).toEqual(NO_TRAITS)
   })
 
   test('finds where functions start, each once, in order', () => {
@@ -157,4 +128,92 @@ describe('reading a program', () => {
     expect(body.mapSlots).toEqual([0, 2, 4])
     expect(mapsOf(body)).toEqual([7, 9])
   })
+})
+
+describe('what a program does that chaining must know', () => {
+  /** The same in a subprogram of a main function that does nothing else. */
+  const below = (code: Buffer): Buffer => program(callSubprogram(1), exit(), code)
+  test.each<[string, Buffer, Partial<BodyTraits>]>([
+    ['nothing', verdict(2), {}],
+    ['a tail call', program(tailCall(), verdict(0)), { tailCallInMain: true }],
+    ['a tail call of a subprogram', below(program(tailCall(), exit())), { tailCallInSubprogram: true }],
+    ['another helper', program(callHelper(BPF_REDIRECT), exit()), {}],
+    [
+      'a kernel function of the tail call’s number',
+      program(callKfunc(12), exit()),
+      { keepsObjectsInMain: true },
+    ],
+    ['a kernel function in a subprogram', below(program(callKfunc(99), exit())), {}],
+    ['a dynamic pointer', program(callHelper(DYNPTR_FROM_MEM), exit()), { keepsObjectsInMain: true }],
+    ['a dynamic pointer of a subprogram', below(program(callHelper(DYNPTR_FROM_MEM), exit())), {}],
+    ['a read through a dynamic pointer', program(callHelper(DYNPTR_READ), exit()), {}],
+    ...Object.entries(LEGACY).flatMap(([name, code]): [string, Buffer, Partial<BodyTraits>][] => [
+      [name, program(encode(code, 0, 0, 0, 12), exit()), { legacyLoadInMain: true }],
+      [`${name} in a subprogram`, below(program(encode(code, 0, 0, 0, 12), exit())), {}],
+    ]),
+    ['a load of the packet’s end', program(encode(LDX_W, 0, 1, 4, 0), exit()), {}],
+    ['a callback', program(load64(IMM64_KIND.FUNCTION, 3), verdict(2), verdict(0)), { callbacks: true }],
+    ['a constant like it', program(load64(IMM64_KIND.VALUE, 3), verdict(2), verdict(0)), {}],
+    ['a read of tstamp', program(encode(LDX_DW, 0, 6, TSTAMP, 0), exit()), { usesTstamp: true }],
+    ['a write of tstamp', program(encode(STX_DW, 6, 2, TSTAMP, 0), exit()), { usesTstamp: true }],
+    ['a constant written there', program(encode(ST_DW, 6, 0, TSTAMP, 0), exit()), { usesTstamp: true }],
+    ['a read beside it', program(encode(LDX_DW, 0, 6, TSTAMP + 8, 0), exit()), {}],
+    ['a read of its type', program(encode(LDX_B, 0, 6, TSTAMP_TYPE, 0), exit()), { readsTstampType: true }],
+    ['a word of the stack there', program(encode(STX_DW, 10, 2, TSTAMP, 0), exit()), {}],
+  ])('%s', (_, code, traits) => expect(readBody(code, 'it').traits).toEqual({ ...NO_TRAITS, ...traits }))
+})
+
+describe('functions', () => {
+  // main 0-4 calls the first and hands out the third; the first calls the second
+  const code = program(
+    callSubprogram(4), // 0 -> 5
+    load64(IMM64_KIND.FUNCTION, 7), // 1, 2 -> 9
+    ...[encode(0x05, 0, 0, 0, 0), exit()], // 3, 4
+    ...[callSubprogram(1), exit()], // 5, 6 -> 7
+    ...[callHelper(1), exit()], // 7, 8
+    exit(), // 9
+  )
+  const body = readBody(code, 'it')
+
+  test('know whom they call or hand out', () => {
+    expect(body.functions).toEqual([0, 5, 7, 9])
+    expect(body.callees.map((callees) => [...callees])).toEqual([[1, 3], [2], [], []])
+  })
+
+  test('need the stack of the deepest of their calls, in whole frames of 32 bytes', () => {
+    expect([0, 1, 32, 33, 512].map(frameBytes)).toEqual([32, 32, 32, 64, 512])
+    expect(bytesBelowMain(body, [100, 40, 8, 0])).toBe(64 + 32)
+    expect(bytesBelowMain(body, [100, 0, 8, 300])).toBe(320)
+    expect(bytesBelowMain(readBody(verdict(2), 'it'), [512])).toBe(0)
+  })
+
+  test('may all have the largest stack where the kernel told of fewer', () =>
+    expect(bytesBelowMain(body, [100, 40])).toBe(2 * 128))
+
+  test('that call each other in a circle end all the same', () => {
+    const round = readBody(program(callSubprogram(1), exit(), callSubprogram(-1), exit()), 'it')
+    expect(bytesBelowMain(round, [0, 64])).toBe(128)
+  })
+})
+
+test('maps are renamed wherever they are named, and nothing else is', () => {
+  const code = program(
+    load64(IMM64_KIND.MAP_FD, 7),
+    load64(IMM64_KIND.MAP_VALUE, 9, 16),
+    load64(IMM64_KIND.VALUE, 7),
+    encode(0xb7, 1, 0, 0, 7),
+    exit(),
+  )
+  const renamed = renameMaps(code, (map) => map * 100)
+  expect(mapsOf(readBody(renamed, 'it'))).toEqual([700, 900])
+  expect(renamed).toEqual(
+    program(
+      load64(IMM64_KIND.MAP_FD, 700),
+      load64(IMM64_KIND.MAP_VALUE, 900, 16),
+      load64(IMM64_KIND.VALUE, 7),
+      encode(0xb7, 1, 0, 0, 7),
+      exit(),
+    ),
+  )
+  expect(mapsOf(readBody(code, 'it'))).toEqual([7, 9]) // a copy
 })
