@@ -3,10 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { noPackets, packetsOf } from '../../src/domain/hook.ts'
+import { type Hook, noPackets, packetsOf, type VerdictCounts, XDP_VERDICTS } from '../../src/domain/hook.ts'
 import { programInfo, xdpLinkInfo } from '../../src/kernel/bpf-info.ts'
-import { updateLink } from '../../src/kernel/bpf-link.ts'
-import { loadXdpProgram } from '../../src/kernel/bpf-program.ts'
+import { loadXdpProgram, testRun } from '../../src/kernel/bpf-program.ts'
 import {
   ensureBpffs,
   openPin,
@@ -21,13 +20,20 @@ import type { Fd } from '../../src/kernel/fd.ts'
 import { interfaceIndex, KernelError } from '../../src/kernel/libc.ts'
 import { directLoader } from '../../src/kernel/loader.ts'
 import { inNetns } from '../../src/kernel/netns.ts'
-import { createXdpLink } from '../../src/kernel/xdp-link.ts'
-import type { ChainKernel, ChainSite } from '../../src/ports/chain-kernel.ts'
+import { createXdpLink, updateXdpLink } from '../../src/kernel/xdp-link.ts'
+import type {
+  BuiltGeneration,
+  ChainKernel,
+  ChainSite,
+  EntryImage,
+  PinnedGeneration,
+} from '../../src/ports/chain-kernel.ts'
 import { Lab, type LinkEnd } from '../../tools/lab/namespaces.ts'
 import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
 import { program, verdict } from '../bytecode/assembler.ts'
 import { expectRefusal } from '../elf/codes.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
+import { ethernet, ipv4, tcp } from '../support/packets.ts'
 import { compileSource, entryImage } from './chain-entries.ts'
 import { bpfDescriptors } from './descriptors.ts'
 import { mapContent } from './map-content.ts'
@@ -39,13 +45,9 @@ const PACKETS = 1000
 const RATE_PPS = 20_000
 const EPERM = 1
 
-const siteOf = (key: string, ifindex: number): ChainSite => ({
-  ...{ key, hook: 'xdp', allowGeneric: false },
-  at: { name: 'eth1', ifindex, defaultRoute: false },
-})
-
-/** What the kernel tells of a generation, without how it was made. */
-const pinnedOf = <T extends { forms?: unknown }>({ forms: _, ...pinned }: T): Omit<T, 'forms'> => pinned
+const none: VerdictCounts = noPackets('xdp')
+const chainsOf = (agent: string, netns: string): ChainKernel =>
+  hookChains({ bpffs: BPFFS, agent, netns, loader: directLoader })
 
 /** All names below a folder of pins. */
 const tree = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
@@ -74,23 +76,32 @@ describeAsRoot('chains on an interface', () => {
       { namespace: lab.namespace('sender'), interface: 'eth1' },
       { namespace: lab.namespace('receiver'), interface: 'eth1' },
     )
-    chains = hookChains({ bpffs: BPFFS, agent: AGENT, netns: ends.b.namespace.path, loader: directLoader })
+    chains = chainsOf(AGENT, ends.b.namespace.path)
     ifindex = inNetns(ends.b.namespace.path, () => interfaceIndex('eth1'))
-    key = chains.keyOf(ifindex, 'xdp')
-    site = siteOf(key, ifindex)
+    site = siteOf(chains, ifindex)
+    key = site.key
   })
   afterEach(() => {
+    chains.collectMaps(new Set())
     lab.close()
     removeTree(ROOT)
   })
   afterAll(() => removeIfEmpty(join(BPFFS, 'hookline')))
 
+  const siteOf = (kernel: ChainKernel, index: number, hook: Hook = 'xdp'): ChainSite => ({
+    key: kernel.keyOf(index, hook),
+    hook,
+    at: { name: 'eth1', ifindex: index, defaultRoute: false },
+    allowGeneric: false,
+  })
   const pass = (): Parameters<ChainKernel['build']>[2] => [
     entryImage(globals, 'globals', { instance: 'count', variables: { cfg_every: 0 } }),
     entryImage(maps, 'maps', { instance: 'sort', proceed: ['pass', 'drop'] }),
   ]
   const loadVerdict = (value: number): Fd =>
     loadXdpProgram({ name: 'foreign', code: program(verdict(value)), license: 'GPL', flags: 0 })
+
+  const pinnedOf = ({ forms: _, ...pinned }: BuiltGeneration): PinnedGeneration => pinned
 
   /** Sends packets and gives how many of them came through. */
   async function traffic(): Promise<number> {
@@ -113,23 +124,46 @@ describeAsRoot('chains on an interface', () => {
       entryImage(globals, 'globals', { variables: { cfg_every: 4 } }),
       entryImage(verdicts, 'verdict', {}), // the first byte of the MAC is 2: pass
     ])
+    expect(built.forms).toEqual(['fused', 'fused'])
     expect(chains.pinned()).toEqual([{ key, link: undefined, generations: [pinnedOf(built)] }])
     await traffic()
-    expect(chains.counters(key, 1, 2)).toEqual([noPackets('xdp'), noPackets('xdp')])
+    expect(chains.counters(key, 1, 2)).toEqual([none, none])
 
     const { linkId } = chains.activate(site, 1)
-    expect(chains.pinned()).toEqual([
-      {
-        key,
-        link: { linkId, programId: built.programId, ifindex, mode: 'native' },
-        generations: [pinnedOf(built)],
-      },
-    ])
+    const link = { linkId, programId: built.programId, ifindex, mode: 'native' }
+    expect(chains.pinned()).toEqual([{ key, link, generations: [pinnedOf(built)] }])
     expect(await traffic()).toBe((PACKETS * 3) / 4)
     expect(chains.counters(key, 1, 2)).toEqual([
-      { ...noPackets('xdp'), drop: PACKETS / 4, pass: (PACKETS * 3) / 4 },
-      { ...noPackets('xdp'), pass: (PACKETS * 3) / 4 },
+      { ...none, drop: PACKETS / 4, pass: (PACKETS * 3) / 4 },
+      { ...none, pass: (PACKETS * 3) / 4 },
     ])
+  })
+
+  test.each(['tcx', 'clsact'] as const)('run on TC by %s as they do on XDP', async (tc) => {
+    const tcMaps = compileSource('tc-maps')
+    const direct = compileSource('tc-cooperative')
+    const on = (every: number): EntryImage[] => [
+      entryImage(tcMaps, 'tc_maps', { hook: 'tc-ingress', variables: { cfg_every: every } }),
+      entryImage(direct, 'tc_cooperative', { hook: 'tc-ingress', instance: 'two' }),
+    ]
+    const { path } = ends.b.namespace
+    const kernel = hookChains({ bpffs: BPFFS, agent: AGENT, netns: path, loader: directLoader, tc })
+    const place = siteOf(kernel, ifindex, 'tc-ingress')
+    await kernel.build(place, 1, on(4))
+    const first = kernel.activate(place, 1)
+    expect(first).toMatchObject({ ifindex, mode: tc })
+    expect(kernel.pinned()).toMatchObject([{ key: place.key, link: first, generations: [{ generation: 1 }] }])
+    await traffic() // what arrives is seen before TC: the counters tell
+    const [sorted, passed] = kernel.counters(place.key, 1, 2)
+    expect(sorted).toEqual({ ...noPackets('tc-ingress'), shot: PACKETS / 4, ok: (PACKETS * 3) / 4 })
+    expect(passed && packetsOf(passed)).toBe((PACKETS * 3) / 4)
+    const { programId } = await kernel.build(place, 2, on(0))
+    expect(kernel.activate(place, 2)).toEqual({ ...first, programId })
+    await traffic()
+    expect(kernel.counters(place.key, 2, 2).map(packetsOf)).toEqual([PACKETS, PACKETS])
+    kernel.detach(place.key)
+    expect(kernel.pinned()).toEqual([])
+    kernel.collectMaps(new Set())
   })
 
   test('change by one update of the same link, which keeps state and not constants', async () => {
@@ -147,17 +181,16 @@ describeAsRoot('chains on an interface', () => {
     ]
     const built = await chains.build(site, 2, second)
     expect(state()).toEqual(before)
-    expect(chains.activate(site, 2)).toMatchObject({ linkId })
-    expect(chains.activate(site, 2)).toMatchObject({ linkId }) // nothing to do
-    expect(chains.pinned()[0]?.link).toEqual({
-      ...{ linkId, programId: built.programId, ifindex, mode: 'native' },
-    })
+    const running = { linkId, programId: built.programId, ifindex, mode: 'native' }
+    expect(chains.activate(site, 2)).toEqual(running)
+    expect(chains.activate(site, 2)).toEqual(running) // nothing to do
+    expect(chains.pinned()[0]?.link).toEqual(running)
     await traffic()
     expect(tree(join(ROOT, 'maps'))).toEqual(pins)
     expect(chains.counters(key, 1, 2).map(packetsOf)).toEqual([PACKETS, PACKETS])
     const [sorted, counted] = chains.counters(key, 2, 2)
     expect(sorted && packetsOf(sorted)).toBe(PACKETS)
-    expect(counted).toEqual({ ...noPackets('xdp'), drop: PACKETS }) // cfg_every is 1 now: constants are new
+    expect(counted).toEqual({ ...none, drop: PACKETS }) // cfg_every is 1 now: constants are new
     const seen = Object.entries(state()).find(([name]) => name.includes('seen-'))
     expect(seen?.[1]).toEqual({ '00000000': `${2 * PACKETS}` }) // state went on
 
@@ -251,20 +284,17 @@ describeAsRoot('chains on an interface', () => {
 
   test('detach with exactly their own pins, and leave a neighbour agent alone', async () => {
     const neighbour = join(BPFFS, 'hookline', `${AGENT}-2`)
-    const theirs = hookChains({
-      ...{ bpffs: BPFFS, agent: `${AGENT}-2`, netns: ends.a.namespace.path },
-      loader: directLoader,
-    })
+    const theirs = chainsOf(`${AGENT}-2`, ends.a.namespace.path)
     try {
       const theirIndex = inNetns(ends.a.namespace.path, () => interfaceIndex('eth1'))
-      const theirKey = theirs.keyOf(theirIndex, 'xdp')
-      await theirs.build(siteOf(theirKey, theirIndex), 1, pass())
-      theirs.activate(siteOf(theirKey, theirIndex), 1)
+      const theirSite = siteOf(theirs, theirIndex)
+      await theirs.build(theirSite, 1, pass())
+      theirs.activate(theirSite, 1)
       const untouched = [tree(neighbour), theirs.pinned()]
 
       await chains.build(site, 1, [entryImage(verdicts, 'verdict', {})])
       chains.activate(site, 1)
-      await chains.build(siteOf('1-1-xdp', 1), 1, pass())
+      await chains.build({ ...site, key: '1-1-xdp' }, 1, pass())
       chains.detach(key)
       expect(chains.pinned().map((chain) => chain.key)).toEqual(['1-1-xdp'])
       expect([tree(neighbour), theirs.pinned()]).toEqual(untouched)
@@ -307,31 +337,59 @@ describeAsRoot('chains on an interface', () => {
       ...['type', 'veth', 'peer', 'name', 'gone1', 'netns', side.name],
     ])
     const index = inNetns(namespace.path, () => interfaceIndex('gone0'))
-    const gone = chains.keyOf(index, 'xdp')
-    await chains.build(siteOf(gone, index), 1, pass())
-    chains.activate(siteOf(gone, index), 1)
+    const goneSite = siteOf(chains, index)
+    const gone = goneSite.key
+    await chains.build(goneSite, 1, pass())
+    chains.activate(goneSite, 1)
     expect(chains.pinned()[0]?.link?.ifindex).toBe(index)
     execFileSync('ip', ['-n', namespace.name, 'link', 'delete', 'dev', 'gone0'])
     expect(chains.pinned()[0]).toMatchObject({ key: gone, link: undefined })
-    expectRefusal(() => chains.activate(siteOf(gone, index), 1), 'interface_missing', /is gone/)
+    expectRefusal(() => chains.activate(goneSite, 1), 'interface_missing', /is gone/)
     using link = openPin(join(ROOT, gone, 'link'))
     expect(link).toBeUndefined()
     chains.detach(gone)
     expect(chains.pinned()).toEqual([])
   })
 
-  test('hold no descriptor of this process but maps for the next build; it may end at any time', async () => {
+  test('hold no descriptor but the maps of their originals, which go with the instances', async () => {
     const before = bpfDescriptors()
-    const programsAndLinks = (): string[] => bpfDescriptors().filter((name) => !name.includes('map'))
     await chains.build(site, 1, pass())
     chains.activate(site, 1)
+    const maps = bpfDescriptors().filter((name) => !before.includes(name))
+    expect(maps.length).toBeGreaterThan(0)
+    expect(maps.every((name) => name.endsWith('bpf-map'))).toBe(true)
     await chains.build(site, 2, pass())
     chains.activate(site, 2)
     chains.counters(key, 2, 2)
     chains.pinned()
-    expect(programsAndLinks()).toEqual(before.filter((name) => !name.includes('map')))
+    chains.discard(key, 1)
+    expect(bpfDescriptors()).toHaveLength(before.length + maps.length) // the same originals
     chains.detach(key)
     chains.collectMaps(new Set())
     expect(bpfDescriptors()).toEqual(before)
+  })
+
+  test('keep arrays of programs until no packet looks into them, also those of a generation before', async () => {
+    const jump = (): EntryImage[] => [
+      entryImage(compileSource('jump'), 'jump', { proceed: XDP_VERDICTS }),
+      entryImage(verdicts, 'verdict', {}),
+    ]
+    await chains.build(site, 1, jump())
+    expect(readdirSync(join(ROOT, key, 'gen-1')).sort()).toEqual(['arrays', 'counters', 'program'])
+    chains.activate(site, 1)
+    chains.collectMaps(new Set()) // as another process would begin: only pins are left
+    const before = { sent: await traffic() }
+    expect(before.sent).toBe(PACKETS)
+    const frame = ethernet(ipv4(tcp()))
+    using program = requirePin(join(ROOT, key, 'gen-1', 'program'))
+    const [first] = chains.counters(key, 1, 2)
+    testRun(program, frame)
+    testRun(program, frame) // the target of the tail call says tx to every other packet
+    const [second] = chains.counters(key, 1, 2)
+    expect((second?.tx ?? 0) - (first?.tx ?? 0)).toBe(1)
+    await chains.build(site, 2, pass())
+    chains.activate(site, 2)
+    chains.discard(key, 1)
+    expect(readdirSync(join(ROOT, key)).sort()).toEqual(['gen-2', 'link'])
   })
 })
