@@ -21,7 +21,7 @@ export interface Body {
 }
 
 /** What decides in which form a body can be part of a chain. */
-interface BodyTraits {
+export interface BodyTraits {
   /** Its entry function makes a tail call: inlined, a successful one would leave the chain. */
   readonly tailCallInMain: boolean
   readonly tailCallInSubprogram: boolean

@@ -81,7 +81,7 @@ export interface PinnedChain {
 }
 
 /** A generation just built, and the form of each of its entries. */
-interface BuiltGeneration extends PinnedGeneration {
+export interface BuiltGeneration extends PinnedGeneration {
   readonly forms: readonly EntryForm[]
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Hook, noPackets, packetsOf, type VerdictCounts, XDP_VERDICTS } from '../../src/domain/hook.ts'
 import { programInfo, xdpLinkInfo } from '../../src/kernel/bpf-info.ts'
+import { updateLink } from '../../src/kernel/bpf-link.ts'
 import { loadXdpProgram, testRun } from '../../src/kernel/bpf-program.ts'
 import {
   ensureBpffs,
@@ -20,7 +21,7 @@ import type { Fd } from '../../src/kernel/fd.ts'
 import { interfaceIndex, KernelError } from '../../src/kernel/libc.ts'
 import { directLoader } from '../../src/kernel/loader.ts'
 import { inNetns } from '../../src/kernel/netns.ts'
-import { createXdpLink, updateXdpLink } from '../../src/kernel/xdp-link.ts'
+import { createXdpLink } from '../../src/kernel/xdp-link.ts'
 import type {
   BuiltGeneration,
   ChainKernel,

@@ -17,6 +17,7 @@ import { expectRefusal } from '../elf/codes.ts'
 import { compileBpf } from '../support/compile-bpf.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource, type EntryUse, entryImage } from './chain-entries.ts'
+import { bpfDescriptors } from './descriptors.ts'
 import { mapContent } from './map-content.ts'
 import { runOn } from './test-run.ts'
 
@@ -33,7 +34,7 @@ __u64 packets;
 SEC("xdp") int x(struct xdp_md *ctx) { packets++; return XDP_PASS; }
 `)
 
-/** Programs that need care, and one that the kernel refuses. */
+/** Programs that a chain cannot hold. */
 const UNFIT = `#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 char LICENSE[] SEC("license") = "GPL";

@@ -94,6 +94,6 @@ function nameOf(hook: Hook, rules: VerdictRules, verdict: number): ReturnType<ty
 function endOf(hook: Hook, tc: 'tcx' | 'clsact', verdict: number, proceeds: boolean): number {
   if (hook === 'xdp') return verdict
   if (proceeds) return TC_VERDICTS.next >>> 0
-  const { shot, stolen, queued, trap } = TC_VERDICTS
-  return tc === 'tcx' && [stolen, queued, trap].some((taken) => taken === verdict) ? shot : verdict
+  const { shot, stolen, trap } = TC_VERDICTS
+  return tc === 'tcx' && [stolen, trap].some((taken) => taken === verdict) ? shot : verdict
 }
