@@ -204,6 +204,7 @@ export class Agent {
     const changed = new Set(changes.flatMap(({ functions }) => functions))
     for (const name of changed) this.#proofs.delete(name)
     await this.#markTakenBack(changed)
+    await this.#forgetProofs(changed)
     for (const { key } of await this.#chains.takeBack())
       this.#parts.say(
         `the registry did not answer through ${key} within ${this.#parts.confirm_ms} ms: taken back`,
@@ -218,6 +219,15 @@ export class Agent {
       const made = this.#statuses.find(({ name }) => name === order.name)?.made
       if (names.has(order.name) && made !== undefined)
         await this.#parts.state.saveAcceptedOrder({ ...order, takenBack: made })
+    }
+  }
+
+  /** A first build that is taken back is nothing to fall back to. */
+  async #forgetProofs(names: ReadonlySet<string>): Promise<void> {
+    for (const kept of await this.#parts.state.proven()) {
+      const proof = this.#statuses.find(({ name }) => name === kept.function)?.proof
+      if (names.has(kept.function) && JSON.stringify(proof) === JSON.stringify(kept))
+        await this.#parts.state.removeProven(kept.function)
     }
   }
 

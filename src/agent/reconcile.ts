@@ -262,7 +262,9 @@ async function carryOut(
     const { name, revision } = standing
     const runs = ready !== undefined && running.has(name) && problem === undefined
     const proof = runs ? ready.proof : undefined
-    if (!chains.unconfirmed) await keepProof(parts.state, proof, proven)
+    // the first is kept at once: while it waits to be confirmed, there is nothing else to go back to
+    const first = !proven.some(({ function: known }) => known === name)
+    if (first || !chains.unconfirmed) await keepProof(parts.state, proof, proven)
     const state = standing.kind === 'ended' ? 'removed' : runs ? 'running' : 'waiting'
     statuses.push({ name, revision, state, problem, made: ready && proofDigest(ready), proof })
   }

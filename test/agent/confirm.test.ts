@@ -105,7 +105,9 @@ describeAsRoot('a change that', () => {
         node,
         'the change again',
         (observed) =>
-          stateOf(observed, 'lost') === 'running' && observed.chains[0]?.functions[0]?.revision === 2,
+          stateOf(observed, 'lost') === 'running' &&
+          observed.chains[0]?.functions[0]?.revision === 2 &&
+          observed.errors.length > 0,
       )
       expect(again.errors.map(({ code }) => code)).toEqual(['registry_unavailable'])
       expect([chainOf(node).linkId, xdpProgramOn(node.edge)]).toEqual([

@@ -110,7 +110,11 @@ describeAsRoot('an agent that is killed', () => {
       // what runs, and what ran before it
       await expect.poll(() => generations().length, { timeout: 5000 }).toBeLessThanOrEqual(2)
       expect(generations()).toContain(`gen-${chain.generation}`)
-      expect(remembered().map((generation) => `gen-${generation}`)).toEqual(generations())
+      expect(
+        remembered()
+          .map((generation) => `gen-${generation}`)
+          .sort(),
+      ).toEqual(generations())
       // the totals of all generations: a packet may have been on its way when its generation was counted, none twice
       const all = result.sent.good + result.sent.bogus
       await expect.poll(() => first(chainOf(node)) - before, { timeout: 5000 }).toBeGreaterThan(all * 0.999)
