@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ObservedFunction } from '../../src/domain/node.ts'
@@ -24,8 +24,16 @@ describeAsRoot('a change that', () => {
   })
   const other = (priority = 50) => ({ priority, instances: [{ use: 'acme/other@^1.0' }] })
   /** Waits until a function has nothing left to be confirmed: what it runs from is kept. */
-  const untilKept = (node: FleetNode, name: string) =>
-    expect.poll(() => readdirSync(join(node.state, 'proven')), { timeout: 20_000 }).toContain(`${name}.json`)
+  /** Until what a function runs is kept, and no change of any chain waits to be confirmed. */
+  const untilKept = async (node: FleetNode, name: string): Promise<void> => {
+    const files = (folder: string): string[] => readdirSync(join(node.state, folder))
+    await expect.poll(() => files('proven'), { timeout: 20_000 }).toContain(`${name}.json`)
+    const waiting = (): string[] =>
+      files('chains').filter((file) =>
+        readFileSync(join(node.state, 'chains', file), 'utf8').includes('"unconfirmed"'),
+      )
+    await expect.poll(waiting, { timeout: 20_000 }).toEqual([])
+  }
   const functionOf = (node: FleetNode, name: string): ObservedFunction | undefined =>
     statusOf(node)?.functions.find((one) => one.name === name)
   const idsOf = (node: FleetNode) => {
