@@ -8,8 +8,11 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
-/** Debian packages: what builds BPF and the traffic tool, what loads BPF, what makes namespaces. */
-const APT = ['clang', 'libbpf-dev', 'libbpf1', 'libc6-dev', 'iproute2']
+/**
+ * Debian packages: what builds BPF and the traffic tool, what loads BPF, what makes namespaces, and programs of others
+ * for tests.
+ */
+const APT = ['clang', 'libbpf-dev', 'libbpf1', 'libc6-dev', 'iproute2', 'xdp-tools']
 const NODE_MAJOR = 24
 
 const say = (line) => process.stderr.write(`setup: ${line}\n`)

@@ -6,6 +6,7 @@ import { DomainError, type ErrorCode } from '../../src/domain/errors.ts'
 import type { EntryForm, VerdictCounts } from '../../src/domain/hook.ts'
 import { ensureBpffs, pinName, removeIfEmpty, removeTree, requirePin } from '../../src/kernel/bpffs.ts'
 import { hookChains } from '../../src/kernel/chains.ts'
+import type { OpenFile } from '../../src/kernel/fd.ts'
 import { buildGeneration } from '../../src/kernel/generation.ts'
 import { directLoader } from '../../src/kernel/loader.ts'
 import { Originals } from '../../src/kernel/originals.ts'
@@ -38,6 +39,8 @@ export interface ComparedChains extends Disposable {
    * The layout is the one that `form` gives, or the first that an agent would try.
    */
   compare(images: readonly EntryImage[], packets: readonly Packet[], form?: Form): Promise<Compared>
+  /** Does the same to each state map of the entries on both sides, once they were compared for the first time. */
+  withState(images: readonly EntryImage[], work: (name: string, map: OpenFile) => void): void
   /** Lets both sides forget programs and state. */
   forget(): void
 }
@@ -69,6 +72,13 @@ export function comparedChains(name: string, tc: 'tcx' | 'clsact' = 'tcx', unlik
   }
   return {
     forget,
+    withState: (images, work) => {
+      for (const { name, stateKey } of images.flatMap((image) => image.maps)) {
+        if (stateKey === undefined) continue
+        using pinned = requirePin(join(maps, pinName(stateKey)))
+        for (const map of [pinned, { number: sequences.state.get(stateKey) ?? -1 }]) work(name, map)
+      }
+    },
     compare: async (images, packets, form) => {
       const hook = images[0]?.hook ?? 'xdp'
       const key = `1-1-${hook}`

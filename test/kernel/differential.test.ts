@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { noPackets, packetsOf, type Verdict, verdictsOf } from '../../src/domain/hook.ts'
 import type { EntryImage } from '../../src/ports/chain-kernel.ts'
 import { pick, type Random, seededRandom } from '../../tools/fuzz/random.ts'
 import { codeOf } from '../elf/codes.ts'
+import { buildStarter } from '../programs/starter-program.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource, type EntryUse, entryImage } from './chain-entries.ts'
 import { type ComparedChains, comparedChains } from './compared-chains.ts'
@@ -27,6 +30,13 @@ const CHANGES_PROTOCOL = ['tc-head']
 const READS_PROTOCOL = ['tc-room', 'tc-fields', 'tc-vlan']
 /** What it cuts off the end of a packet; a test run wants the IP header whole. */
 const CUT_BYTES = 6
+
+/** The starter catalog. One packet a second and no burst to speak of: within a test time adds no token. */
+const STARTERS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  counter: {},
+  scrub: {},
+  ratelimit: { cfg_rate: 1, cfg_burst: 2 },
+}
 
 const objects = new Map<string, Buffer>()
 function compiled({ source, flags = [] }: TestProgram): Buffer {
@@ -205,6 +215,58 @@ describeAsRoot('a chain does what its entries do one after the other', () => {
       using chains = comparedChains(`differential-${tc}`, tc)
       const stream = tc === 'tcx' ? 3000 : 4000
       expectAll(await compareMany(chains, TC_CHAINS, stream, from, MOST_BYTES), TC_CHAINS)
+    },
+  )
+
+  test.each(Object.entries(STARTERS))('the starter %s in every form', async (name, variables) => {
+    const { dir, manifest, remove } = buildStarter(name)
+    const [one] = manifest.programs
+    if (one === undefined) throw new Error(`${name} has no program`)
+    const bytes = readFileSync(join(dir, one.object))
+    remove()
+    using chains = comparedChains('differential-starters', 'tcx', /\/rl_buckets-/) // a bucket's value is a time
+    const starter = (proceed: readonly Verdict[]): EntryImage =>
+      entryImage(bytes, one.entry, { variables, proceed, instance: 'starter' })
+    const packets = packetsFor('xdp', corpus(seededRandom(SEED, 5)))
+    for (const form of Object.values(FORMS)) {
+      const images = [
+        use(program('head')),
+        starter(['pass']),
+        starter(verdictsOf('xdp')),
+        use(program('maps')),
+      ]
+      const compared = await chains.compare(images, packets, form)
+      if ('impossible' in compared) throw new Error(compared.impossible)
+      expect(packetsOf(compared.counts.at(-1) ?? {})).toBeGreaterThan(0)
+    }
+  })
+
+  test.each([
+    ['xdp', 'verdict', 251],
+    ['tc-ingress', 'tc-verdicts', 249],
+  ] as const)(
+    'on %s any number that a program returns is counted, the unknown ones together',
+    async (hook, source, unknown) => {
+      const packets = packetsFor(
+        hook,
+        Array.from({ length: 256 }, (_, first) => Buffer.alloc(60).fill(first, 0, 1)),
+      )
+      const one = program(source, hook)
+      const all = verdictsOf(hook)
+      for (const proceed of [[], [all[0] ?? 'pass'], all.slice(1, 3), all]) {
+        const images = [use(one, { instance: 'first', proceed }), use(one, { instance: 'second' })]
+        for (const form of Object.values(FORMS)) {
+          const compared = await chains.compare(images, packets, form)
+          if ('impossible' in compared) throw new Error(compared.impossible)
+          const [first, second] = compared.counts
+          expect(first).toEqual({
+            ...noPackets(hook),
+            ...Object.fromEntries(all.map((name) => [name, 1])),
+            other: unknown,
+          })
+          expect(packetsOf(second ?? {})).toBe(proceed.length)
+        }
+      }
     },
   )
 

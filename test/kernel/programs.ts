@@ -96,7 +96,7 @@ export const PROGRAMS: readonly TestProgram[] = [
   xdp('cooperative-silent', ['array-of-its-own']),
   // maps and variables
   xdp('maps', ['maps']),
-  xdp('many-maps', ['maps', 'many-maps', 'deep-stack'], ['-DONE_LESS']),
+  xdp('many-maps', ['maps', 'many-maps'], ['-DONE_LESS']),
   xdp('lock', ['maps', 'spin-lock']),
   xdp('lpm', ['maps']),
   xdp('percpu', ['maps']),
