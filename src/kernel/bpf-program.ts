@@ -141,7 +141,9 @@ function loadBtf(btf: Buffer): Fd {
 function refusalLog(load: (log: Buffer) => number): { log: string; errno: number } {
   for (let bytes = SMALL_LOG_BYTES; ; bytes *= 4) {
     const log = Buffer.alloc(Math.min(bytes, LIMITS.verifier_log_bytes))
-    const result = load(log)
+    let result = load(log)
+    for (let tries = 1; result === -EAGAIN && tries < LOAD_TRIES; tries++) result = load(log)
+    if (result === -EAGAIN) return { log: '', errno: EAGAIN } // half a walk says nothing of the program
     if (result >= 0) {
       new Fd(result).close()
       return { log: '', errno: EAGAIN } // it loads now: the first refusal was for lack of resources

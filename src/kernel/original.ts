@@ -13,6 +13,7 @@ const [LOG_STATS, LOG_WALK] = [4, 1] as const
 const STATS_BYTES = 1 << 16
 const WALK_BYTES = 4 << 20
 const SLOT_BYTES = 8
+const EAGAIN = 11
 
 /** How an object is to be loaded. */
 export interface OriginalRequest {
@@ -189,10 +190,10 @@ function setVariables(map: Pointer, name: string, values: OriginalRequest['varia
   if (result < 0) throw new KernelError(`set the variables of ${name}`, -result)
 }
 
-/** The programs are loaded in order, and none after the one that was refused: its log is the last. */
+/** The programs are loaded in order, and none after the one that was refused: its log is the last. A walk cut short by signals tells nothing. */
 function loadError(entry: string, errno: number, selected: readonly Selected[]): DomainError {
   const refused = selected.findLast(({ log }) => textOf(log).trim() !== '')
-  if (refused !== undefined) return verifierError(refused.name, textOf(refused.log))
+  if (refused !== undefined && errno !== EAGAIN) return verifierError(refused.name, textOf(refused.log))
   return new KernelError(`load ${entry}`, errno)
 }
 
