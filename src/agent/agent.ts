@@ -182,6 +182,8 @@ export class Agent {
       const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(left_ms)])
       try {
         await this.#parts.registry.desired(undefined, 0, signal)
+        this.#reachable = true
+        this.#setRegistryProblem(undefined)
         return true
       } catch (error) {
         // an answer that says no is one
@@ -210,6 +212,7 @@ export class Agent {
         `the registry did not answer through ${key} within ${this.#parts.confirm_ms} ms: taken back`,
       )
     this.#reachable = false
+    this.#setRegistryProblem(new DomainError('registry_unavailable', 'the registry does not answer'))
     await this.#reconcile()
   }
 
@@ -315,6 +318,7 @@ export class Agent {
     const { statuses, changed } = await reconcile(this.#parts, this.#chains, this.#desired, policy, {
       signal: this.#fetchSignal(),
       unconfirmed: this.#reachable && this.#parts.confirm_ms > 0,
+      pending: this.#proofs,
     })
     this.#statuses = statuses
     this.#keepForLater(statuses)

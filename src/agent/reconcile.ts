@@ -49,15 +49,25 @@ export async function reconcile(
   chains: ChainSet,
   desired: Desired,
   policy: TrustPolicy,
-  { signal, unconfirmed }: { readonly signal: AbortSignal; readonly unconfirmed: boolean },
+  {
+    signal,
+    unconfirmed,
+    pending,
+  }: {
+    readonly signal: AbortSignal
+    readonly unconfirmed: boolean
+    /** What functions run from while it waits to be confirmed, by function. */
+    readonly pending: ReadonlyMap<string, Proven>
+  },
 ): Promise<{ statuses: FunctionStatus[]; changed: WantedChain[] }> {
   const { standings, keys } = await reviewAll(parts, desired, policy)
   const proven = await parts.state.proven()
   const held = await parts.state.acceptedOrders()
   const candidates: Candidate[] = []
   for (const standing of standings) {
-    const last = proven.find((one) => one.function === standing.name)
-    if (standing.kind === 'ended' && last !== undefined) await parts.state.removeProven(standing.name)
+    const kept = proven.find((one) => one.function === standing.name)
+    const last = pending.get(standing.name) ?? kept
+    if (standing.kind === 'ended' && kept !== undefined) await parts.state.removeProven(standing.name)
     const takenBack = held.find(({ name }) => name === standing.name)?.takenBack
     candidates.push(
       await candidate({ ...parts, signal }, { ...desired, keys }, standing, policy, { last, takenBack }),
