@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -259,6 +259,12 @@ describeAsRoot('an agent', () => {
       // another layout: a new map, beside that of what ran before
       await expect.poll(() => allBuckets().length, { timeout: 5000 }).toBe(2)
       expect(allBuckets()).toContainEqual(before)
+      // while a change waits to be confirmed, the way back leads past it, and what lies there is kept
+      const waiting = (): string[] =>
+        readdirSync(join(node.state, 'chains')).filter((file) =>
+          readFileSync(join(node.state, 'chains', file), 'utf8').includes('"unconfirmed"'),
+        )
+      await expect.poll(waiting, { timeout: 10_000 }).toEqual([])
       await publish('1.0.3', { MAX_SOURCES: 1024, DEFAULT_BURST: 3000 })
       await fleet.untilRuns(node, 'state', 'hookline/ratelimit@1.0.3')
       await expect
