@@ -23,6 +23,8 @@ const io: Io = {
   write: (text) => void process.stdout.write(text),
   note: (text) => void process.stderr.write(text),
 }
+/** Empty is what a compose file makes of a variable that nobody set. */
+const databaseUrl = process.env['DATABASE_URL'] || undefined
 const { version }: { version: string } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
 )
@@ -36,6 +38,7 @@ process.exitCode = await runCli(
         ...listen,
         json,
         ...(data === undefined ? {} : { dataDir: data }),
+        ...(databaseUrl === undefined ? {} : { databaseUrl }),
       }),
     agent: async (flags, context) => (await import('./agent.ts')).runAgent(flags, context, version),
     doctor: async (flags) => (await import('./doctor.ts')).examineHost(flags),

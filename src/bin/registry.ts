@@ -1,7 +1,6 @@
 import type { Services } from '../http/services.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
-import { inProcessNotices } from '../registry/in-process-notices.ts'
 import { openNodeDesk } from '../registry/nodes.ts'
 import { databaseCatalog } from '../store/catalog.ts'
 import type { Database } from '../store/database.ts'
@@ -12,14 +11,13 @@ import { databaseTokens } from '../store/tokens.ts'
 /** Puts the registry's services together over an open database and a blob store; `report` is told of its own failures. */
 export function composeRegistry(database: Database, blobs: BlobStore, report: Services['report']): Services {
   const clock = (): Date => new Date()
-  const notices = inProcessNotices()
+  const { notices } = database
   const fleet = databaseFleet(database)
   return {
     tokens: databaseTokens(database),
     catalog: databaseCatalog(database),
     fleet,
     blobs,
-    notices,
     clock,
     nodeDesk: openNodeDesk(databaseNodes(database), notices, clock),
     desiredDesk: openDesiredDesk(fleet, notices),

@@ -10,10 +10,11 @@ import type { Services } from '../http/services.ts'
 import { createFirstToken } from '../registry/access.ts'
 import { openDatabase } from '../store/database.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
+import { externalDatabase } from '../store/external-database.ts'
 import { openFileBlobs } from '../store/file-blobs.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import { migrate } from '../store/migrations.ts'
-import { startPostgres } from '../store/postgres.ts'
+import { type Postgres, startPostgres } from '../store/postgres.ts'
 import { composeRegistry } from './registry.ts'
 
 /** Where a registry keeps its state and where it listens. All have defaults. */
@@ -24,6 +25,8 @@ export interface ServeOptions {
   readonly host?: string
   /** Default 7070; 0 takes any free port. */
   readonly port?: number
+  /** Connection string of a PostgreSQL that is kept elsewhere; default: one of its own, in the data directory. */
+  readonly databaseUrl?: string
   /** Told of the registry's own failures; default: nobody. */
   readonly report?: Services['report']
 }
@@ -67,11 +70,12 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
     const lock = await lockDirectory(dataDir)
     undo.push(() => lock.release())
     const blobs = await openFileBlobs(join(dataDir, 'blobs'))
-    const postgres = await startPostgres(dataDir, process.getuid?.() === 0 ? SYSTEM_DIR : dataDir)
+    const postgres = await findPostgres(dataDir, options.databaseUrl)
     undo.push(() => postgres.close())
     await migrate(postgres.url, MIGRATIONS)
     const database = openDatabase(postgres.url)
     undo.push(() => database.close())
+    await database.listen()
     const services = composeRegistry(database, blobs, options.report ?? (() => {}))
     const app = await buildApp(services)
     undo.push(() => app.close())
@@ -87,6 +91,15 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
     await close()
     throw thrown
   }
+}
+
+/** The database server of its own, or the one that is kept elsewhere, which this neither starts nor ends. */
+async function findPostgres(
+  dataDir: string,
+  url: string | undefined,
+): Promise<Pick<Postgres, 'url' | 'lost' | 'close'>> {
+  if (url === undefined) return startPostgres(dataDir, process.getuid?.() === 0 ? SYSTEM_DIR : dataDir)
+  return { url: await externalDatabase(url), lost: new Promise(() => {}), close: async () => {} }
 }
 
 /** Root's directory is entered, not read, by the database's user; anybody else's is his own. */

@@ -49,7 +49,9 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
   const serve = program
     .command('serve')
     .summary('run a registry')
-    .description('Run a registry with its own database and files in one directory.')
+    .description(
+      'Run a registry with its own database and files in one directory. With DATABASE_URL set, its database is the PostgreSQL that it names.',
+    )
     .option(
       '--data <directory>',
       'where everything is kept (default: /var/lib/hookline, without root ~/.local/share/hookline)',

@@ -77,6 +77,10 @@ export const LIMITS = {
   database_stop_ms: 30_000,
   /** How long a registry that lost its database takes to end at most; its supervisor waits for that. */
   database_lost_ms: 500,
+  /** Until a database that is kept elsewhere must have let the registry in. */
+  database_connect_ms: 10_000,
+  /** Between attempts to listen for other registries' changes again, and for each attempt. */
+  notices_retry_ms: 1000,
   /** Path of a socket: sun_path has 108 bytes with the NUL (linux/un.h). */
   unix_socket_path_bytes: 107,
   /** Receiving one request, a release of `release_bytes` at 300 kB/s among them. */

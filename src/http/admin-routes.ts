@@ -20,7 +20,7 @@ const NamespaceKeyPath = z.strictObject({ ns: Name, fingerprint: Digest })
 const KeyPath = z.strictObject({ fingerprint: Digest })
 
 /** Namespaces, keys and tokens. */
-export function adminRoutes(app: App, { catalog, fleet, tokens, notices, clock }: Services): void {
+export function adminRoutes(app: App, { catalog, fleet, tokens, clock }: Services): void {
   app.post(
     '/api/v1/namespaces',
     described(
@@ -88,7 +88,7 @@ export function adminRoutes(app: App, { catalog, fleet, tokens, notices, clock }
       },
       { params: KeyPath, body: KeyUpload, response: { 200: KeyView } },
     ),
-    ({ params, body, actor }) => addOperatorKey(fleet, notices, actor, params.fingerprint, body.publicKey),
+    ({ params, body, actor }) => addOperatorKey(fleet, actor, params.fingerprint, body.publicKey),
   )
   app.post(
     '/api/v1/tokens',

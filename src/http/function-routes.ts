@@ -66,7 +66,7 @@ export function functionRoutes(app: App, services: Services): void {
       ),
       bodyLimit: ORDER_BODY_BYTES,
     },
-    ({ params, body, actor }) => putOrder(services, actor, params.name, 'apply', body.envelope),
+    ({ params, body, actor }) => putOrder(services.fleet, actor, params.name, 'apply', body.envelope),
   )
   app.delete(
     '/api/v1/functions/:name',
@@ -80,6 +80,6 @@ export function functionRoutes(app: App, services: Services): void {
       },
       { params: FunctionPath, body: OrderUpload, response: { 200: FunctionView } },
     ),
-    ({ params, body, actor }) => putOrder(services, actor, params.name, 'remove', body.envelope),
+    ({ params, body, actor }) => putOrder(services.fleet, actor, params.name, 'remove', body.envelope),
   )
 }

@@ -1,6 +1,5 @@
 import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog } from '../ports/catalog.ts'
-import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Fleet } from '../ports/fleet.ts'
 import type { Tokens } from '../ports/tokens.ts'
@@ -14,7 +13,6 @@ export interface Services {
   readonly catalog: Catalog
   readonly fleet: Fleet
   readonly blobs: BlobStore
-  readonly notices: ChangeNotices
   readonly clock: Clock
   readonly nodeDesk: NodeDesk
   readonly desiredDesk: DesiredDesk

@@ -3,7 +3,6 @@ import type { Actor, KeyView } from '../domain/access.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Digest } from '../domain/names.ts'
 import type { Catalog, StoredKey } from '../ports/catalog.ts'
-import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Fleet } from '../ports/fleet.ts'
 
 /** A key as it is shown. */
@@ -27,17 +26,14 @@ export async function addNamespaceKey(
   return keyView(await catalog.addNamespaceKey(namespace, namedKey(fingerprint, publicKey), actor))
 }
 
-/** Lets a key sign orders, and wakes the nodes: keys travel with their desired state. Throws `invalid_key`. */
+/** Lets a key sign orders. Throws `invalid_key`. */
 export async function addOperatorKey(
   fleet: Pick<Fleet, 'addOperatorKey'>,
-  notices: ChangeNotices,
   actor: Actor,
   fingerprint: Digest,
   publicKey: string,
 ): Promise<KeyView> {
-  const added = await fleet.addOperatorKey(namedKey(fingerprint, publicKey), actor)
-  notices.announce()
-  return keyView(added)
+  return keyView(await fleet.addOperatorKey(namedKey(fingerprint, publicKey), actor))
 }
 
 /** What the caller believes to add must be what is added: a fingerprint is what people compare, not base64. */

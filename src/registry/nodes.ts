@@ -62,7 +62,6 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
       const id = await nodes.enrol({ fingerprint, spki, facts }, hashSecret(token), clock())
       // remembered only now: keys are free, and who has no token must not fill the memory with nonces
       nonces.use(proven)
-      notices.announce()
       return { id }
     },
     claimed: async (headers) => {

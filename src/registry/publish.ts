@@ -9,7 +9,6 @@ import { readObject } from '../elf/bpf-object.ts'
 import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog } from '../ports/catalog.ts'
-import type { ChangeNotices } from '../ports/change-notices.ts'
 import { requirePublisher } from './access.ts'
 
 /** A release as it was sent. */
@@ -26,7 +25,6 @@ export interface Upload {
 export interface PublishDependencies {
   readonly catalog: Pick<Catalog, 'releaseExists' | 'namespaceKeys' | 'addRelease'>
   readonly blobs: Pick<BlobStore, 'put'>
-  readonly notices: ChangeNotices
 }
 
 /**
@@ -37,7 +35,7 @@ export interface PublishDependencies {
  * object reader finds, `entry_not_found`, `object_mismatch`, and the codes of {@link verifyRelease}.
  */
 export async function publish(
-  { catalog, blobs, notices }: PublishDependencies,
+  { catalog, blobs }: PublishDependencies,
   actor: Actor,
   { manifest: manifestBytes, bundle, files: others }: Upload,
 ): Promise<ReleaseView> {
@@ -57,9 +55,7 @@ export async function publish(
   const allowed = keys.map(({ fingerprint }) => fingerprint)
   const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed })
   const stored = await storeFiles(blobs, files)
-  const release = await catalog.addRelease({ manifest, files: stored, bundle, signer }, actor)
-  notices.announce()
-  return release
+  return catalog.addRelease({ manifest, files: stored, bundle, signer }, actor)
 }
 
 /** The manifest's bytes as text, refused rather than mended: what is shown must be what was signed. */

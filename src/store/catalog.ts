@@ -88,10 +88,10 @@ async function addNamespaceKey(
   })
 }
 
-async function addRelease({ transact }: Database, release: NewRelease, by: Actor): Promise<ReleaseView> {
+async function addRelease({ change }: Database, release: NewRelease, by: Actor): Promise<ReleaseView> {
   const { manifest, files, bundle, signer } = release
   const [namespace = ''] = manifest.name.split('/')
-  return transact(async (transaction) => {
+  return change(async (transaction) => {
     await lockFleet(transaction)
     const { id: namespaceId } = await namespaceOf(transaction, namespace)
     const programId = await programForRelease(transaction, namespaceId, release)

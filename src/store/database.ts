@@ -1,6 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { Actor } from '../domain/access.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { ChangeNotices } from '../ports/change-notices.ts'
+import { databaseNotices } from './change-notices.ts'
 import { Prisma, PrismaClient } from './generated/client.ts'
 
 /** The client of one open transaction. */
@@ -11,6 +13,12 @@ export interface Database {
   readonly prisma: PrismaClient
   /** Runs `work` in one transaction; all of it happens or nothing. */
   transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>
+  /** The same for a change of what nodes are to run: every registry on the database hears of it. */
+  change<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>
+  /** The changes that were made here and, while it listens, by other registries on the database. */
+  readonly notices: ChangeNotices
+  /** Listens for the changes of other registries from now on. */
+  listen(): Promise<void>
   /** Runs several reads that see the database at one and the same moment. */
   readTogether<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>
   /** Resolves when the database answers. */
@@ -28,14 +36,30 @@ export function openDatabase(url: string): Database {
     adapter,
     transactionOptions: { maxWait: LIMITS.transaction_ms, timeout: LIMITS.transaction_ms },
   })
+  const notices = databaseNotices(url)
   return {
     prisma,
+    notices,
     transact: (work) => prisma.$transaction(work),
+    change: async (work) => {
+      const done = await prisma.$transaction(async (transaction) => {
+        const result = await work(transaction)
+        await notices.tellOthers(transaction)
+        return result
+      })
+      // at once, so that who made the change, and asks again, is answered by it
+      notices.announce()
+      return done
+    },
+    listen: () => notices.listen(),
     readTogether: (work) => prisma.$transaction(work, { isolationLevel: 'RepeatableRead' }),
     ping: async () => {
       await prisma.$queryRaw`SELECT 1`
     },
-    close: () => prisma.$disconnect(),
+    close: async () => {
+      await notices.close()
+      await prisma.$disconnect()
+    },
   }
 }
 

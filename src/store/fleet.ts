@@ -13,14 +13,14 @@ import { readFiles, releaseDescriptor } from './releases.ts'
 
 /** The fleet in the database. */
 export function databaseFleet(database: Database): Fleet {
-  const { prisma, transact } = database
+  const { prisma, change } = database
   return {
     operatorKeys: async () => {
       const rows = await prisma.operatorKey.findMany({ orderBy: { fingerprint: 'asc' } })
       return rows.map(storedKey)
     },
     addOperatorKey: (key, by) =>
-      transact(async (transaction) => {
+      change(async (transaction) => {
         const { fingerprint, spki } = key
         const added = await transaction.operatorKey.createMany({
           data: [{ fingerprint, spki: new Uint8Array(spki) }],
@@ -92,12 +92,12 @@ async function readHistory({ prisma }: Database, name: string, limit: number): P
 }
 
 async function putOrder(
-  { transact }: Database,
+  { change }: Database,
   { order, envelope, operator }: VerifiedOrder,
   by: Actor,
 ): Promise<FunctionView> {
   const name = orderName(order)
-  return transact(async (transaction) => {
+  return change(async (transaction) => {
     await lockFleet(transaction)
     const heads = await readHeads(transaction)
     requireNext(heads, name, order)

@@ -43,9 +43,9 @@ export function databaseNodes(database: Database): Nodes {
   }
 }
 
-async function enrol({ transact }: Database, node: Joining, tokenHash: Buffer, now: Date): Promise<string> {
+async function enrol({ change }: Database, node: Joining, tokenHash: Buffer, now: Date): Promise<string> {
   try {
-    return await transact(async (transaction) => {
+    return await change(async (transaction) => {
       const token = await transaction.joinToken.findUnique({ where: { hash: new Uint8Array(tokenHash) } })
       if (token === null) throw new DomainError('join_token_refused', 'the join token is not known here')
       if (token.expiresAt <= now)

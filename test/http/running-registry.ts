@@ -62,6 +62,7 @@ export async function startRegistry(): Promise<RunningRegistry> {
   const postgres = await startPostgres(dataDir, COPY_DIR)
   await migrate(postgres.url, 'prisma/migrations')
   const database = openDatabase(postgres.url)
+  await database.listen()
   const failures: unknown[] = []
   const blobs = await openFileBlobs(join(dataDir, 'blobs'))
   const services = composeRegistry(database, blobs, (error) => failures.push(error))

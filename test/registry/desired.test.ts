@@ -3,7 +3,7 @@ import { FunctionSpec, type Labels, orderName } from '../../src/domain/function.
 import { LIMITS } from '../../src/domain/limits.ts'
 import type { FleetSnapshot, FunctionHead } from '../../src/ports/fleet.ts'
 import { openDesiredDesk, ordersFor } from '../../src/registry/desired.ts'
-import { inProcessNotices } from '../../src/registry/in-process-notices.ts'
+import { localNotices } from '../../src/store/change-notices.ts'
 
 const head = (name: string, selectors: Labels[], removedAt?: number): FunctionHead => ({
   order:
@@ -53,7 +53,7 @@ describe('the desk', () => {
   function counting(snapshot: Partial<FleetSnapshot> = {}) {
     let reads = 0
     let fail = false
-    const notices = inProcessNotices()
+    const notices = localNotices()
     const read = async (): Promise<FleetSnapshot> => {
       reads += 1
       if (fail) throw new Error('the database is away')
