@@ -313,6 +313,7 @@ export class Agent {
     if (this.#saved !== this.#desired) await this.#parts.state.saveDesired(this.#desired)
     this.#saved = this.#desired
     await this.#chains.refresh()
+    if (this.#reachable) await this.#chains.allowUndone()
     const policy = await this.#readPolicy()
     if (policy === undefined) return this.#report()
     const { statuses, changed } = await reconcile(this.#parts, this.#chains, this.#desired, policy, {

@@ -8,6 +8,7 @@ import {
   type GenerationRecord,
 } from '../domain/generation.ts'
 import { addCounts, noPackets } from '../domain/hook.ts'
+import { LIMITS } from '../domain/limits.ts'
 import type { ObservedChain } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, ChainSite, PinnedChain, PinnedGeneration } from '../ports/chain-kernel.ts'
@@ -87,11 +88,35 @@ export class ChainSet {
   /** Forgets what is no longer pinned: whoever took it back died before it could say so. */
   async #prune(record: ChainRecord): Promise<void> {
     const pinned = this.#pinned.get(record.key)
-    if (pinned === undefined) return this.#forget(record.key)
+    if (pinned === undefined) return this.#forgetRun(record)
     const generations = record.generations.filter(({ generation }) =>
       pinned.generations.some((one) => one.generation === generation),
     )
     if (generations.length < record.generations.length) await this.#save({ ...record, generations })
+  }
+
+  /** Forgets a chain that nothing is left of, but for a change that was never confirmed. */
+  async #forgetRun(record: ChainRecord): Promise<void> {
+    const undone = [...(record.undone ?? []), ...undoneBy(record)]
+    if (undone.length === 0) return this.#forget(record.key)
+    if (record.generations.length > 0)
+      await this.#save({ ...without(record), generations: [], totals: {}, undone })
+  }
+
+  /** Whether a function would become again what a change made of it that was never confirmed. */
+  undid({ name, revision, entries }: FunctionPart & { readonly entries: readonly ReadyEntry[] }): boolean {
+    return [...this.#records.values()].some(({ hook, undone = [] }) => {
+      const there = entries.filter(({ image }) => image.hook === hook).map((entry) => entry.record)
+      const part = partOf(name, there)
+      return undone.some((one) => one.name === name && one.revision === revision && one.part === part)
+    })
+  }
+
+  /** Lets what {@link undid} tells be made again: the registry is within reach, and will say whether it stays so. */
+  async allowUndone(): Promise<void> {
+    for (const { undone, ...record } of [...this.#records.values()])
+      if (undone !== undefined)
+        await (record.generations.length === 0 ? this.#forget(record.key) : this.#save(record))
   }
 
   /** Whether bpffs holds something else than this set left there: somebody removed pins, or an interface went. */
@@ -382,7 +407,7 @@ export class ChainSet {
     const record = this.#records.get(key)
     if (record === undefined) return
     const generations = record.generations.filter((one) => one.generation !== generation)
-    if (generations.length === 0) await this.#forget(key)
+    if (generations.length === 0 && record.undone === undefined) await this.#forget(key)
     else await this.#save({ ...record, generations })
   }
 
@@ -391,8 +416,9 @@ export class ChainSet {
     const record = this.#records.get(key)
     const gone = record?.generations.find(({ generation }) => generation === number)
     if (record === undefined || gone === undefined) return
-    const totals = this.#withPacketsOf(record, number, record.totals)
-    await this.#save({ ...record, totals, generations: record.generations.filter((one) => one !== gone) })
+    const generations = record.generations.filter((one) => one !== gone)
+    const totals = withoutLongGone(this.#withPacketsOf(record, number, record.totals), generations)
+    await this.#save({ ...record, totals, generations })
   }
 
   /** Totals with the packets of a pinned generation added; one that is not remembered adds nothing. */
@@ -403,7 +429,9 @@ export class ChainSet {
     const totals = { ...before }
     for (const [at, entry] of generation.entries.entries()) {
       const name = entryKey(entry)
-      totals[name] = addCounts(totals[name] ?? noPackets(record.hook), counters[at] ?? {})
+      const { [name]: known = noPackets(record.hook) } = totals
+      delete totals[name] // the latest come last
+      totals[name] = addCounts(known, counters[at] ?? {})
     }
     return totals
   }
@@ -417,6 +445,29 @@ export class ChainSet {
     await this.#state.removeChain(key)
     this.#records.delete(key)
   }
+}
+
+/** Totals of the entries that chains still have, and of `LIMITS.chain_past_entries` others, those that ran last. */
+function withoutLongGone(
+  totals: ChainRecord['totals'],
+  generations: readonly GenerationRecord[],
+): ChainRecord['totals'] {
+  const present = new Set(generations.flatMap(({ entries }) => entries.map(entryKey)))
+  const past = Object.keys(totals).filter((name) => !present.has(name))
+  const gone = new Set(past.slice(0, Math.max(0, past.length - LIMITS.chain_past_entries)))
+  return Object.fromEntries(Object.entries(totals).filter(([name]) => !gone.has(name)))
+}
+
+/** What an unconfirmed change made of the functions that it changed. */
+function undoneBy(record: ChainRecord): NonNullable<ChainRecord['undone']> {
+  const made = record.generations.find(({ generation }) => generation === record.unconfirmed)
+  const before = previousOf(record)
+  return (made?.functions ?? []).flatMap(({ name, revision }) => {
+    const part = partOf(name, made?.entries ?? [])
+    const known = before?.functions.find((one) => one.name === name)
+    const same = known?.revision === revision && partOf(name, before?.entries ?? []) === part
+    return same ? [] : [{ name, revision, part }]
+  })
 }
 
 /** A record with nothing unconfirmed, and with this way back. */

@@ -70,7 +70,11 @@ export async function reconcile(
     if (standing.kind === 'ended' && kept !== undefined) await parts.state.removeProven(standing.name)
     const takenBack = held.find(({ name }) => name === standing.name)?.takenBack
     candidates.push(
-      await candidate({ ...parts, signal }, { ...desired, keys }, standing, policy, { last, takenBack }),
+      await candidate({ ...parts, signal }, { ...desired, keys }, standing, policy, {
+        last,
+        takenBack,
+        chains,
+      }),
     )
   }
   return carryOut(parts, chains, candidates, proven, unconfirmed)
@@ -82,7 +86,15 @@ async function candidate(
   source: Source,
   standing: Standing,
   policy: TrustPolicy,
-  { last, takenBack }: { readonly last: Proven | undefined; readonly takenBack: Digest | undefined },
+  {
+    last,
+    takenBack,
+    chains,
+  }: {
+    readonly last: Proven | undefined
+    readonly takenBack: Digest | undefined
+    readonly chains: Pick<ChainSet, 'undid'>
+  },
 ): Promise<Candidate> {
   const { problem } = standing
   if (standing.kind !== 'active') return { standing, problem, ready: undefined, fallbacks: [] }
@@ -92,6 +104,11 @@ async function candidate(
       throw new DomainError(
         'change_taken_back',
         `revision ${by.revision} of ${by.name} cut this node off from its registry`,
+      )
+    if (chains.undid(ready))
+      throw new DomainError(
+        'change_unconfirmed',
+        `revision ${by.revision} of ${by.name} was not confirmed when the host went down`,
       )
     return ready
   }

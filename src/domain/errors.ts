@@ -194,6 +194,11 @@ export const ERRORS = {
     'Change cut the node off and was taken back',
     'mend what it does to the registry’s packets, and apply again',
   ),
+  change_unconfirmed: entry(
+    'environment',
+    'Change waits for the registry',
+    'nothing to do: it is made again once the registry is within reach',
+  ),
   hook_busy: entry('kernel', 'Hook is taken by a foreign program', 'detach that program first'),
   hook_changed: entry(
     'kernel',

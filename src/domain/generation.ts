@@ -37,6 +37,9 @@ const GenerationRecord = z.strictObject({
 })
 export type GenerationRecord = z.infer<typeof GenerationRecord>
 
+/** What a change made of a function on one hook: its revision, and what tells its entries there from others. */
+const UndonePart = z.strictObject({ name: Name, revision: z.int().min(1), part: z.string() })
+
 /** The memory of one hook of one interface: its generations, and the packets that those already gone have counted. */
 export const ChainRecord = z.strictObject({
   key: z.string(),
@@ -49,7 +52,12 @@ export const ChainRecord = z.strictObject({
   previous: z.int().min(1).optional(),
   /** The generation that was switched to while the registry was within reach, and has not been heard of through it since. */
   unconfirmed: z.int().min(1).optional(),
-  /** Packets by entry (`function/instance/entry`) over the generations that are gone. */
+  /**
+   * What a change that was never confirmed had made here when the host, or the interface, went down: it is not made again
+   * before the registry is within reach.
+   */
+  undone: z.array(UndonePart).optional(),
+  /** Packets by entry (`function/instance/entry`) over the generations that are gone, the latest last. */
   totals: z.record(z.string(), VerdictCounts),
 })
 export type ChainRecord = z.infer<typeof ChainRecord>

@@ -79,6 +79,8 @@ export const LIMITS = {
   database_lost_ms: 500,
   /** Until a database that is kept elsewhere must have let the registry in. */
   database_connect_ms: 10_000,
+  /** Entries that are no longer in a chain whose packets are still remembered, the latest. */
+  chain_past_entries: 256,
   /** Between attempts to listen for other registries' changes again, and for each attempt. */
   notices_retry_ms: 1000,
   /** Path of a socket: sun_path has 108 bytes with the NUL (linux/un.h). */

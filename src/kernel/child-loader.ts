@@ -22,9 +22,10 @@ interface Running {
 
 /**
  * Loads in a child process, started when it is needed and ended when it was idle for a while. `module` is the file whose
- * import serves ({@link serveLoader}). A child that dies fails what it was asked, and the next question starts another.
+ * import serves ({@link serveLoader}). A child that dies, or has no answer after `load_ms` and is killed, fails what it was
+ * asked, and the next question starts another.
  */
-export function childLoader(module: URL): Loader {
+export function childLoader(module: URL, load_ms: number = LIMITS.load_ms): Loader {
   let running: Running | undefined
   let idle: NodeJS.Timeout | undefined
   let numbers = 0
@@ -37,11 +38,19 @@ export function childLoader(module: URL): Loader {
   /** Asks, opens what the answer names by `take`, and tells the child that it may let go. */
   async function ask<T>(request: (number: number) => Ask, take: (answer: Answered) => T): Promise<T> {
     clearTimeout(idle)
-    running ??= start(module, (child) => {
+    const gone = (child: ChildProcess): void => {
       if (running?.child === child) running = undefined
-    })
+    }
+    running ??= start(module, gone)
     const { child, waiting } = running
     const number = ++numbers
+    const late = setTimeout(() => {
+      gone(child)
+      const why = `the loading process did not answer within ${load_ms} ms`
+      waiting.get(number)?.reject(new DomainError('loader_failed', why))
+      waiting.delete(number)
+      child.kill('SIGKILL')
+    }, load_ms)
     try {
       const answer = await question(child, waiting, request(number))
       try {
@@ -50,7 +59,8 @@ export function childLoader(module: URL): Loader {
         send(child, { kind: 'taken', number })
       }
     } finally {
-      if (waiting.size === 0) idle = setTimeout(end, LIMITS.loader_idle_ms).unref()
+      clearTimeout(late)
+      if (running?.waiting.size === 0) idle = setTimeout(end, LIMITS.loader_idle_ms).unref()
     }
   }
   return {
@@ -107,14 +117,12 @@ function start(module: URL, gone: (child: ChildProcess) => void): Running {
 
 async function question(child: ChildProcess, waiting: Running['waiting'], request: Ask): Promise<Answered> {
   child.channel?.ref()
-  const late = setTimeout(() => child.kill('SIGKILL'), LIMITS.load_ms)
   try {
     return await new Promise<Answered>((resolve, reject) => {
       waiting.set(request.number, { resolve, reject })
       send(child, request)
     })
   } finally {
-    clearTimeout(late)
     if (waiting.size === 0) child.channel?.unref()
   }
 }

@@ -5,6 +5,7 @@ import { sha256Digest } from '../../src/attest/keys.ts'
 import { asDomainError, DomainError } from '../../src/domain/errors.ts'
 import type { FunctionPart } from '../../src/domain/generation.ts'
 import { packetsOf } from '../../src/domain/hook.ts'
+import { LIMITS } from '../../src/domain/limits.ts'
 import { ObservedChain } from '../../src/domain/node.ts'
 import { Crash, FakeHost, keyOf, openHost, type Refusal } from './fake-chain-kernel.ts'
 
@@ -546,6 +547,7 @@ describe('a change that waits to be confirmed', () => {
       await next.takeBack()
       expect(next.chains.unconfirmed).toBe(false)
       expect(host.hooks()).toEqual(runs)
+      await next.chains.allowUndone() // as the registry is within reach
       await next.pass(before)
       expectTidy(host, before)
       if (!died) break
@@ -678,4 +680,19 @@ describe('a chain that nothing is remembered of', () => {
     await chains.retire()
     expect(host.maps.has('someone/elses/map')).toBe(false)
   })
+})
+
+test('of entries that are gone, only the latest are remembered, and those of a chain always', async () => {
+  const host = new FakeHost()
+  const { pass } = agentOn(host)
+  const steady = ready('steady', { name: 'steady' })
+  const names = Array.from({ length: LIMITS.chain_past_entries + 10 }, (_, at) => `f${at}`)
+  for (const name of names) await pass(merged(steady, ready(name, { name })))
+  for (const { totals, generations } of host.remembered()) {
+    const present = generations.flatMap(({ functions }) => functions.map(({ name }) => name))
+    const known = Object.keys(totals).map((key) => key.split('/')[0] ?? '')
+    expect(known).toContain('steady')
+    const past = known.filter((name) => !present.includes(name))
+    expect(past).toEqual(names.filter((name) => !present.includes(name)).slice(-LIMITS.chain_past_entries))
+  }
 })

@@ -1,9 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ObservedFunction } from '../../src/domain/node.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
-import { chainOf, Fleet, type FleetNode, pinsOf, stateOf, statusOf, xdpProgramOn } from './fleet.ts'
+import {
+  chainOf,
+  Fleet,
+  type FleetNode,
+  pinsOf,
+  stateOf,
+  statusOf,
+  untilKept,
+  xdpProgramOn,
+} from './fleet.ts'
 import { startRelay } from './relay.ts'
 
 const CONFIRM = ['--confirm', '3']
@@ -23,17 +32,6 @@ describeAsRoot('a change that', () => {
     ...{ priority, instances: [{ use: 'acme/knob@^1.0', config: { drop } }] },
   })
   const other = (priority = 50) => ({ priority, instances: [{ use: 'acme/other@^1.0' }] })
-  /** Waits until a function has nothing left to be confirmed: what it runs from is kept. */
-  /** Until what a function runs is kept, and no change of any chain waits to be confirmed. */
-  const untilKept = async (node: FleetNode, name: string): Promise<void> => {
-    const files = (folder: string): string[] => readdirSync(join(node.state, folder))
-    await expect.poll(() => files('proven'), { timeout: 20_000 }).toContain(`${name}.json`)
-    const waiting = (): string[] =>
-      files('chains').filter((file) =>
-        readFileSync(join(node.state, 'chains', file), 'utf8').includes('"unconfirmed"'),
-      )
-    await expect.poll(waiting, { timeout: 20_000 }).toEqual([])
-  }
   const functionOf = (node: FleetNode, name: string): ObservedFunction | undefined =>
     statusOf(node)?.functions.find((one) => one.name === name)
   const idsOf = (node: FleetNode) => {
@@ -130,6 +128,41 @@ describeAsRoot('a change that', () => {
       expect(idsOf(node)).toEqual(made)
       await fleet.remove('lost')
       await expect.poll(() => pinsOf(node), { timeout: 10_000 }).toBeUndefined()
+    },
+    MOST_MS,
+  )
+
+  test(
+    'waited to be confirmed when the host went down is not made again before the registry is within reach',
+    async () => {
+      const relay = await startRelay(fleet.url, { host: '127.0.0.1', port: 0 })
+      fleet.cleanup.add('relay of the host', () => relay.close())
+      const extra = ['--confirm', '600']
+      const node = await fleet.node('host', { url: relay.url, extra })
+      const revisionOf = () => chainOf(node).functions[0]?.revision
+      await fleet.apply('host', node, knob(0))
+      await fleet.untilRuns(node, 'host', 'acme/knob@1.0.0')
+      await untilKept(node, 'host')
+      relay.silentAfter('"revision":2')
+      await fleet.apply('host', node, knob(1))
+      await fleet.until(node, 'the change', ({ chains }) => chains[0]?.functions[0]?.revision === 2)
+
+      for (const _ of ['the host goes down', 'and once more']) {
+        await node.agent.kill()
+        rmSync(join('/sys/fs/bpf/hookline', node.name), { recursive: true })
+        await expect.poll(() => xdpProgramOn(node.edge)).toBeUndefined() // the kernel lets links go in its own time
+        fleet.startAgent(node, { extra, url: relay.url })
+        await fleet.untilRefused(node, 'host', 'change_unconfirmed')
+        expect([revisionOf(), xdpProgramOn(node.edge)]).toEqual([1, chainOf(node).programId])
+      }
+      relay.speak()
+      await fleet.until(
+        node,
+        'the change again',
+        (observed) => stateOf(observed, 'host') === 'running' && observed.errors.length === 0,
+      )
+      expect(revisionOf()).toBe(2)
+      await untilKept(node, 'host')
     },
     MOST_MS,
   )

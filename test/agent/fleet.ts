@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { type PrivateKey, parsePrivateKey } from '../../src/attest/keys.ts'
@@ -345,6 +346,17 @@ export function chainOf(node: FleetNode): ObservedChain {
   const [chain, ...more] = statusOf(node)?.chains ?? []
   if (chain === undefined || more.length > 0) throw new Error(`${node.name} runs not one chain`)
   return chain
+}
+
+/** Waits until what a function runs is kept, and no change of any chain waits to be confirmed. */
+export async function untilKept(node: FleetNode, name: string): Promise<void> {
+  const files = (folder: string): string[] => readdirSync(join(node.state, folder))
+  await expect.poll(() => files('proven'), { timeout: 20_000 }).toContain(`${name}.json`)
+  const waiting = (): string[] =>
+    files('chains').filter((file) =>
+      readFileSync(join(node.state, 'chains', file), 'utf8').includes('"unconfirmed"'),
+    )
+  await expect.poll(waiting, { timeout: 20_000 }).toEqual([])
 }
 
 /** Names in a node's folder of bpffs, folders with what they hold; undefined when there is none. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -15,7 +15,7 @@ import { compileSource, entryImage } from '../kernel/chain-entries.ts'
 import { mapContent } from '../kernel/map-content.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { attachedTo } from './attached-programs.ts'
-import { Fleet, type FleetNode, pinsOf, stateOf, statusOf, xdpProgramOn } from './fleet.ts'
+import { Fleet, type FleetNode, pinsOf, stateOf, statusOf, untilKept, xdpProgramOn } from './fleet.ts'
 import { compile } from './held-release.ts'
 
 const PACKETS = 200
@@ -191,9 +191,7 @@ describeAsRoot('an agent with chains on XDP and TC', () => {
         instances: [{ use: 'acme/every@1.0.0' }, { use: 'acme/knob@1.0.0', config: { drop: 1 } }],
       })
       await untilOn(node, ...EVERY)
-      await expect
-        .poll(() => readdirSync(join(node.state, 'proven')), { timeout: 10_000 })
-        .toContain('boot.json')
+      await untilKept(node, 'boot')
       await node.agent.kill()
       await fleet.registry.stop()
       const restart = async (): Promise<void> => {

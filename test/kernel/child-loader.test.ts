@@ -1,4 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { mapInfo } from '../../src/kernel/bpf-info.ts'
@@ -31,7 +34,7 @@ const loaders = (): number[] =>
     try {
       const parent = /\) \S (\d+) /.exec(readFileSync(`/proc/${name}/stat`, 'utf8'))?.[1]
       const args = readFileSync(`/proc/${name}/cmdline`, 'utf8')
-      return Number(parent) === process.pid && args.includes('bin/loader.ts') ? [Number(name)] : []
+      return Number(parent) === process.pid && /bin\/loader\.ts|silent\.mjs/.test(args) ? [Number(name)] : []
     } catch {
       return [] // no process, or one that has ended
     }
@@ -146,6 +149,28 @@ describeAsRoot('the loading process', () => {
     expect(await run(await load(globals, 'globals'))).toBe(2)
     expect(loaders()).toHaveLength(1)
     expect(loaders()).not.toContain(child)
+  })
+
+  test('is killed when it does not answer in time, and another serves what is asked next', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hookline-loader-'))
+    const silent = join(folder, 'silent.mjs')
+    // the first child says nothing, those after it load
+    writeFileSync(
+      silent,
+      `import { existsSync, writeFileSync } from 'node:fs'
+       if (existsSync(${JSON.stringify(join(folder, 'asked'))})) await import(${JSON.stringify(MODULE.href)})
+       else process.on('message', () => writeFileSync(${JSON.stringify(join(folder, 'asked'))}, ''))`,
+    )
+    try {
+      loader = childLoader(pathToFileURL(silent), 3000)
+      await expect(load(globals, 'globals')).rejects.toMatchObject({
+        code: 'loader_failed',
+        message: 'the loading process did not answer within 3000 ms',
+      })
+      expect(await run(await load(globals, 'globals'))).toBe(2)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('that cannot be started fails the question', async () => {
