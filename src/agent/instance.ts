@@ -4,10 +4,10 @@ import { encodeScalar, resolveConfig, resolveLists } from '../domain/config.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type FunctionSpec, type Instance, instanceName } from '../domain/function.ts'
 import type { EntryRecord } from '../domain/generation.ts'
-import { DEFAULT_PROCEED, type Hook, type Verdict, verdictsOf } from '../domain/hook.ts'
 import type { ListConfig, ListItem } from '../domain/list-config.ts'
 import { type Manifest, mapRole } from '../domain/manifest.ts'
 import type { Digest } from '../domain/names.ts'
+import { resolveProceed } from '../domain/proceed.ts'
 import type { BpfObject } from '../elf/bpf-object.ts'
 import { chainObstacles } from '../elf/chainable.ts'
 import { encodeItems } from '../elf/encode-item.ts'
@@ -33,13 +33,7 @@ const CONTENT_HASH_CHARS = 32
 export function entriesOf(spec: FunctionSpec, instance: Instance, release: VerifiedRelease): ReadyEntry[] {
   const { manifest } = release
   const name = instanceName(instance)
-  const known = manifest.programs.map(({ entry }) => entry)
-  for (const entry of Object.keys(instance.proceed))
-    if (!known.includes(entry))
-      throw new DomainError(
-        'invalid_function',
-        `${release.ref} has no entry ${entry}; it has: ${known.join(', ')}`,
-      )
+  const proceedOf = resolveProceed(manifest, instance.proceed)
   const values = resolveConfig(manifest, instance.config)
   const mapOf = mapMaker(`${spec.name}/${name}`, manifest, instance)
   return manifest.programs.map((program) => {
@@ -51,7 +45,7 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
       throw new DomainError('object_mismatch', `${release.ref} has no ${entry} in ${program.object}`)
     const [obstacle] = chainObstacles(object, found, hook)
     if (obstacle !== undefined) throw new DomainError(obstacle.code, `${release.ref}: ${obstacle.message}`)
-    const proceed = proceedOf(hook, ownOf(instance.proceed, entry) ?? program.proceed, entry)
+    const proceed = proceedOf(program)
     const image: EntryImage = {
       ...{ entry, hook, bytes, proceed, onMissing: spec.onMissing },
       license: object.license ?? '',
@@ -91,18 +85,6 @@ function entrySpec(made: object, { hook, proceed, onMissing, variables, maps }: 
   const values = variables.map(({ section, offset, value }) => [section, offset, value.toString('hex')])
   const kept = maps.map(({ name, stateKey }) => [name, stateKey ?? null])
   return sha256Digest(Buffer.from(JSON.stringify([made, hook, proceed, onMissing, values, kept])))
-}
-
-/** A name that a stranger chose may be that of something every object inherits. */
-const ownOf = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined
-
-/** Only verdicts of its own hook make sense for an entry. */
-function proceedOf(hook: Hook, given: readonly Verdict[] | undefined, entry: string): readonly Verdict[] {
-  const stranger = given?.find((verdict) => !verdictsOf(hook).includes(verdict))
-  if (stranger !== undefined)
-    throw new DomainError('invalid_function', `proceed of ${entry}: "${stranger}" is no verdict of ${hook}`)
-  return given ?? DEFAULT_PROCEED[hook]
 }
 
 /** Where a variable lies; nowhere in an object of the release that does not have it. */

@@ -5,6 +5,7 @@ import { type FunctionSpec, instanceName, selects } from '../domain/function.ts'
 import { requireItems } from '../domain/list-config.ts'
 import { parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
+import { resolveProceed } from '../domain/proceed.ts'
 import { programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
 import { fetchFiles } from './fetch-release.ts'
 
@@ -35,11 +36,12 @@ const versionsOf = (client: Pick<RegistryClient, 'program'>, program: ProgramId)
   )
 
 /**
- * Checks each instance's configuration by the manifest of the release that its range resolves to: names, types and bounds.
+ * Checks each instance by the manifest of the release that its range resolves to: names, types and bounds of its
+ * configuration, entries and verdicts of its `proceed`.
  * Nothing is signed on the word of these manifests, so they are not verified here; nodes check again, by verified ones.
- * Throws `invalid_config`, and what fetching the manifests throws.
+ * Throws `invalid_config`, `invalid_function`, and what fetching the manifests throws.
  */
-export async function checkConfig(
+export async function checkInstances(
   client: Pick<RegistryClient, 'release' | 'blob'>,
   spec: FunctionSpec,
   resolutions: readonly ResolvedUse[],
@@ -55,6 +57,7 @@ export async function checkConfig(
     const parsed = parseManifest(manifest.toString('utf8'))
     for (const instance of spec.instances.filter((candidate) => candidate.use === use))
       try {
+        resolveProceed(parsed, instance.proceed)
         resolveConfig(parsed, instance.config)
         for (const { list, items } of resolveLists(parsed, instance.config).values())
           requireItems(list, items, list.name)

@@ -5,7 +5,8 @@ import { DomainError } from '../domain/errors.ts'
 import type { FunctionView } from '../domain/fleet-function.ts'
 import { type FunctionSpec, type Order, parseFunction, requireSupportedFunction } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { checkConfig, reachOf, resolutionsOf } from './check-apply.ts'
+import { programOf, type ResolvedUse } from '../domain/resolution.ts'
+import { checkInstances, reachOf, resolutionsOf } from './check-apply.ts'
 import { knownOperators, type OperatorFlags, standingOf } from './current-revision.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
@@ -36,7 +37,9 @@ export async function applyFunction(flags: ApplyFlags, { io, progress }: Context
   const operators = await knownOperators(key, flags)
   const client = await connectWithToken(io, flags)
   const revision = (await standingOf(client, spec.name, operators, flags)).revision + 1
-  await checkConfig(client, spec, await resolutionsOf(client, spec))
+  const resolutions = await resolutionsOf(client, spec)
+  await checkInstances(client, spec, resolutions)
+  warnOfUnresolved(io, resolutions)
   const nodes = await reachOf(client, spec)
   if (nodes.selected === 0)
     io.note(`warning: no enrolled node has the labels of the selector of ${spec.name}\n`)
@@ -53,11 +56,21 @@ export async function applyFunction(flags: ApplyFlags, { io, progress }: Context
 
 async function planFunction(spec: FunctionSpec, client: RegistryClient, io: Context['io']): Promise<Outcome> {
   const resolutions = await resolutionsOf(client, spec)
-  await checkConfig(client, spec, resolutions)
+  await checkInstances(client, spec, resolutions)
+  warnOfUnresolved(io, resolutions)
   return {
     json: { name: spec.name, applied: false, resolutions },
     text: `function ${spec.name} is sound and not applied\n${renderResolutions(io, resolutions)}`,
   }
+}
+
+/** An order may come before its releases; more often a name or a range is mistyped. */
+function warnOfUnresolved(io: Context['io'], resolutions: readonly ResolvedUse[]): void {
+  for (const { use, version } of resolutions)
+    if (version === undefined)
+      io.note(
+        `warning: no published release fits ${use}: until one does, nodes keep what they run of this function (see \`hookline show ${programOf(use)}\`)\n`,
+      )
 }
 
 /** Signs an order and hands it in. Throws `order_invalid`, `too_large`, and what the registry refuses. */

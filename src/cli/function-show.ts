@@ -114,7 +114,7 @@ function renderHistory(io: Context['io'], steps: readonly FunctionStep[]): strin
   const rows = steps.map(({ revision, at, resolutions }) => [
     String(revision),
     at,
-    resolutions.map(({ use, version }) => `${programPart(use)}@${version}`).join(' ') || 'removed',
+    resolutions.map(({ use, version }) => `${programPart(use)}@${version}`).join(' ') || 'no release fits', // a removal has no step
   ])
   return renderTable(io, ['revision', 'from', 'releases'], rows)
 }

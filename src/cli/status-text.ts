@@ -94,7 +94,7 @@ function troublesOf(io: Io, { name, observed }: NodeStatus): string[] {
     if (fn.error !== undefined) return [errorText(io, `${name}: function ${fn.name} ${fn.state}`, fn.error)]
     return fn.state === 'running' || fn.state === 'removed'
       ? []
-      : [`${printable(name)}: function ${fn.name} ${fn.state}`]
+      : [`${printable(`${name}: function ${fn.name}`)} waits: this node has no interface that it names`]
   })
   return [...lines, ...observed.errors.map((error) => errorText(io, name, error))]
 }

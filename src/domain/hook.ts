@@ -32,6 +32,14 @@ export type Verdict = z.infer<typeof Verdict>
 export const verdictsOf = (hook: Hook): readonly Verdict[] =>
   hook === 'xdp' ? XDP_VERDICTS : TcVerdict.options
 
+/** What is wrong with `verdicts` of an entry on a hook: one that it cannot return; undefined when all fit. */
+export function strangeVerdict(hook: Hook, verdicts: readonly Verdict[]): string | undefined {
+  const stranger = verdicts.find((verdict) => !verdictsOf(hook).includes(verdict))
+  return stranger === undefined
+    ? undefined
+    : `"${stranger}" is no verdict of ${hook}; it has: ${verdictsOf(hook).join(', ')}`
+}
+
 /** Verdicts after which a chain goes on when neither function nor manifest says otherwise. */
 export const DEFAULT_PROCEED: Readonly<Record<Hook, readonly Verdict[]>> = {
   xdp: ['pass'],

@@ -41,7 +41,7 @@ export const ListItems = z.array(z.custom<ListItem>()).superRefine((items, conte
     context.addIssue({
       code: 'custom',
       path: [at],
-      message: `an item is members with whole numbers, text of at most ${LIMITS.list_text_chars} characters, true or false`,
+      message: `must be members with values, such as { prefix: 10.0.0.0/8 }: whole numbers, true, false or text of at most ${LIMITS.list_text_chars} characters`,
     })
 })
 

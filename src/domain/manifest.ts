@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DomainError } from './errors.ts'
-import { Hook, Verdict } from './hook.ts'
+import { Hook, strangeVerdict, Verdict } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { ListConfig } from './list-config.ts'
 import { FileName, ProgramId, Version } from './names.ts'
@@ -13,7 +13,7 @@ const Identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.]{0,127}$/, 'a C iden
 export const ConfigValue = z.union([
   z.boolean(),
   z.int(),
-  z.string().regex(/^-?[0-9]{1,20}$/, 'a whole number'),
+  z.string().regex(/^-?[0-9]{1,20}$/, 'must be a whole number, true or false, or a list of items'),
 ])
 export type ConfigValue = z.infer<typeof ConfigValue>
 
@@ -112,6 +112,10 @@ export const Manifest = z
     )
     const refuse = (path: (string | number)[], message: string): void =>
       context.addIssue({ code: 'custom', path, message })
+    for (const [at, { hook, proceed = [] }] of manifest.programs.entries()) {
+      const strange = strangeVerdict(hook, proceed)
+      if (strange !== undefined) refuse(['programs', at, 'proceed'], strange)
+    }
     for (const [at, item] of manifest.config.entries()) {
       const role = 'map' in item ? manifest.maps.find(({ name }) => name === item.map)?.role : undefined
       if (role !== undefined && role !== 'config')

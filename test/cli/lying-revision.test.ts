@@ -206,6 +206,31 @@ describe('before it signs, apply', () => {
     }
   })
 
+  test.each([
+    [
+      'an entry that the release does not have',
+      '{ xdp_lmit: [pass] }',
+      'there is no entry xdp_lmit; it has: ',
+    ],
+    ['a verdict of another hook', '{ xdp_limit: [ok] }', '"ok" is no verdict of xdp; it has: aborted, drop'],
+  ])('refuses %s in proceed by the manifest', async (_, proceed, why) => {
+    await writeFile(file('wrong.yaml'), functionText('edge', `{}, proceed: ${proceed}`))
+    const refused = await run(undefined, 'apply', file('wrong.yaml'))
+    expect([refused.code, refused.signed]).toEqual([1, []])
+    expect(refused.io.err).toContain('instance limit by acme/limit@1.4.0')
+    expect(refused.io.err).toContain(why)
+    expect(refused.io.err).toContain('[invalid_function]')
+  })
+
+  test('warns of a range that no release fits, and signs all the same', async () => {
+    await writeFile(file('typo.yaml'), functionText('edge').replace('@^1.0', '@^9.0'))
+    const { io, signed } = await run(undefined, 'apply', file('typo.yaml'))
+    expect(io.err).toContain('warning: no published release fits acme/limit@^9.0')
+    expect(signed).toHaveLength(1)
+    await double?.close()
+    expect((await run(undefined, ...APPLY)).io.err).not.toContain('no published release')
+  })
+
   test('says how many enrolled nodes the selector meets', async () => {
     const nodes = [
       node('a', { role: 'edge' }),

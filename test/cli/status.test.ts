@@ -79,7 +79,7 @@ describe('status', () => {
         '  | b',
         '  | R1 invalid',
         '  see the log',
-        'n1: function later waiting',
+        'n1: function later waits: this node has no interface that it names',
         'n1: no answer [registry_unavailable]',
         '  check it',
         'n2: no report yet',

@@ -41,7 +41,7 @@ describe('a list of a manifest', () => {
       'a default that is no item',
       LIST.replace('maxItems: 3', 'maxItems: 3, default: [{ prefix: 10.0.0.1 }, 7]'),
       '',
-      /config\[0\]\.default\[1\]: an item is/,
+      /config\[0\]\.default\[1\]: must be members/,
     ],
     ['a map twice', `${LIST}, ${LIST.replace('rules', 'more')}`, '', /"rl_rules" occurs twice/],
     [
@@ -84,7 +84,7 @@ describe('a list of a function', () => {
     ]))
   test('may be empty', () => expect(items('[]')).toEqual([]))
   test.each([
-    ['[{ a: 1 }, 7]', /instances\[0\]\.config\.rules\[1\]: an item is/],
+    ['[{ a: 1 }, 7]', /instances\[0\]\.config\.rules\[1\]: must be members/],
     ['[[1]]', /rules\[0\]/],
     ['[{ a: [1] }]', /rules\[0\]/],
     ['[{ a: 1.5 }]', /rules\[0\]/],
