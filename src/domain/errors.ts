@@ -51,6 +51,16 @@ export const ERRORS = {
   address_in_use: entry('environment', 'Cannot listen', 'choose another address or port'),
   // input
   invalid_request: entry('invalid', 'Invalid request', 'compare the request with openapi.yaml'),
+  method_not_allowed: entry(
+    'invalid',
+    'Method not allowed',
+    'use one of the methods that the Allow field of the answer names',
+  ),
+  unsupported_media_type: entry(
+    'invalid',
+    'Media type not supported',
+    'send application/json, or multipart/form-data to publish',
+  ),
   invalid_name: entry(
     'invalid',
     'Invalid name',

@@ -155,14 +155,14 @@ export const CHECKS = {
   },
   tcx: {
     title: 'TC by TCX',
-    ok: 'TC hooks can be had as TCX links',
-    missing: 'TC hooks can be had by clsact only',
+    ok: 'TC chains are held by pinned TCX links',
+    missing: 'TC chains are filters of clsact',
     remedy: 'none is needed where clsact is there',
   },
   clsact: {
     title: 'TC by clsact',
-    ok: 'TC hooks can be had where TCX is missing',
-    missing: 'TC hooks can be had by TCX only',
+    ok: 'TC chains can be had where TCX is missing',
+    missing: 'TC chains can be had by TCX only',
     remedy: 'none is needed where TCX is there',
   },
 } as const satisfies Record<string, Check>

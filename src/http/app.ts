@@ -12,6 +12,7 @@ import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
+import { rememberMethods } from './other-methods.ts'
 import { answerError, answerUnreadable } from './problem.ts'
 import type { App } from './route.ts'
 import type { Services } from './services.ts'
@@ -53,6 +54,7 @@ export async function buildApp(services: Services): Promise<App> {
   await app.register(multipart, MULTIPART)
   checkCredentials(app, services)
   await describeRoutes(app)
+  const refuseOtherMethods = rememberMethods(app)
   catalogRoutes(app, services)
   blobRoutes(app, services)
   adminRoutes(app, services)
@@ -63,6 +65,7 @@ export async function buildApp(services: Services): Promise<App> {
     description ??= openApiYaml(app)
     return description
   })
+  refuseOtherMethods()
   await app.ready()
   // an Expect that is not known is ignored, as RFC 9110 section 10.1.1 allows; Node would refuse it without a word
   app.server.on('checkExpectation', (request, reply) => app.server.emit('request', request, reply))

@@ -38,6 +38,7 @@ export function catalogRoutes(app: App, services: Services): void {
       errors: [
         ...(['too_large', 'invalid_manifest', 'not_supported_yet', 'not_found', 'release_exists'] as const),
         ...([
+          'unsupported_media_type',
           'elf_malformed',
           'entry_not_found',
           'object_mismatch',

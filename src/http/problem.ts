@@ -33,17 +33,25 @@ export const Problem = z.strictObject({
 })
 type Problem = z.infer<typeof Problem>
 
+/** Codes with a status of their own. */
+const OWN_STATUS: Partial<Record<ErrorCode, number>> = {
+  method_not_allowed: 405,
+  unsupported_media_type: 415,
+}
+
 /** The status that a code is answered with. */
-const statusOf = (code: ErrorCode): number => STATUS[ERRORS[code].kind]
+const statusOf = (code: ErrorCode): number => OWN_STATUS[code] ?? STATUS[ERRORS[code].kind]
 
 /** Told of every failure that is the registry's own, with the request's method and path. */
 export type ReportFailure = (error: unknown, request: string) => void
+
+const FASTIFY_CODES: Record<number, ErrorCode> = { 413: 'too_large', 415: 'unsupported_media_type' }
 
 /** What Fastify itself refuses, by the name of the limit or rule that it holds. */
 function fastifyRefusal(error: unknown): DomainError | undefined {
   if (!(error instanceof Error) || !('statusCode' in error)) return undefined
   if (typeof error.statusCode !== 'number' || error.statusCode >= 500) return undefined
-  return new DomainError(error.statusCode === 413 ? 'too_large' : 'invalid_request', error.message)
+  return new DomainError(FASTIFY_CODES[error.statusCode] ?? 'invalid_request', error.message)
 }
 
 function domainErrorOf(error: unknown): DomainError {

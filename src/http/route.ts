@@ -65,7 +65,8 @@ interface Schemas {
 /** The options of a route: who may use it, what it is called, what it takes and answers. */
 export function described<S extends Schemas>(access: Access, description: Description, schemas: S) {
   const { errors = [], ...named } = description
-  const codes: ErrorCode[] = ['invalid_request', ...REFUSALS[access], ...errors, 'internal']
+  const typed: ErrorCode[] = schemas.body === undefined ? [] : ['unsupported_media_type']
+  const codes: ErrorCode[] = ['invalid_request', ...REFUSALS[access], ...errors, ...typed, 'internal']
   // handlers are checked against their own answers only; those of errors are sent by the error boundary
   const response: S['response'] = { ...problems(codes), ...schemas.response }
   return { config: { access }, schema: { ...named, security: SECURITY[access], ...schemas, response } }

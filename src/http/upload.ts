@@ -23,7 +23,7 @@ export const MULTIPART = {
  */
 export async function readUpload(request: FastifyRequest): Promise<Upload> {
   if (!request.isMultipart())
-    throw new DomainError('invalid_request', 'a release is sent as multipart/form-data')
+    throw new DomainError('unsupported_media_type', 'a release is sent as multipart/form-data')
   try {
     return await readParts(request)
   } catch (cause) {

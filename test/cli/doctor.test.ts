@@ -101,8 +101,8 @@ describe('doctor', () => {
   })
 
   test.each([
-    ['tcx', 'TC hooks can be had by clsact only'],
-    ['clsact', 'TC hooks can be had by TCX only'],
+    ['tcx', 'TC chains are filters of clsact'],
+    ['clsact', 'TC chains can be had by TCX only'],
     ['btf', 'releases that need CO-RE or ask for `btf` are refused'],
     ['membarrier', 'an old chain is let go after a pause only'],
   ] as const)('without %s says that %s', async (name, text) => {

@@ -178,7 +178,7 @@ describe('requests', () => {
   })
   test('another type than JSON is refused', async () => {
     const answer = await post('name=fine', { 'content-type': 'application/x-www-form-urlencoded' })
-    expect([answer.status, answer.code]).toEqual([400, 'invalid_request'])
+    expect([answer.status, answer.code]).toEqual([415, 'unsupported_media_type'])
   })
   test('a body that is too large is refused', async () => {
     const answer = await post(`{"name":"${'a'.repeat(2 << 20)}"}`)

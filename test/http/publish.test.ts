@@ -300,7 +300,7 @@ describe('limits hold while the bytes arrive', () => {
   })
   test('a body that is no form is refused', async () => {
     const answer = await registry.call('POST', '/api/v1/releases', { token: registry.admin, body: {} })
-    expect([answer.status, answer.code]).toEqual([400, 'invalid_request'])
+    expect([answer.status, answer.code]).toEqual([415, 'unsupported_media_type'])
   })
 })
 

@@ -40,7 +40,7 @@ async function refused(text: string): Promise<[number, string]> {
 describe('a request that', () => {
   test.each<[string, string, [number, string]]>([
     ['names no route', request('GET /nowhere', HOST), [404, 'not_found']],
-    ['names a route by another method', request('DELETE /healthz', HOST), [404, 'not_found']],
+    ['names a route by another method', request('DELETE /healthz', HOST), [405, 'method_not_allowed']],
     ['has a method of WebDAV', request('PROPFIND /healthz', HOST), [404, 'not_found']],
     ['has a method that is none', request('FROBNICATE /healthz', HOST), [400, 'invalid_request']],
     ['has a path that cannot be decoded', request('GET /%ff%zz', HOST), [400, 'invalid_request']],
@@ -90,7 +90,17 @@ describe('a request that', () => {
       body: Buffer.from(body),
       headers: { 'content-type': type },
     })
-    expect([answer.status, answer.code]).toEqual([400, 'invalid_request'])
+    expect([answer.status, answer.code]).toEqual([415, 'unsupported_media_type'])
+  })
+  test('names another method than a path has is told those that it has, whatever else is wrong with it', async () => {
+    const answer = await registry.call('PATCH', '/api/v1/namespaces', {
+      body: Buffer.from('{'),
+      headers: { 'content-type': 'text/plain' },
+    })
+    expect([answer.status, answer.code]).toEqual([405, 'method_not_allowed'])
+    expect(answer.headers.get('allow')).toBe('POST')
+    const got = await registry.call('POST', '/api/v1/programs', { token: registry.admin, body: {} })
+    expect([got.status, got.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
   })
 
   test.each([
