@@ -92,6 +92,7 @@ export function emitGroup(entries: readonly GroupEntry[], place: GroupPlace): Gr
       entry.called
         ? encode(OP.CALL, 0, CALL_KIND.SUBPROGRAM, 0, 0)
         : bodyWithoutExits(bodies[position] ?? entry.body.code, entry.body.mainSlots),
+      ...(entry.called && leavesUnseen(entry.body) ? unknownVerdict(place, frame) : []),
       epilogue(position, entry, position === entries.length - 1, place, frame),
     ]
     main.push(...part)
@@ -193,6 +194,23 @@ function bodyWithoutExits(body: Buffer, mainSlots: number): Buffer {
     }
   }
   return code
+}
+
+/**
+ * Whether a called body may return what the verifier does not see: what its tail call ran returns in its place, and a
+ * legacy load beyond the packet returns 0. Older kernels (6.1 among them) follow only the instructions behind these, and
+ * would take away the branches on every other verdict.
+ */
+const leavesUnseen = ({ traits }: Body): boolean => traits.tailCallInMain || traits.legacyLoadInMain
+
+/** Leaves r0 as it is, but for the verifier it can then be any number: a counter is turned into it and out of it again. */
+function unknownVerdict({ first, rules }: GroupPlace, { countersAt }: Frame): Buffer[] {
+  return [
+    encode(OP.LDX_DW, R1, R10, countersAt, 0),
+    encode(OP.LDX_DW, R1, R1, first * counterBytes(rules), 0),
+    encode(OP.XOR64_X, R0, R1, 0, 0),
+    encode(OP.XOR64_X, R0, R1, 0, 0),
+  ]
 }
 
 /** Counts the verdict in r0, then goes on or leaves the chain. */

@@ -19,6 +19,7 @@ export const OP = {
   MOV32_X: 0xbc,
   ADD32_K: 0x04,
   LSH32_X: 0x6c,
+  XOR64_X: 0xaf,
   JA: 0x05,
   /** Unconditional jump with a 32-bit offset in imm (`gotol`, Linux 6.6). */
   JA32: 0x06,

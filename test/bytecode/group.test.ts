@@ -18,9 +18,11 @@ import {
 import { rulesOf } from '../../src/bytecode/verdict-rules.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { expectRefusal } from '../elf/codes.ts'
-import { callSubprogram, exit, filler, load64, program, skipIfZero, verdict } from './assembler.ts'
+import { callSubprogram, exit, filler, load64, program, skipIfZero, tailCall, verdict } from './assembler.ts'
 
 const COUNTERS_FD = 42
+/** BPF_LD | BPF_ABS | BPF_B, linux/bpf_common.h. */
+const LEGACY_LOAD = 0x30
 const [PASS_BIT, TX_BIT] = [1 << 2, 1 << 3]
 /** The 11 slots that keep the context and find the counters. */
 const PROLOGUE = 11
@@ -252,6 +254,23 @@ describe('a called entry', () => {
       [1, 0, true],
       [1, 1, false],
     ])
+  })
+})
+
+describe('the verdict of a called entry', () => {
+  const unknown = (body: Buffer, called = true): number =>
+    instructions(fuse([{ ...entry(body), called }, entry(verdict(2))], COUNTERS_FD).code).filter(
+      ({ code, dst }) => code === OP.XOR64_X && dst === 0,
+    ).length
+
+  test('is made one that the verifier does not know where it may come from elsewhere, and stays what it is', () => {
+    expect(unknown(program(tailCall(), verdict(2)))).toBe(2) // the same number, twice
+    expect(unknown(program(encode(LEGACY_LOAD, 0, 0, 0, 12), verdict(2)))).toBe(2)
+  })
+
+  test('is left alone where the verifier sees every one', () => {
+    expect(unknown(verdict(2))).toBe(0)
+    expect(unknown(program(callSubprogram(1), exit(), tailCall(), verdict(2)))).toBe(0) // as it is by itself
   })
 })
 
