@@ -60,6 +60,7 @@ export function childLoader(module: URL, load_ms: number = LIMITS.load_ms): Load
       }
     } finally {
       clearTimeout(late)
+      clearTimeout(idle) // several that fail together begin to wait only once
       if (running?.waiting.size === 0) idle = setTimeout(end, LIMITS.loader_idle_ms).unref()
     }
   }

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { LIMITS } from '../../src/domain/limits.ts'
@@ -28,6 +29,9 @@ SEC("xdp") int x(struct xdp_md *ctx) {
 }
 `
 
+/** How long a process may take to end; under emulation some seconds. */
+const ENDS_MS = 20_000
+
 /** Processes that this one has started as loaders (proc(5): stat's fourth field is the parent). */
 const loaders = (): number[] =>
   readdirSync('/proc').flatMap((name) => {
@@ -52,7 +56,7 @@ describeAsRoot('the loading process', () => {
   afterEach(async () => {
     loader.close()
     for (const one of open.splice(0)) one.close()
-    await expect.poll(loaders).toEqual([])
+    await expect.poll(loaders, { timeout: ENDS_MS }).toEqual([])
   })
 
   const request = (bytes: Buffer, entry: string, reuse = new Map<string, number>()): OriginalRequest => ({
@@ -93,7 +97,7 @@ describeAsRoot('the loading process', () => {
     const first = await load(globals, 'globals')
     await run(first)
     loader.close()
-    await expect.poll(loaders).toEqual([])
+    await expect.poll(loaders, { timeout: ENDS_MS }).toEqual([])
     expect(packets(first)).toBe(1)
     const state = ['.bss', '.data', '.data.marked']
     const second = await load(
@@ -171,6 +175,23 @@ describeAsRoot('the loading process', () => {
     } finally {
       rmSync(folder, { recursive: true })
     }
+  })
+
+  test('that was killed with many questions open leaves nothing behind that ends the next one', {
+    timeout: 6 * LIMITS.loader_idle_ms,
+  }, async () => {
+    loader = childLoader(MODULE)
+    await load(globals, 'globals')
+    const [child] = loaders()
+    const asked = [load(slow, 'x'), load(globals, 'globals'), load(globals, 'globals')]
+    process.kill(child ?? 0, 'SIGKILL')
+    for (const { status } of await Promise.allSettled(asked)) expect(status).toBe('rejected')
+    await load(globals, 'globals')
+    const next = loaders()
+    await sleep(0.8 * LIMITS.loader_idle_ms)
+    await load(globals, 'globals') // it begins anew to be idle
+    await sleep(0.4 * LIMITS.loader_idle_ms)
+    expect(loaders()).toEqual(next)
   })
 
   test('that cannot be started fails the question', async () => {
