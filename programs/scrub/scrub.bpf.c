@@ -291,6 +291,8 @@ static __noinline enum reason check_ipv6(void *cursor, void *end)
 		return cfg_check_headers ? IPV6_HEADER : KEEP;
 	at = ip + 1;
 	payload = bpf_ntohs(ip->payload_len);
+	/* Linux 6.1 does not know that a number of two bytes is small once they are swapped. */
+	asm volatile("%0 &= 0xffff" : "+r"(payload));
 	if (at + payload > end)
 		return cfg_check_headers ? IPV6_LENGTH : KEEP;
 	/* A first fragment holds the whole header chain (RFC 7112), so what is cut short here is never whole elsewhere. */
