@@ -56,10 +56,21 @@ export function openOriginal(request: OriginalRequest): OpenOriginal {
   try {
     return loadOnce(request, LOG_STATS, STATS_BYTES)
   } catch (error) {
-    // the statistics do not say why: once more, with the walk
-    if (error instanceof DomainError && error.code === 'verifier_refused')
-      return loadOnce(request, LOG_WALK, WALK_BYTES)
-    throw error
+    if (!isRefusal(error)) throw error
+    return loadForWalk(request, error)
+  }
+}
+
+const isRefusal = (error: unknown): error is DomainError =>
+  error instanceof DomainError && error.code === 'verifier_refused'
+
+/** The statistics do not say where: once more, with the walk. Kernels before 6.4 leave out the end of one that is too long, the reason with it. */
+function loadForWalk(request: OriginalRequest, refusal: DomainError): OpenOriginal {
+  try {
+    return loadOnce(request, LOG_WALK, WALK_BYTES)
+  } catch (error) {
+    if (!isRefusal(error) || /^processed \d+ insns/m.test(error.log ?? '')) throw error
+    throw new DomainError(refusal.code, refusal.message, { log: `${error.log}\n${refusal.log}` })
   }
 }
 

@@ -38,7 +38,7 @@ const REFUSED: [string, string, RegExp][] = [
   [
     'a helper that XDP does not have',
     'SEC("xdp") int x(struct xdp_md *ctx) { __u32 to; return bpf_skb_load_bytes((struct __sk_buff *)ctx, 0, &to, 4); }\n',
-    /program of this type cannot use helper bpf_skb_load_bytes/,
+    /program of this type cannot use helper bpf_skb_load_bytes|unknown func bpf_skb_load_bytes/,
   ],
   [
     'a loop of too many turns',
@@ -75,7 +75,7 @@ describeAsRoot('a refusal by the verifier', () => {
   test('names the instruction and the source line', () => {
     const error = refusalOf(compileSource('unbounded'), 'unbounded')
     expect(error.message).toMatch(
-      /^unbounded: invalid access to packet.* \| at \d+: \(71\) r0 = .* \| ; return data\[3\];.*unbounded\.bpf\.c/,
+      /^unbounded: invalid access to packet.* \| at \d+: \(71\) r0 = .* \| ; return data\[3\];/,
     )
     // whole: from the first instruction on
     expect(error.log).toMatch(/^0: \(/m)
