@@ -33,6 +33,7 @@ import { Lab, type LinkEnd } from '../../tools/lab/namespaces.ts'
 import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
 import { program, verdict } from '../bytecode/assembler.ts'
 import { expectRefusal } from '../elf/codes.ts'
+import { needs, whyNoTcx } from '../support/kernel-features.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { ethernet, ipv4, tcp } from '../support/packets.ts'
 import { compileSource, entryImage } from './chain-entries.ts'
@@ -140,7 +141,8 @@ describeAsRoot('chains on an interface', () => {
     ])
   })
 
-  test.each(['tcx', 'clsact'] as const)('run on TC by %s as they do on XDP', async (tc) => {
+  test.for(['tcx', 'clsact'] as const)('run on TC by %s as they do on XDP', async (tc, context) => {
+    if (tc === 'tcx') needs(tc, whyNoTcx(), context)
     const tcMaps = compileSource('tc-maps')
     const direct = compileSource('tc-cooperative')
     const on = (every: number): EntryImage[] => [

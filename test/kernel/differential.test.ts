@@ -6,6 +6,8 @@ import type { EntryImage } from '../../src/ports/chain-kernel.ts'
 import { pick, type Random, seededRandom } from '../../tools/fuzz/random.ts'
 import { codeOf } from '../elf/codes.ts'
 import { buildStarter } from '../programs/starter-program.ts'
+import { emulated } from '../support/emulated.ts'
+import { needs } from '../support/kernel-features.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource, type EntryUse, entryImage } from './chain-entries.ts'
 import { type ComparedChains, comparedChains } from './compared-chains.ts'
@@ -13,6 +15,7 @@ import { corpus, forTc } from './corpus.ts'
 import { FORMS, mixed } from './layout-forms.ts'
 import { stayOnOneCpu } from './one-cpu.ts'
 import { PROGRAMS, type TestHook, type TestProgram, titleOf, UNCHAINABLE } from './programs.ts'
+import { takenHere, whyRefused } from './refused-originals.ts'
 import type { Packet } from './test-run.ts'
 
 const SEED = 20_261
@@ -91,7 +94,8 @@ describeAsRoot('a chain does what its entries do one after the other', () => {
   describe('every program in every form', () => {
     const frames = corpus(seededRandom(SEED, 0), { most: 3000 })
     const jumbo = corpus(seededRandom(SEED, 0), { most: 9000 })
-    test.each(named(PROGRAMS))('%s', async (_, each) => {
+    test.for(named(PROGRAMS))('%s', async ([_, each], context) => {
+      needs(each.entry, whyRefused(each), context)
       const { hook, frags } = each
       const all = packetsFor(hook, frags ? jumbo : hook === 'xdp' ? frames : forTc(frames))
       const some = packetsFor(
@@ -196,13 +200,16 @@ describeAsRoot('a chain does what its entries do one after the other', () => {
     expect(forms.get('reached')).toBeGreaterThan(chainsMade) // the chains are not over before they begin
   }
 
-  test(`${XDP_CHAINS} chains by chance on XDP`, { timeout: 120_000 }, async () => {
-    const from = PROGRAMS.filter(({ hook }) => hook === 'xdp')
+  test(`${XDP_CHAINS} chains by chance on XDP`, { timeout: emulated(120_000) }, async () => {
+    const from = takenHere(PROGRAMS).filter(({ hook }) => hook === 'xdp')
     expectAll(await compareMany(chains, XDP_CHAINS, 1000, from, MOST_BYTES), XDP_CHAINS)
   })
 
-  test(`${FRAGS_CHAINS} chains by chance for packets of several buffers`, { timeout: 60_000 }, async () => {
-    const from = PROGRAMS.filter(({ hook, traits }) => hook === 'xdp' && !traits.includes('shared-object'))
+  test(`${FRAGS_CHAINS} chains by chance for packets of several buffers`, {
+    timeout: emulated(60_000),
+  }, async () => {
+    const from = takenHere(PROGRAMS)
+      .filter(({ hook, traits }) => hook === 'xdp' && !traits.includes('shared-object'))
       .filter(({ source }) => ![...MOVES_START, ...READS_HEADROOM].includes(source))
       .map(forFrags)
     expectAll(await compareMany(chains, FRAGS_CHAINS, 2000, from, 9000), FRAGS_CHAINS)
@@ -210,9 +217,9 @@ describeAsRoot('a chain does what its entries do one after the other', () => {
 
   test.each(['tcx', 'clsact'] as const)(
     `${TC_CHAINS} chains by chance on TC, by %s`,
-    { timeout: 120_000 },
+    { timeout: emulated(120_000) },
     async (tc) => {
-      const from = PROGRAMS.filter(({ hook }) => hook === 'tc-ingress')
+      const from = takenHere(PROGRAMS).filter(({ hook }) => hook === 'tc-ingress')
       using chains = comparedChains(`differential-${tc}`, tc)
       const stream = tc === 'tcx' ? 3000 : 4000
       expectAll(await compareMany(chains, TC_CHAINS, stream, from, MOST_BYTES), TC_CHAINS)

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, type TestContext, test } from 'vitest'
 import type { Hook } from '../../src/domain/hook.ts'
 import type { HookPoint } from '../../src/kernel/attachment.ts'
 import { linkInfo } from '../../src/kernel/bpf-info.ts'
@@ -17,6 +17,7 @@ import { filterQdisc, tcFilters } from '../../src/kernel/tc-filters.ts'
 import { tcxSupported } from '../../src/kernel/tcx-hook.ts'
 import { createXdpLink } from '../../src/kernel/xdp-link.ts'
 import { codeOf, expectRefusal } from '../elf/codes.ts'
+import { needs, whyNoTcx } from '../support/kernel-features.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { COUNTED_BYTES, type CountingProgram, countingProgram } from './counting-program.ts'
 import { bpfDescriptors } from './descriptors.ts'
@@ -62,6 +63,9 @@ describeAsRoot('a hook point', () => {
     removeTree(ROOT)
   })
 
+  const mayNeedTcx = ({ mode }: Kind, context: TestContext): void => {
+    if (mode === 'tcx') needs(mode, whyNoTcx(), context)
+  }
   const program = (hook: Hook, then: number, ours = true): CountingProgram => {
     const made = countingProgram(hook, then)
     loaded.push(made)
@@ -87,6 +91,7 @@ describeAsRoot('a hook point', () => {
 
   describe.each(KINDS)('$hook, $mode', (kind) => {
     const { hook } = kind
+    beforeEach((context) => mayNeedTcx(kind, context))
 
     test('is attached, read, replaced and detached; after a restart too', async () => {
       const descriptors = bpfDescriptors()
@@ -206,6 +211,7 @@ describeAsRoot('a hook point', () => {
   })
 
   describe.each([{ hook: 'xdp', mode: 'native' } as const, ...tcxKinds])('$hook, $mode', (kind) => {
+    beforeEach((context) => mayNeedTcx(kind, context))
     test('has nothing attached when its link cannot be pinned', async () => {
       const one = passing(kind.hook)
       const point = pointOn(kind, { linkPath: join(ROOT, 'not', 'there') })
@@ -254,6 +260,7 @@ describeAsRoot('a hook point', () => {
 
   describe.each(tcxKinds)('of TCX, $hook', (kind) => {
     const { hook } = kind
+    beforeEach((context) => mayNeedTcx(kind, context))
     const theirLink = ({ fd }: CountingProgram): Fd =>
       inside(() => createLink(fd, net.index(device(hook)), hook === 'tc-ingress' ? TCX_INGRESS : TCX_EGRESS))
 

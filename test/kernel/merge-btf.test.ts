@@ -95,7 +95,7 @@ describeAsRoot('the kernel takes merged types', () => {
         // it calls back, which the kernel refuses without types, and with those of other functions
         expect(() => loadWithTypes(code, [], btf, [])).toThrow(/missing btf func_info/)
         const wrong = [...own.slice(1), ...own.slice(0, 1)]
-        expect(() => loadWithTypes(code, functions, btf, wrong)).toThrow(/errno 22/)
+        expect(() => loadWithTypes(code, functions, btf, wrong)).toThrow(/errno (13|22)/) // older kernels follow the types of a global function
       } finally {
         loaded.close()
       }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { readObject } from '../../src/elf/bpf-object.ts'
 import { seededRandom } from '../../tools/fuzz/random.ts'
 import { expectRefusal } from '../elf/codes.ts'
+import { needs } from '../support/kernel-features.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource } from './chain-entries.ts'
 import { corpus, forTc } from './corpus.ts'
@@ -11,6 +12,7 @@ import { arrayTargets, loadOriginal } from './load-original.ts'
 import { mapContent } from './map-content.ts'
 import { stayOnOneCpu } from './one-cpu.ts'
 import { PROGRAMS, type TestProgram, titleOf, UNCHAINABLE } from './programs.ts'
+import { whyRefused } from './refused-originals.ts'
 import { runOn } from './test-run.ts'
 
 /** A differential test verifies each program many times over. */
@@ -18,6 +20,8 @@ const MOST_WALKED = 20_000
 /** BPF_MAP_TYPE_PROG_ARRAY, linux/bpf.h. */
 const MAP_TYPE_PROG_ARRAY = 3
 const ALL = [...PROGRAMS, ...UNCHAINABLE]
+/** A kernel that has such functions at all says so. */
+const DEVICE_BOUND = /device-bound/
 const SUFFIX = '.bpf.c'
 
 const named = <T extends TestProgram>(programs: readonly T[]): [string, T][] =>
@@ -63,7 +67,8 @@ describeAsRoot('every test program loads by itself', () => {
     loadOriginal(compiled(first), first)[Symbol.dispose]() // what libbpf opens once
   })
 
-  test.each(named(PROGRAMS))('%s', (_, program) => {
+  test.for(named(PROGRAMS))('%s', ([_, program], context) => {
+    needs(program.entry, whyRefused(program), context)
     const before = bpfDescriptors()
     {
       using original = loadOriginal(compiled(program), program)
@@ -74,10 +79,13 @@ describeAsRoot('every test program loads by itself', () => {
     expect(bpfDescriptors()).toEqual(before)
   })
 
-  test.each(named(UNCHAINABLE))('%s, if it can', (_, program) => {
+  test.for(named(UNCHAINABLE))('%s, if it can', ([_, program], context) => {
+    const why = whyRefused(program)
+    if (program.loads) needs(program.entry, why, context)
+    else if (why !== undefined && !DEVICE_BOUND.test(why)) needs(program.entry, why, context)
     const load = (): void => loadOriginal(compiled(program), program)[Symbol.dispose]()
     if (program.loads) expect(load).not.toThrow()
-    else expectRefusal(load, 'verifier_refused', /device-bound/)
+    else expectRefusal(load, 'verifier_refused', DEVICE_BOUND)
   })
 })
 
@@ -115,11 +123,15 @@ describeAsRoot('what a test program does depends on packets and its maps alone',
   const framesFor = ({ hook, frags }: TestProgram): Buffer[] =>
     hook === 'tc-ingress' ? forTc(frames) : frags ? corpus(seededRandom(SEED, 1), { most: 9000 }) : frames
 
-  test.each(named(PROGRAMS))('%s does the same twice, and not the same to every packet', (_, program) => {
-    const once = behaviour(program, framesFor(program))
-    expect(behaviour(program, framesFor(program))).toEqual(once)
-    const verdicts = new Set(once.runs.map(({ verdict }) => verdict))
-    const effects = new Set(once.runs.map(({ effect }) => effect))
-    if (program.source !== 'many-maps') expect(verdicts.size + effects.size).toBeGreaterThan(2)
-  })
+  test.for(named(PROGRAMS))(
+    '%s does the same twice, and not the same to every packet',
+    ([_, program], context) => {
+      needs(program.entry, whyRefused(program), context)
+      const once = behaviour(program, framesFor(program))
+      expect(behaviour(program, framesFor(program))).toEqual(once)
+      const verdicts = new Set(once.runs.map(({ verdict }) => verdict))
+      const effects = new Set(once.runs.map(({ effect }) => effect))
+      if (program.source !== 'many-maps') expect(verdicts.size + effects.size).toBeGreaterThan(2)
+    },
+  )
 })

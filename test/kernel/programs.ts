@@ -90,6 +90,7 @@ export const PROGRAMS: readonly TestProgram[] = [
   xdp('deep', ['deep-stack', 'subprograms', 'loops'], stack(400, 96)),
   // tail calls
   xdp('jump', ['tail-calls', 'maps']),
+  xdp('jump-fixed', ['tail-calls']),
   xdp('jump-sub', ['tail-calls', 'tail-calls-in-subprogram', 'subprograms']),
   xdp('jump-empty', ['array-of-its-own']),
   xdp('cooperative', ['array-of-its-own', 'maps']),
@@ -169,7 +170,7 @@ export const UNCHAINABLE: readonly UnchainableProgram[] = [
     loads: true,
     code: 'chain_stack',
   },
-  { ...xdp('many-maps', ['maps', 'many-maps', 'deep-stack']), loads: true, code: 'chain_maps' },
+  { ...xdp('many-maps', ['maps', 'many-maps']), loads: true, code: 'chain_maps' },
   { ...xdp('device-bound', ['kfuncs']), loads: false, code: 'chain_device_bound' },
 ]
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { packCpio } from './cpio.ts'
 import type { KernelImage } from './kernel-image.ts'
 import { moduleFiles } from './modules.ts'
@@ -18,6 +18,8 @@ export interface GuestCommand {
   /** Working folder, as on the host. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
+  /** Modules of the guest's kernel that are loaded before the command, with what they need. */
+  readonly load?: readonly string[]
   /** A file of the guest that is handed back after the command. */
   readonly collect?: string
 }
@@ -28,7 +30,7 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
  * First stage: loads modules, lays a memory file system over the host's root (overlayfs), so that everything can be
  * written and nothing reaches the host, and goes there. Process 1 itself must go: the kernel's modprobe follows its root.
  */
-const firstStage = (modules: string): string => `#!/bin/busybox sh
+const firstStage = (modules: string, boot: string): string => `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t devtmpfs dev /dev
@@ -38,15 +40,16 @@ mount -t tmpfs -o mode=755 written /written
 mkdir /written/upper /written/work
 mount -t overlay -o lowerdir=/host,upperdir=/written/upper,workdir=/written/work root /root
 mount -t tmpfs -o mode=755 run /root/run
-mkdir -p /root/run/guest /root/run/lock /root/usr/lib/modules
+mkdir -p /root/run/guest /root/run/lock /root/usr/lib/modules /root/boot
 mount --bind /host${modules} /root/usr/lib/modules
+mount --bind /host${boot} /root/boot
 cp /bin/busybox /guest/* /root/run/guest/
 mount --move /dev /root/dev
 exec switch_root /root /run/guest/busybox sh /run/guest/second
 `
 
 /** Second stage, in the host's files: mounts what a machine has, runs the command, hands the result over, powers off. */
-const secondStage = (collect: string | undefined): string => `
+const secondStage = ({ load = [], collect }: GuestCommand): string => `
 b=/run/guest/busybox
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
@@ -57,7 +60,7 @@ $b mount -t cgroup2 cgroup /sys/fs/cgroup
 $b mount -t bpf bpf /sys/fs/bpf
 $b mount -t securityfs security /sys/kernel/security
 $b ifconfig lo up
-for port in /sys/class/virtio-ports/*; do
+${load.map((name) => `/sbin/modprobe ${quoted(name)} || exit 1\n`).join('')}for port in /sys/class/virtio-ports/*; do
   case "$($b cat "$port/name")" in
     ${CHANNELS.output}) output=/dev/\${port##*/} ;;
     ${CHANNELS.result}) result=/dev/\${port##*/} ;;
@@ -77,14 +80,14 @@ export function commandScript({ command, cwd, env }: GuestCommand): string {
 }
 
 /** Packs the guest's first root file system: a shell (Debian's busybox-static), the modules and the scripts. */
-export function initramfs({ modules, release }: KernelImage, guest: GuestCommand): Buffer {
+export function initramfs({ modules, release, vmlinuz }: KernelImage, guest: GuestCommand): Buffer {
   const folder = join(modules, release)
   const files = moduleFiles(readFileSync(join(folder, 'modules.dep'), 'utf8'), MODULES)
   return packCpio(
     [
-      { path: 'init', content: firstStage(modules), executable: true },
+      { path: 'init', content: firstStage(modules, dirname(vmlinuz)), executable: true },
       { path: 'bin/busybox', content: readFileSync('/bin/busybox'), executable: true },
-      { path: 'guest/second', content: secondStage(guest.collect) },
+      { path: 'guest/second', content: secondStage(guest) },
       { path: 'guest/command', content: commandScript(guest) },
       { path: 'modules/order', content: files.map((file) => `${basename(file)}\n`).join('') },
       ...files.map((file) => ({

@@ -7,6 +7,7 @@ const HELP = `npm run vm -- [options] -- command [argument ...]: runs a command 
   --kernel S    the kernel's series: ${Object.keys(KERNELS).join(', ')} (default 6.1)
   --fresh       fetches the series' newest kernel again
   --timeout N   seconds after which the machine is ended (default 600)
+  --load M      loads a module of that kernel first; may be given again
   --log         the kernel's log afterwards, on standard error
 The machine has the files of this one and writes to none of them. The command's exit code is this one's; 125 when the
 machine itself failed.`
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     kernel: { type: 'string', default: '6.1' },
     fresh: { type: 'boolean', default: false },
     timeout: { type: 'string', default: '600' },
+    load: { type: 'string', multiple: true, default: [] },
     log: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -39,7 +41,8 @@ else {
       kernel: kernelImage(values.kernel, values),
       command: positionals,
       cwd: REPOSITORY,
-      env: guestEnvironment(),
+      env: guestEnvironment(values.kernel),
+      load: values.load,
       timeout_ms: seconds * 1000,
       output: process.stdout,
     })

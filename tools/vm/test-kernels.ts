@@ -20,6 +20,8 @@ Tests: ${TESTS.join(' ')} unless others are named. Exit code 1 when a test fails
 const TEST_MS = 600_000
 /** All tests on one kernel; a kernel of a busy machine took half an hour. */
 const KERNEL_MS = 3_600_000
+/** Modules of the guest's kernel whose functions are called. */
+const MODULES = ['nf_conntrack']
 const RESULTS = '/tmp/hookline-results.json'
 
 const vitest = (tests: readonly string[], results: string): string[] => [
@@ -58,7 +60,8 @@ async function onKernel(
     kernel,
     command: vitest(tests, RESULTS),
     cwd: REPOSITORY,
-    env: { ...guestEnvironment(), HOOKLINE_BPF_OBJECTS: objects },
+    env: { ...guestEnvironment(series), HOOKLINE_BPF_OBJECTS: objects },
+    load: MODULES,
     collect: RESULTS,
     timeout_ms: KERNEL_MS,
     output: process.stderr,
