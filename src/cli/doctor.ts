@@ -1,6 +1,6 @@
 import { type HostFacts, type HostReport, type Judgement, judge, obstacles } from '../domain/host-check.ts'
 import type { Context, Io, Outcome } from './io.ts'
-import { renderFields, renderTable } from './table.ts'
+import { fitsTerminal, renderFields, renderTable } from './table.ts'
 import { bold, printable, red } from './terminal.ts'
 
 /** What a host has and lacks to run the agent. Failed when the agent cannot run there. */
@@ -47,7 +47,14 @@ function renderChecks(io: Io, checks: readonly Judgement[]): string {
     ...checks.filter(({ result }) => result === 'limited' || result === 'missing').map(trouble(io)),
     ...untried(checks.filter(({ result }) => result === 'unknown')),
   ]
-  const table = renderTable(io, ['check', 'result', 'detail', 'for the agent'], rows)
+  const head = ['check', 'result', 'detail', 'for the agent']
+  // a column that would be cut away says more below, of those checks that have something to say
+  const shown = fitsTerminal(io, head, rows) ? 4 : 3
+  const table = renderTable(
+    io,
+    head.slice(0, shown),
+    rows.map((row) => row.slice(0, shown)),
+  )
   return troubles.length === 0 ? table : [table, '', ...troubles].join('\n')
 }
 

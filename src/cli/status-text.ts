@@ -2,8 +2,8 @@ import type { VerdictCounts } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { ErrorView, NodeView, Observed, ObservedChain } from '../domain/node.ts'
 import type { Io } from './io.ts'
-import { renderTable } from './table.ts'
-import { durationText, printable, red } from './terminal.ts'
+import { fitsTerminal, renderTable } from './table.ts'
+import { bold, durationText, printable, red } from './terminal.ts'
 
 /** Lines of a kernel's log that are shown: the last ones say why. */
 const LOG_LINES = 5
@@ -34,39 +34,79 @@ export const hostStatus = (observed: Observed): NodeStatus => ({
   silentAfter_s: LIMITS.agent_silent_s,
 })
 
-/** What runs on every node, an entry a line, and below it what stands in the way of what does not run. */
+/** What runs on every node, an entry a line, and below what stands in the way of what does not run. */
 export function renderStatus(io: Io, nodes: readonly NodeStatus[], now: Date): string {
-  const rows = nodes.flatMap(({ name, observed }) =>
-    (observed?.chains ?? []).flatMap((chain) =>
-      chain.entries.map((entry) => [
-        name,
-        chain.interface,
-        chain.mode === 'native' || chain.mode === 'tcx' ? chain.hook : `${chain.hook} (${chain.mode})`,
-        entryFunction(chain, entry.function),
-        String(entry.position),
-        entry.instance,
-        entry.release,
-        entry.entry,
-        entry.form,
-        packetsText(entry.total),
-      ]),
-    ),
-  )
-  const head = [
-    'node',
-    'interface',
-    'hook',
-    'function',
-    'pos',
-    'instance',
-    'release',
-    'entry',
-    'form',
-    'packets',
-  ]
   const troubles = nodes.flatMap((node) => [...silence(io, node, now), ...troublesOf(io, node)])
-  return [rows.length === 0 ? 'nothing runs' : renderTable(io, head, rows), ...troubles].join('\n')
+  const chains = nodes.flatMap(({ name, observed }) =>
+    (observed?.chains ?? []).map((chain) => ({ name, chain })),
+  )
+  return [chains.length === 0 ? 'nothing runs' : renderChains(io, chains), ...troubles].join('\n')
 }
+
+interface NodeChain {
+  readonly name: string
+  readonly chain: ObservedChain
+}
+
+const WHERE = ['node', 'interface', 'hook'] as const
+const ENTRY = ['function', 'pos', 'instance', 'release', 'entry', 'form', 'packets'] as const
+/** What is left out of entries, the more the narrower the terminal: releases and packets are what one looks for. */
+const SPARED: readonly (readonly string[])[] = [
+  [],
+  ['entry'],
+  ['entry', 'form'],
+  ['entry', 'form', 'instance'],
+]
+const INDENT = '  '
+
+/** One table; on a terminal that is too narrow for it, each chain under a heading. */
+function renderChains(io: Io, chains: readonly NodeChain[]): string {
+  const rows = chains.flatMap(({ name, chain }) =>
+    entryRows(chain).map((row) => [...whereOf(name, chain), ...row]),
+  )
+  const head = [...WHERE, ...ENTRY]
+  if (fitsTerminal(io, head, rows)) return renderTable(io, head, rows)
+  const all = chains.flatMap(({ chain }) => entryRows(chain))
+  const kept = (spared: readonly string[], row: readonly string[]): string[] =>
+    row.filter((_, column) => !spared.includes(ENTRY[column] ?? ''))
+  const fits = (spared: readonly string[]): boolean =>
+    fitsTerminal(
+      io,
+      kept(spared, ENTRY),
+      all.map((row) => kept(spared, row)),
+      INDENT.length,
+    )
+  const spared = SPARED.find(fits) ?? SPARED.at(-1) ?? []
+  const table = renderTable(
+    { ...io, columns: io.columns === undefined ? undefined : io.columns - INDENT.length },
+    kept(spared, ENTRY),
+    all.map((row) => kept(spared, row)),
+  ).split('\n')
+  const lines = [`${INDENT}${table[0] ?? ''}`]
+  let next = 1
+  for (const { name, chain } of chains) {
+    lines.push(bold(io, printable(whereOf(name, chain).join(' '))))
+    for (const _ of chain.entries) lines.push(`${INDENT}${table[next++] ?? ''}`)
+  }
+  return lines.join('\n')
+}
+
+const whereOf = (name: string, { interface: on, hook, mode }: ObservedChain): string[] => [
+  name,
+  on,
+  mode === 'native' || mode === 'tcx' ? hook : `${hook} (${mode})`,
+]
+
+const entryRows = (chain: ObservedChain): string[][] =>
+  chain.entries.map((entry) => [
+    entryFunction(chain, entry.function),
+    String(entry.position),
+    entry.instance,
+    entry.release,
+    entry.entry,
+    entry.form,
+    packetsText(entry.total),
+  ])
 
 function entryFunction({ functions }: ObservedChain, name: string): string {
   const revision = functions.find((part) => part.name === name)?.revision

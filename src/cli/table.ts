@@ -31,6 +31,20 @@ export function renderTable(io: Io, head: readonly string[], rows: readonly (rea
   return [bold(io, lines[0] ?? ''), ...lines.slice(1)].join('\n')
 }
 
+/** Whether a table's rows are whole on this terminal, `indent` columns from its left; without a terminal they are. */
+export const fitsTerminal = (
+  io: Io,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  indent = 0,
+): boolean =>
+  io.columns === undefined ||
+  head.reduce(
+    (sum, name, column) =>
+      sum + GAP.length + Math.max(name.length, ...rows.map((row) => printable(row[column] ?? '').length)),
+    indent - GAP.length,
+  ) <= io.columns
+
 /** Names and values below each other, the values aligned; an undefined value is left out. */
 export function renderFields(fields: readonly (readonly [string, string | undefined])[]): string {
   const shown = fields.filter((field): field is [string, string] => field[1] !== undefined)

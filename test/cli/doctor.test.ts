@@ -29,8 +29,12 @@ const host = (different: Partial<Record<CheckName, Finding['result']>> = {}): Ho
   interfaces: [eth0],
 })
 
-async function run(report: HostReport, ...args: string[]): Promise<{ code: number; out: string }> {
-  const io = memoryIo()
+const run = (report: HostReport, ...args: string[]) => runOn(memoryIo(), report, ...args)
+async function runOn(
+  io: ReturnType<typeof memoryIo>,
+  report: HostReport,
+  ...args: string[]
+): Promise<{ code: number; out: string }> {
   const notHere = (): Promise<never> => Promise.reject(new Error('not here'))
   const services = { serve: notHere, agent: notHere, doctor: async () => report }
   const code = await runCli(['doctor', ...args], io, services, '1.2.3')
@@ -54,6 +58,13 @@ describe('doctor', () => {
     expect(out).not.toContain('remedy:')
     expect(line(out, 'kernel ')).toBe('kernel             6.1.0-18-amd64 x64')
     expect(line(out, 'eth0')).toBe('eth0       ixgbe   yes         9000  yes: taken only when named exactly')
+  })
+
+  test('on a narrow terminal shows details whole, and what they mean where something is amiss', async () => {
+    const { out } = await runOn(memoryIo({ columns: 80, env: { NO_COLOR: '1' } }), host({ tcx: 'missing' }))
+    expect(line(out, CHECKS.jit.title)).toMatch(/ok +about jit$/)
+    expect(out).toContain(`\n  ${CHECKS.tcx.missing}\n`)
+    expect(out).not.toContain('for the agent')
   })
 
   test('requires what the agent cannot do without, and nothing else', () =>

@@ -87,6 +87,33 @@ describe('status', () => {
     )
   })
 
+  test('on a narrow terminal keeps releases and packets whole, and leaves out what matters less', () => {
+    const shown = (columns: number): string[] =>
+      renderStatus(
+        memoryIo({ columns, env: { NO_COLOR: '1' } }),
+        [
+          {
+            name: 'n1',
+            observed: { ...observed, functions: [], errors: [] },
+            heardAt: undefined,
+            silentAfter_s: 45,
+          },
+        ],
+        new Date(observed.at),
+      ).split('\n')
+    expect(shown(120)).toHaveLength(3)
+    expect(shown(80)).toEqual([
+      '  function  pos  instance  release           entry      form   packets',
+      'n1 eth0 xdp',
+      '  edge r3     1  limit     acme/limit@1.4.0  xdp_limit  fused  drop 3 pass 20',
+      '  edge r3     2  count     acme/limit@1.4.0  xdp_limit  fused  none',
+    ])
+    expect(shown(70)[2]).toBe('  edge r3     1  limit     acme/limit@1.4.0  fused  drop 3 pass 20')
+    expect(shown(60)[2]).toBe('  edge r3     1  limit     acme/limit@1.4.0  drop 3 pass 20')
+    for (const columns of [100, 80, 70, 60, 50, 40])
+      expect(shown(columns).filter((line) => line.length > columns)).toEqual([])
+  })
+
   test('says of a node that fell silent how old its report is, and nothing of one that did not', () => {
     const heardAt = new Date(observed.at)
     const shownAfter = (seconds: number): string =>
