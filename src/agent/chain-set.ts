@@ -260,11 +260,13 @@ export class ChainSet {
     return taken
   }
 
-  /** Detaches a chain that nobody wants any more. Throws KernelError. */
-  async detach(key: string): Promise<void> {
+  /** Detaches a chain that nobody wants any more; gives what was remembered of it. Throws KernelError. */
+  async detach(key: string): Promise<ChainRecord | undefined> {
+    const record = this.#records.get(key)
     this.#kernel.detach(key)
     this.#pinned.delete(key)
     await this.#forget(key)
+    return record
   }
 
   /**

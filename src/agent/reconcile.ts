@@ -280,8 +280,9 @@ async function carryOut(
   for (const [name, problem] of plan.problems) find(candidates, name).problem ??= problem
   for (const chain of brought.changed) parts.say(describeChange(chain))
   for (const key of plan.detach) {
-    await chains.detach(key)
-    parts.say(`detached ${key}: its function ended`)
+    const gone = await chains.detach(key)
+    const where = gone === undefined ? key : `${gone.interface} (${gone.hook})`
+    parts.say(`detached ${where}: its function ended`)
   }
   const running = new Set([...chains.running().values()].flatMap((names) => names ?? []))
   const statuses: FunctionStatus[] = []

@@ -35,7 +35,7 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
   const netns = flags.netns === undefined || flags.detach ? undefined : netnsPath(flags.netns)
   const policy = readPolicy(flags.trust)
   const say = sayer(context)
-  if (flags.detach) return await detach(flags, say)
+  if (flags.detach) return await detach(flags, version, say)
   await policy() // say what is wrong with it before anything is made
   const state = await openAgentState(flags.state)
   const lock = await lockDirectory(flags.state)
@@ -178,7 +178,7 @@ async function identify(
 }
 
 /** Removes all that an agent owns: the one whose state directory is given, or, without one, the one of `--name`. */
-async function detach(flags: AgentFlags, say: (line: string) => void): Promise<void> {
+async function detach(flags: AgentFlags, version: string, say: (line: string) => void): Promise<void> {
   const known = existsSync(join(flags.state, 'identity.json'))
   if (!known && flags.name === undefined)
     throw new DomainError(
@@ -192,13 +192,18 @@ async function detach(flags: AgentFlags, say: (line: string) => void): Promise<v
     const ownLock = await lockName(name)
     try {
       const kernel = hookChains({ bpffs: flags.bpffs, agent: name, netns: undefined, loader: directLoader })
+      const remembered = new Map((await state?.chains())?.map((chain) => [chain.key, chain]))
       const chains = kernel.pinned()
       for (const { key } of chains) {
         kernel.detach(key)
         await state?.removeChain(key)
-        say(`detached ${key}`)
+        const at = remembered.get(key)
+        say(`detached ${at === undefined ? key : `${at.interface} (${at.hook})`}`)
       }
       kernel.collectMaps(new Set())
+      // who asks for the status on this host must not be shown what ran
+      const at = new Date().toISOString()
+      await state?.saveStatus({ at, agent: version, functions: [], chains: [], errors: [] })
       say(`detached ${chains.length} ${chains.length === 1 ? 'chain' : 'chains'} of ${name}; no pin is left`)
     } finally {
       await ownLock.release()

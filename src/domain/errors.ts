@@ -209,7 +209,11 @@ export const ERRORS = {
     'Change waits for the registry',
     'nothing to do: it is made again once the registry is within reach',
   ),
-  hook_busy: entry('kernel', 'Hook is taken by a foreign program', 'detach that program first'),
+  hook_busy: entry(
+    'kernel',
+    'Hook is taken by a foreign program',
+    'detach that program first: `bpftool net` names it',
+  ),
   hook_changed: entry(
     'kernel',
     'Hook runs something else than expected',

@@ -108,6 +108,8 @@ describeAsRoot('an agent', () => {
       expect(pinsOf(node)?.some((path) => path.startsWith('maps/ends/knob/seen-'))).toBe(true)
 
       const lines = await fleet.detach(node)
+      expect(lines.join()).toContain('(xdp)')
+      expect(statusOf(node)).toMatchObject({ chains: [], functions: [] })
       expect(lines.at(-1)).toContain(`detached 1 chain of ${node.name}; no pin is left`)
       expect(xdpProgramOn(node.edge)).toBeUndefined()
       expect(pinsOf(node)).toBeUndefined()
