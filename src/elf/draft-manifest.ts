@@ -39,9 +39,10 @@ export function draftManifest(
     summary: 'what it does, in one line',
     license: `SPDX expression; the object says ${JSON.stringify(license)}`,
     programs:
-      'hook is a guess from the section; proceed: [pass] lists the verdicts after which the chain goes on',
-    maps: 'state is kept when the program changes; metric is only counted',
-    config: 'default is what the source says; unit, min, max and help may be added',
+      'hook (xdp, tc-ingress, tc-egress) is a guess from the section; proceed: [pass] lists the verdicts after which the chain goes on',
+    maps: 'state is kept when the program changes; metric is only counted; one that a list of config fills needs no line here',
+    config:
+      'default is what the source says; unit, min, max and help may be added; a list that fills a map: docs/manifest.md',
     requires: 'CO-RE needs a kernel with BTF',
     permissions: 'what it may do to packets besides passing them, such as drop',
   })

@@ -75,7 +75,7 @@ describe('a draft', () => {
     expect(text).toMatch(/^# A draft/)
     expect(text).toMatch(/^# SPDX expression; the object says "GPL"\nlicense: GPL-2.0-only$/m)
     expect(text).toMatch(
-      /^# hook is a guess.*\nprograms:\n {2}- \{ object: maps\.bpf\.o, entry: use_maps, hook: xdp \}$/m,
+      /^# hook (.*) is a guess.*\nprograms:\n {2}- \{ object: maps\.bpf\.o, entry: use_maps, hook: xdp \}$/m,
     )
   })
 })
