@@ -2,24 +2,28 @@ import type { Services } from '../http/services.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
 import { openNodeDesk } from '../registry/nodes.ts'
+import { databaseAccounts } from '../store/accounts.ts'
 import { databaseCatalog } from '../store/catalog.ts'
 import type { Database } from '../store/database.ts'
 import { databaseFleet } from '../store/fleet.ts'
+import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
-import { databaseTokens } from '../store/tokens.ts'
 
 /** Puts the registry's services together over an open database and a blob store; `report` is told of its own failures. */
 export function composeRegistry(database: Database, blobs: BlobStore, report: Services['report']): Services {
   const clock = (): Date => new Date()
   const { notices } = database
   const fleet = databaseFleet(database)
+  const nodes = databaseNodes(database)
   return {
-    tokens: databaseTokens(database),
+    accounts: databaseAccounts(database),
+    namespaces: databaseNamespaces(database),
     catalog: databaseCatalog(database),
     fleet,
+    nodes,
     blobs,
     clock,
-    nodeDesk: openNodeDesk(databaseNodes(database), notices, clock),
+    nodeDesk: openNodeDesk(nodes, notices, clock),
     desiredDesk: openDesiredDesk(fleet, notices),
     ping: () => database.ping(),
     report,

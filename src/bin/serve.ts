@@ -7,7 +7,7 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { buildApp } from '../http/app.ts'
 import type { Services } from '../http/services.ts'
-import { createFirstToken } from '../registry/access.ts'
+import { createFirstAccount, recoverToken } from '../registry/tokens.ts'
 import { openDatabase } from '../store/database.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
 import { externalDatabase } from '../store/external-database.ts'
@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly port?: number
   /** Connection string of a PostgreSQL that is kept elsewhere; default: one of its own, in the data directory. */
   readonly databaseUrl?: string
+  /** Make a new token for the first administrator, whose old ones may be lost. */
+  readonly newAdminToken?: boolean
   /** Told of the registry's own failures; default: nobody. */
   readonly report?: Services['report']
 }
@@ -36,7 +38,7 @@ export interface Registry {
   /** Its address, such as http://127.0.0.1:7070. */
   readonly url: string
   readonly dataDir: string
-  /** The secret of the first token, only at the very first start: it is not kept. */
+  /** The secret of the first administrator's token, only at the very first start or when asked for: it is not kept. */
   readonly adminToken?: string
   /** Settles when its database ends by itself: then nothing but {@link close} helps, and a new start. */
   readonly lost: Promise<DomainError>
@@ -84,7 +86,10 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       throw new DomainError('address_in_use', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })
     })
     // only when everything else held: the secret is shown once
-    const adminToken = await createFirstToken(services.tokens)
+    const { accounts, clock } = services
+    const adminToken =
+      (await createFirstAccount(accounts, clock)) ??
+      (options.newAdminToken === true ? await recoverToken(accounts, clock) : undefined)
     const { lost } = postgres
     return { url, dataDir, ...(adminToken === undefined ? {} : { adminToken }), lost, close }
   } catch (thrown) {

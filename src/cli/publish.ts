@@ -15,6 +15,7 @@ export interface PublishFlags extends RegistryFlags {
   readonly directory: string
   readonly key?: string | undefined
   readonly unsigned: boolean
+  readonly private: boolean
 }
 
 /**
@@ -34,7 +35,11 @@ export async function publish(flags: PublishFlags, { io, progress }: Context): P
   const bundle = key === undefined ? undefined : await signAs(release, key)
   const total = [...files.values()].reduce((sum, { length }) => sum + length, 0)
   progress(`uploading ${counted(files.size, 'file')}, ${bytesText(total)}`)
-  const view = await client.publish({ files, bundle })
+  const view = await client.publish({
+    files,
+    bundle,
+    ...(flags.private ? { visibility: 'private' as const } : {}),
+  })
   return { json: view, text: `published ${ref}, signed by ${view.signer}` }
 }
 

@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { AccountName, FleetRole, ROLES, Role, SCOPES, Scope } from '../domain/account.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { NamePattern } from '../domain/name-pattern.ts'
 import { Name } from '../domain/names.ts'
+import { RobotRequest } from '../domain/namespace.ts'
 import {
   Count,
   does,
@@ -18,20 +21,108 @@ import type { Io } from './io.ts'
 const TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.token_ttl_s] as const
 const JOIN_TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.join_token_ttl_s] as const
 
-/** The commands about who may do what: namespaces, keys, tokens, and the nodes that have joined. */
+/** The commands about who may do what: accounts, namespaces, keys, tokens, and the nodes that have joined. */
 export function defineRegistryCommands(program: Command, io: Io): void {
+  const whoami = program
+    .command('whoami')
+    .description('Show whose token is used, and what it may do.')
+    .addHelpText('after', example('hookline whoami'))
+  does(io, registryFlags(whoami), registryShape, async (flags, context) =>
+    (await import('./accounts.ts')).whoAmI(flags, context),
+  )
+  defineNamespaces(program, io)
+  defineMembers(program, io)
+  defineKeys(program, io)
+  defineTokens(program, io)
+  defineAccounts(program, io)
+  defineNodes(program, io)
+}
+
+function defineNamespaces(program: Command, io: Io): void {
   const namespace = group(program, 'namespace', 'Namespaces, in which programs are published.')
   const create = namespace
     .command('create')
-    .description('Make a namespace.')
+    .description('Make a namespace, which you then own.')
     .argument('<name>', 'lower-case letters, digits and hyphens')
     .addHelpText('after', example('hookline namespace create acme'))
   does(io, registryFlags(create), { ...registryShape, name: Name }, async (flags, context) =>
-    (await import('./access.ts')).createNamespace(flags, context),
+    (await import('./namespaces.ts')).createNamespace(flags, context),
   )
-  defineKeys(program, io)
-  defineTokens(program, io)
-  defineNodes(program, io)
+  const list = namespace
+    .command('list')
+    .description('List the namespaces that you are a member of.')
+    .addHelpText('after', example('hookline namespace list'))
+  does(io, registryFlags(list), registryShape, async (flags, context) =>
+    (await import('./namespaces.ts')).listNamespaces(flags, context),
+  )
+  const leave = namespace
+    .command('leave')
+    .description('End your own membership, or decline an invitation.')
+    .argument('<name>', 'the namespace')
+    .addHelpText('after', example('hookline namespace leave acme'))
+  does(io, registryFlags(leave), { ...registryShape, name: Name }, async (flags, context) =>
+    (await import('./namespaces.ts')).leaveNamespace(flags, context),
+  )
+}
+
+function defineMembers(program: Command, io: Io): void {
+  const member = group(program, 'member', 'Members of a namespace: people who were invited, and robots.')
+  const shape = { ...registryShape, namespace: Name }
+  const list = member
+    .command('list')
+    .description('List members and those invited.')
+    .argument('<namespace>')
+    .addHelpText('after', example('hookline member list acme'))
+  does(io, registryFlags(list), shape, async (flags, context) =>
+    (await import('./namespaces.ts')).listMembers(flags, context),
+  )
+  const set = member
+    .command('set')
+    .description('Invite an account, or change a member’s role.')
+    .argument('<namespace>')
+    .argument('<account>')
+    .argument('<role>', ROLES.join(', '))
+    .addHelpText('after', example('hookline member set acme ada publisher'))
+  does(io, registryFlags(set), { ...shape, account: AccountName, role: Role }, async (flags, context) =>
+    (await import('./namespaces.ts')).setMember(flags, context),
+  )
+  const remove = member
+    .command('remove')
+    .description('End a membership, or take an invitation back.')
+    .argument('<namespace>')
+    .argument('<account>')
+    .addHelpText('after', example('hookline member remove acme ada'))
+  does(io, registryFlags(remove), { ...shape, account: AccountName }, async (flags, context) =>
+    (await import('./namespaces.ts')).removeMember(flags, context),
+  )
+  const invitations = member
+    .command('invitations')
+    .description('List your invitations.')
+    .addHelpText('after', example('hookline member invitations'))
+  does(io, registryFlags(invitations), registryShape, async (flags, context) =>
+    (await import('./namespaces.ts')).listInvitations(flags, context),
+  )
+  const accept = member
+    .command('accept')
+    .description('Accept an invitation.')
+    .argument('<namespace>')
+    .addHelpText('after', example('hookline member accept acme'))
+  does(io, registryFlags(accept), shape, async (flags, context) =>
+    (await import('./namespaces.ts')).acceptInvitation(flags, context),
+  )
+  const robot = member
+    .command('robot')
+    .description('Make a robot: an account of the namespace, for a pipeline, that has tokens only.')
+    .argument('<namespace>')
+    .argument('<name>', 'its account is <namespace>.<name>')
+    .option('--role <role>', 'reader or publisher', 'publisher')
+    .addHelpText('after', example('hookline member robot acme ci'))
+  does(
+    io,
+    registryFlags(robot),
+    { ...shape, name: Name, role: RobotRequest.shape.role },
+    async (flags, context) => (await import('./namespaces.ts')).createRobot(flags, context),
+  )
 }
 
 function defineKeys(program: Command, io: Io): void {
@@ -47,14 +138,14 @@ function defineKeys(program: Command, io: Io): void {
     .argument('<file>', 'public key in PEM')
     .addHelpText('after', example('hookline key add keys/acme.pub.pem --namespace acme'))
   does(io, registryFlags(owner(add)), { ...ownerShape, file: z.string() }, async (flags, context) =>
-    (await import('./access.ts')).addKey(flags, context),
+    (await import('./namespaces.ts')).addKey(flags, context),
   )
   const list = key
     .command('list')
     .description('List the keys that may sign.')
     .addHelpText('after', example('hookline key list --namespace acme'))
   does(io, registryFlags(owner(list)), ownerShape, async (flags, context) =>
-    (await import('./access.ts')).listKeys(flags, context),
+    (await import('./namespaces.ts')).listKeys(flags, context),
   )
 }
 
@@ -62,30 +153,97 @@ function defineTokens(program: Command, io: Io): void {
   const token = group(program, 'token', 'Tokens for people and pipelines.')
   const create = token
     .command('create')
-    .description('Make a token. Its secret is shown this once.')
-    .option('--publish <namespaces>', 'publish in these namespaces, separated by commas')
-    .option('--fleet', 'give orders, see nodes, make join tokens', false)
-    .option('--admin', 'everything', false)
+    .description('Make a token that may do no more than yours. Its secret is shown this once.')
+    .option('--scope <scopes>', `what it is for, separated by commas: ${SCOPES.join(', ')}`)
+    .option('--programs <patterns>', 'which programs: acme/*, acme/ratelimit, separated by commas', '*')
+    .option(
+      '--account <name>',
+      'whose it is: a robot of your namespace (acme.ci), or, for administrators, anybody',
+    )
     .option(
       '--ttl <time>',
-      `how long it lasts, such as 12h or 30d, ${withinText(...TOKEN_TTL_S)} (default: for ever)`,
+      `how long it lasts, such as 12h or 30d, ${withinText(...TOKEN_TTL_S)} (default: ${LIMITS.token_ttl_default_s / 86_400}d)`,
     )
     .option('--note <text>', 'what it is for')
-    .addHelpText('after', example('hookline token create --publish acme --ttl 30d --note "release pipeline"'))
+    .addHelpText(
+      'after',
+      example('hookline token create --scope publish-update --programs "acme/*" --account acme.ci --ttl 30d'),
+    )
+  const Listed = z.string().transform((text) => text.split(','))
   const shape = {
     ...registryShape,
-    publish: z
-      .string()
-      .transform((names) => names.split(','))
-      .pipe(z.array(Name))
-      .optional(),
-    fleet: z.boolean(),
-    admin: z.boolean(),
+    scope: Listed.pipe(z.array(Scope)).optional(),
+    programs: Listed.pipe(z.array(NamePattern)),
+    account: AccountName.optional(),
     ttl: durationWithin(...TOKEN_TTL_S).optional(),
     note: z.string().max(200).optional(),
   }
   does(io, registryFlags(create), shape, async (flags, context) =>
-    (await import('./access.ts')).createToken(flags, context),
+    (await import('./accounts.ts')).createToken(flags, context),
+  )
+  const list = token
+    .command('list')
+    .description('List your tokens that are good.')
+    .addHelpText('after', example('hookline token list'))
+  does(io, registryFlags(list), registryShape, async (flags, context) =>
+    (await import('./accounts.ts')).listTokens(flags, context),
+  )
+  const revoke = token
+    .command('revoke')
+    .description('End a token of yours for good.')
+    .argument('<id>', 'as `hookline token list` shows it')
+    .addHelpText('after', example('hookline token revoke 01a2b3c4-…'))
+  does(io, registryFlags(revoke), { ...registryShape, id: z.uuid() }, async (flags, context) =>
+    (await import('./accounts.ts')).revokeToken(flags, context),
+  )
+}
+
+function defineAccounts(program: Command, io: Io): void {
+  const account = group(program, 'account', 'Accounts of people and of pipelines, for administrators.')
+  const list = account
+    .command('list')
+    .description('List all accounts.')
+    .addHelpText('after', example('hookline account list'))
+  does(io, registryFlags(list), registryShape, async (flags, context) =>
+    (await import('./accounts.ts')).listAccounts(flags, context),
+  )
+  const create = account
+    .command('create')
+    .description('Make an account.')
+    .argument('<name>', 'lower-case letters, digits and hyphens')
+    .option('--robot', 'for a pipeline, which belongs to no namespace', false)
+    .option('--admin', 'an administrator, who may do everything', false)
+    .option('--fleet <role>', 'what it may do with the fleet: none, viewer or operator', 'none')
+    .addHelpText('after', example('hookline account create ada --fleet viewer'))
+  const shape = {
+    ...registryShape,
+    name: Name,
+    robot: z.boolean().optional(),
+    admin: z.boolean().default(false),
+  }
+  does(io, registryFlags(create), { ...shape, fleet: FleetRole }, async ({ robot, ...flags }, context) =>
+    (await import('./accounts.ts')).createAccount(
+      { ...flags, kind: robot === true ? 'robot' : 'person' },
+      context,
+    ),
+  )
+  const change = account
+    .command('change')
+    .description('Change what an account may do.')
+    .argument('<name>')
+    .option('--admin <yes|no>', 'whether it is an administrator')
+    .option('--fleet <role>', 'none, viewer or operator')
+    .option('--disabled <yes|no>', 'whether it, and every token of it, is refused')
+    .addHelpText('after', example('hookline account change ada --disabled yes'))
+  const YesNo = z.enum(['yes', 'no'], 'yes or no').transform((text) => text === 'yes')
+  does(
+    io,
+    registryFlags(change),
+    {
+      ...{ ...registryShape, name: AccountName, admin: YesNo.optional(), disabled: YesNo.optional() },
+      fleet: FleetRole.optional(),
+    },
+    async (flags, context) => (await import('./accounts.ts')).changeAccount(flags, context),
   )
 }
 

@@ -48,12 +48,16 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     )
     .argument('<directory>', 'where hookline.yaml lies')
     .option('--key <file>', 'private key that signs')
+    .option('--private', 'if the program is new: for members, and for nodes that run it, only', false)
     .option('--unsigned', 'leave the signature out; the registry refuses that', false)
     .addHelpText('after', example('hookline publish ./ratelimit --key keys/acme.pem'))
   does(
     io,
     registryFlags(publish),
-    { ...registryShape, directory: z.string(), key: z.string().optional(), unsigned: z.boolean() },
+    {
+      ...{ ...registryShape, directory: z.string(), key: z.string().optional() },
+      ...{ unsigned: z.boolean().default(false), private: z.boolean().default(false) },
+    },
     async (flags, context) => (await import('./publish.ts')).publish(flags, context),
   )
 

@@ -11,6 +11,8 @@ interface ServeFlags {
   readonly data?: string | undefined
   readonly host: string
   readonly port: number
+  /** Make a new token for the first administrator, whose old ones may be lost. */
+  readonly newAdminToken: boolean
 }
 
 /** Flags of `hookline agent`. */
@@ -58,8 +60,11 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on, 0 for any', '7070')
+    .option('--new-admin-token', 'make and show a new token of account "admin", when all are lost', false)
     .addHelpText('after', example('hookline serve --data /srv/hookline --port 7070'))
-  does(io, serve, { data: z.string().optional(), host: z.string(), port: Port }, async (flags, context) => {
+  const serveShape = { data: z.string().optional(), host: z.string(), port: Port }
+  const newAdminToken = z.boolean().default(false)
+  does(io, serve, { ...serveShape, newAdminToken }, async (flags, context) => {
     await services.serve(flags, context)
     return undefined
   })

@@ -1,30 +1,86 @@
+import type { z } from 'zod'
 import type { PublicKey } from '../attest/keys.ts'
-import { KeyList, KeyView, NewJoinToken, NewToken, type TokenRequest } from '../domain/access.ts'
+import {
+  type AccountChange,
+  AccountPage,
+  type AccountRequest,
+  AccountView,
+  type Membership,
+  type Role,
+  WhoAmI,
+} from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { FunctionHistory, FunctionList, type FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { type Digest, MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
+import {
+  InvitationList,
+  type InvitationView,
+  KeyList,
+  KeyView,
+  MemberList,
+  MemberView,
+  NamespaceList,
+  type RobotRequest,
+} from '../domain/namespace.ts'
 import { NodeList, type NodeView } from '../domain/node.ts'
-import { ProgramPage, ProgramView, ReleaseView } from '../domain/release.ts'
+import { ProgramPage, ProgramView, ReleaseView, type Visibility } from '../domain/release.ts'
+import { NewJoinToken, NewToken, TokenList, type TokenRequest, type TokenView } from '../domain/token.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
+
+/** A release to publish, hookline.yaml among `files`; `visibility` counts for the first release of a program. */
+interface OutgoingRelease {
+  readonly files: ReadonlyMap<string, Buffer>
+  readonly bundle?: string | undefined
+  readonly visibility?: Visibility | undefined
+}
+
+/** Whose token: of an account, for administrators, or of a namespace's robot, for its owners. */
+export type TokenOwner = { readonly account: string } | { readonly namespace: string; readonly robot: string }
+
+function tokensPath(owner: TokenOwner | undefined): string {
+  if (owner === undefined) return '/api/v1/tokens'
+  if ('account' in owner) return `/api/v1/accounts/${owner.account}/tokens`
+  return `/api/v1/namespaces/${owner.namespace}/robots/${owner.robot}/tokens`
+}
 
 /** The registry as people use it. Every method also throws what {@link callRegistry} does. */
 export interface RegistryClient {
   /** Uploads a release, hookline.yaml among `files`; an absent bundle is for the registry to refuse. */
-  publish(release: { files: ReadonlyMap<string, Buffer>; bundle?: string | undefined }): Promise<ReleaseView>
+  publish(release: OutgoingRelease): Promise<ReleaseView>
   programs(page: { cursor?: string | undefined; limit?: number }): Promise<ProgramPage>
   program(program: ProgramId): Promise<ProgramView>
   release(program: ProgramId, version: string): Promise<ReleaseView>
   /** A file's bytes; the caller checks the digest. */
   blob(digest: Digest, maxBytes: number): Promise<Buffer>
+  setVisibility(program: ProgramId, visibility: Visibility): Promise<void>
+  whoAmI(): Promise<WhoAmI>
   createNamespace(name: string): Promise<void>
+  /** The namespaces that the caller is a member of. */
+  namespaces(): Promise<Membership[]>
+  members(namespace: string): Promise<MemberView[]>
+  /** Invites, or changes a role. */
+  putMember(namespace: string, account: string, role: Role): Promise<MemberView>
+  removeMember(namespace: string, account: string): Promise<void>
+  invitations(): Promise<InvitationView[]>
+  acceptInvitation(namespace: string): Promise<MemberView>
+  /** Declines an invitation, or ends the caller's own membership. */
+  leave(namespace: string): Promise<void>
+  createRobot(namespace: string, request: RobotRequest): Promise<MemberView>
+  accounts(cursor?: string): Promise<AccountPage>
+  createAccount(request: AccountRequest): Promise<AccountView>
+  changeAccount(name: string, change: AccountChange): Promise<AccountView>
+  /** The caller's own tokens. */
+  tokens(): Promise<TokenView[]>
+  revokeToken(id: string): Promise<void>
   /** The keys that may sign a namespace's releases. */
   keys(namespace: string): Promise<KeyView[]>
   putKey(namespace: string, key: PublicKey): Promise<KeyView>
   /** The keys that may sign orders. */
   operatorKeys(): Promise<KeyView[]>
   putOperatorKey(key: PublicKey): Promise<KeyView>
-  createToken(request: TokenRequest): Promise<NewToken>
+  /** Makes a token for the caller, or for the account or robot (namespace.name) that is named. */
+  createToken(request: z.input<typeof TokenRequest>, owner?: TokenOwner): Promise<NewToken>
   createJoinToken(request: { ttl_s?: number; maxUses?: number }): Promise<NewJoinToken>
   nodes(): Promise<NodeView[]>
   functions(): Promise<FunctionView[]>
@@ -51,6 +107,9 @@ export function registryClient(url: string, token?: string): RegistryClient {
       body: JSON.stringify(body),
       maxBytes: LIMITS.answer_bytes,
     })
+  const bare = (method: string, path: string): Promise<HttpAnswer> =>
+    callRegistry(registry, { method, path, headers: authorization, maxBytes: LIMITS.answer_bytes })
+  const remove = (path: string): Promise<HttpAnswer> => bare('DELETE', path)
   const versionPath = (program: ProgramId, version: string): string =>
     `/api/v1/programs/${program}/versions/${encodeURIComponent(version)}`
   const putKeyAt = async (path: string, key: PublicKey): Promise<KeyView> =>
@@ -64,7 +123,7 @@ export function registryClient(url: string, token?: string): RegistryClient {
     async publish(release) {
       const answer = await callRegistry(registry, {
         method: 'POST',
-        path: '/api/v1/releases',
+        path: `/api/v1/releases${release.visibility === undefined ? '' : `?visibility=${release.visibility}`}`,
         headers: authorization,
         body: releaseForm(release),
         maxBytes: LIMITS.answer_bytes,
@@ -101,8 +160,57 @@ export function registryClient(url: string, token?: string): RegistryClient {
       return readJson(await get('/api/v1/operators/keys'), KeyList, 'the operators').keys
     },
     putOperatorKey: (key) => putKeyAt('/api/v1/operators/keys', key),
-    async createToken(request) {
-      return readJson(await send('POST', '/api/v1/tokens', request), NewToken, 'the token')
+    async setVisibility(program, visibility) {
+      await send('PUT', `/api/v1/programs/${program}/visibility`, { visibility })
+    },
+    async whoAmI() {
+      return readJson(await get('/api/v1/whoami'), WhoAmI, 'who you are')
+    },
+    async namespaces() {
+      return readJson(await get('/api/v1/namespaces'), NamespaceList, 'the namespaces').namespaces
+    },
+    async members(namespace) {
+      return readJson(await get(`/api/v1/namespaces/${namespace}/members`), MemberList, 'the members').members
+    },
+    async putMember(namespace, account, role) {
+      const path = `/api/v1/namespaces/${namespace}/members/${account}`
+      return readJson(await send('PUT', path, { role }), MemberView, 'the member')
+    },
+    async removeMember(namespace, account) {
+      await remove(`/api/v1/namespaces/${namespace}/members/${account}`)
+    },
+    async invitations() {
+      return readJson(await get('/api/v1/invitations'), InvitationList, 'the invitations').invitations
+    },
+    async acceptInvitation(namespace) {
+      const path = `/api/v1/invitations/${namespace}/accept`
+      return readJson(await bare('POST', path), MemberView, 'the membership')
+    },
+    async leave(namespace) {
+      await remove(`/api/v1/invitations/${namespace}`)
+    },
+    async createRobot(namespace, request) {
+      const path = `/api/v1/namespaces/${namespace}/robots`
+      return readJson(await send('POST', path, request), MemberView, 'the robot')
+    },
+    async accounts(cursor) {
+      const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`
+      return readJson(await get(`/api/v1/accounts${query}`), AccountPage, 'the accounts')
+    },
+    async createAccount(request) {
+      return readJson(await send('POST', '/api/v1/accounts', request), AccountView, 'the account')
+    },
+    async changeAccount(name, change) {
+      return readJson(await send('PATCH', `/api/v1/accounts/${name}`, change), AccountView, 'the account')
+    },
+    async tokens() {
+      return readJson(await get('/api/v1/tokens'), TokenList, 'the tokens').tokens
+    },
+    async revokeToken(id) {
+      await remove(`/api/v1/tokens/${encodeURIComponent(id)}`)
+    },
+    async createToken(request, owner) {
+      return readJson(await send('POST', tokensPath(owner), request), NewToken, 'the token')
     },
     async createJoinToken(request) {
       return readJson(await send('POST', '/api/v1/join-tokens', request), NewJoinToken, 'the join token')
@@ -131,13 +239,7 @@ export function registryClient(url: string, token?: string): RegistryClient {
 }
 
 /** The multipart form of an upload (RFC 7578): `manifest`, `bundle` where there is one, and a `file` for each file. */
-function releaseForm({
-  files,
-  bundle,
-}: {
-  files: ReadonlyMap<string, Buffer>
-  bundle?: string | undefined
-}): FormData {
+function releaseForm({ files, bundle }: OutgoingRelease): FormData {
   const form = new FormData()
   for (const [name, bytes] of files)
     form.append(name === MANIFEST_FILE ? 'manifest' : 'file', new Blob([Uint8Array.from(bytes)]), name)

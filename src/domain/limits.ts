@@ -62,6 +62,19 @@ export const LIMITS = {
   token_ttl_min_s: 60,
   /** A leap year. */
   token_ttl_s: 366 * 86_400,
+  /** Of a token that says nothing else. */
+  token_ttl_default_s: 90 * 86_400,
+  /** Name patterns of one token. */
+  token_patterns: 100,
+  /** When a token was last used is kept to this. */
+  token_touch_s: 3600,
+  /** Tokens of one account that are good at a time. */
+  account_tokens: 100,
+  /** Namespaces that one account owns. */
+  account_namespaces: 50,
+  /** Members of a namespace, robots and those invited among them. */
+  namespace_members: 500,
+  invitation_ttl_s: 14 * 86_400,
   join_token_ttl_s: 24 * 3600,
   /** Nodes that one join token lets in. */
   join_token_uses: 10_000,

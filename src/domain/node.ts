@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { PublicKeyText } from './access.ts'
 import { Labels } from './function.ts'
 import { AttachMode, EntryForm, Hook, VerdictCounts } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Digest, InstanceName, Name, Use, Version } from './names.ts'
+import { PublicKeyText } from './namespace.ts'
 import { ReleaseDescriptor } from './release.ts'
 
 /** A host name: what a node is called, and its folder in bpffs. */

@@ -3,6 +3,10 @@ import { Hook } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Digest, FileName, ProgramId, Version } from './names.ts'
 
+/** Who may read a program: everybody, or the members of its namespace and the nodes that run it. */
+export const Visibility = z.enum(['public', 'private'])
+export type Visibility = z.infer<typeof Visibility>
+
 /** A file of a release; the manifest is one of them, under the name hookline.yaml. */
 export const ReleaseFile = z.strictObject({
   name: FileName,

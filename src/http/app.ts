@@ -3,13 +3,14 @@ import Fastify from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { adminRoutes } from './admin-routes.ts'
+import { accountRoutes } from './account-routes.ts'
 import { blobRoutes } from './blob-routes.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { closeSoon } from './closing.ts'
 import { checkCredentials } from './credentials.ts'
 import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
+import { namespaceRoutes } from './namespace-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
 import { rememberMethods } from './other-methods.ts'
@@ -57,7 +58,8 @@ export async function buildApp(services: Services): Promise<App> {
   const refuseOtherMethods = rememberMethods(app)
   catalogRoutes(app, services)
   blobRoutes(app, services)
-  adminRoutes(app, services)
+  accountRoutes(app, services)
+  namespaceRoutes(app, services)
   nodeRoutes(app, services, closeSoon(app))
   functionRoutes(app, services)
   let description: string | undefined

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import { Digest } from '../domain/names.ts'
 import type { ByteRange } from '../ports/blob-store.ts'
+import { readableBy } from '../registry/access.ts'
 import { type App, bytes, described, empty } from './route.ts'
 import type { Services } from './services.ts'
 
@@ -37,7 +38,7 @@ export function blobRoutes(app: App, { catalog, blobs }: Services): void {
       {
         operationId: 'getBlob',
         tags: ['catalog'],
-        summary: 'Bytes of a file of any visible release; ETag is the digest, one Range is served',
+        summary: 'Bytes of a file of a release that one may read; ETag is the digest, one Range is served',
         errors: ['not_found'],
       },
       {
@@ -50,8 +51,8 @@ export function blobRoutes(app: App, { catalog, blobs }: Services): void {
         },
       },
     ),
-    async ({ params: { digest }, headers }, reply) => {
-      const size = await catalog.visibleBlob(digest)
+    async ({ params: { digest }, headers, actor }, reply) => {
+      const size = await catalog.readableBlob(digest, readableBy(actor))
       if (size === undefined) throw new DomainError('not_found', `there is no blob ${digest}`)
       const etag = `"${digest}"`
       // the bytes of a digest never change: whoever has them need not ask again

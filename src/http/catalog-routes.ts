@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { LIMITS } from '../domain/limits.ts'
 import { Name, ProgramId, Version } from '../domain/names.ts'
-import { ProgramPage, ProgramView, ReleaseView } from '../domain/release.ts'
+import { ProgramPage, ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
+import { readableBy } from '../registry/access.ts'
 import { publish } from '../registry/publish.ts'
-import { type App, bytes, described } from './route.ts'
+import { type App, bytes, described, empty } from './route.ts'
 import type { Services } from './services.ts'
 import { readUpload } from './upload.ts'
 
@@ -23,6 +24,10 @@ const ReleaseUpload = z.strictObject({
     .meta({ description: 'the other files, each with its filename' }),
 })
 
+/** Who may read a program whose first release this is. */
+const PublishQuery = z.strictObject({ visibility: Visibility.default('public') })
+
+const VisibilityRequest = z.strictObject({ visibility: Visibility })
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 const tags = ['catalog']
 
@@ -49,7 +54,7 @@ export function catalogRoutes(app: App, services: Services): void {
         ...(['release_mismatch', 'subject_mismatch'] as const),
       ],
     },
-    { body: ReleaseUpload, response: { 201: ReleaseView } },
+    { querystring: PublishQuery, body: ReleaseUpload, response: { 201: ReleaseView } },
   )
   app.post(
     '/api/v1/releases',
@@ -60,7 +65,8 @@ export function catalogRoutes(app: App, services: Services): void {
       validatorCompiler: () => (value) => ({ value }),
     },
     async (request, reply) => {
-      const release = await publish(services, request.actor, await readUpload(request))
+      const upload = await readUpload(request)
+      const release = await publish(services, request.actor, { ...upload, ...request.query })
       const [path, version] = [release.program, release.version]
       return reply.code(201).header('location', `/api/v1/programs/${path}/versions/${version}`).send(release)
     },
@@ -72,7 +78,7 @@ export function catalogRoutes(app: App, services: Services): void {
       { operationId: 'listPrograms', tags, summary: 'Programs by name' },
       { querystring: Page, response: { 200: ProgramPage } },
     ),
-    ({ query }) => catalog.programs(query.cursor, query.limit),
+    ({ query, actor }) => catalog.programs(query.cursor, query.limit, readableBy(actor)),
   )
   app.get(
     '/api/v1/programs/:ns/:name',
@@ -81,7 +87,24 @@ export function catalogRoutes(app: App, services: Services): void {
       { operationId: 'getProgram', tags, summary: 'A program and its versions', errors: ['not_found'] },
       { params: ProgramPath, response: { 200: ProgramView } },
     ),
-    ({ params }) => catalog.program(`${params.ns}/${params.name}`),
+    ({ params, actor }) => catalog.program(`${params.ns}/${params.name}`, readableBy(actor)),
+  )
+  app.put(
+    '/api/v1/programs/:ns/:name/visibility',
+    described(
+      'program-manage',
+      {
+        operationId: 'setVisibility',
+        tags,
+        summary: 'Say who may read a program: everybody, or members and the nodes that run it',
+        errors: ['invalid_json', 'not_found'],
+      },
+      { params: ProgramPath, body: VisibilityRequest, response: { 204: empty('done') } },
+    ),
+    async ({ params, body, actor }, reply) => {
+      await catalog.setVisibility(`${params.ns}/${params.name}`, body.visibility, actor)
+      return reply.code(204).send()
+    },
   )
   app.get(
     '/api/v1/programs/:ns/:name/versions/:version',
@@ -90,7 +113,7 @@ export function catalogRoutes(app: App, services: Services): void {
       { operationId: 'getRelease', tags, summary: 'A release', errors: ['not_found', 'version_not_found'] },
       { params: ReleasePath, response: { 200: ReleaseView } },
     ),
-    ({ params }) => catalog.release(`${params.ns}/${params.name}`, params.version),
+    ({ params, actor }) => catalog.release(`${params.ns}/${params.name}`, params.version, readableBy(actor)),
   )
   app.get(
     '/api/v1/programs/:ns/:name/versions/:version/bundle',
@@ -107,8 +130,9 @@ export function catalogRoutes(app: App, services: Services): void {
         response: { 200: bytes('the bundle', BUNDLE_TYPE) },
       },
     ),
-    async ({ params }, reply) => {
-      const { bundle } = await catalog.release(`${params.ns}/${params.name}`, params.version)
+    async ({ params, actor }, reply) => {
+      const program = `${params.ns}/${params.name}`
+      const { bundle } = await catalog.release(program, params.version, readableBy(actor))
       reply.type(BUNDLE_TYPE)
       return reply.send(Buffer.from(bundle))
     },

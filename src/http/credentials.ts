@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Actor } from '../domain/access.ts'
+import { z } from 'zod'
+import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { parseStrictJson } from '../domain/strict-json.ts'
-import { authenticate, requireRight } from '../registry/access.ts'
+import { requireRight } from '../registry/access.ts'
 import type { KnownNode } from '../registry/nodes.ts'
+import { authenticate } from '../registry/tokens.ts'
 import { type Access, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
 
@@ -36,36 +38,50 @@ function bearerToken(request: FastifyRequest): string | undefined {
  */
 export function checkCredentials(
   app: FastifyInstance,
-  { tokens, clock, nodeDesk }: Pick<Services, 'tokens' | 'clock' | 'nodeDesk'>,
+  {
+    accounts,
+    clock,
+    nodeDesk,
+    desiredDesk,
+  }: Pick<Services, 'accounts' | 'clock' | 'nodeDesk' | 'desiredDesk'>,
 ): void {
   app.decorateRequest('node', undefined)
   app.decorateRequest('actor')
   app.decorateRequest('bytes')
   app.addHook('onRequest', async (request) => {
-    request.actor = { kind: 'anonymous' }
+    const address = request.ip
+    request.actor = { kind: 'anonymous', address }
     // a route that forgot to say who may use it is for nobody but admins
     const access = request.routeOptions.config.access ?? (request.is404 ? 'anyone' : 'admin')
-    if (access === 'node') {
+    const secret = access === 'node' || access === 'joining' ? undefined : bearerToken(request)
+    const signed = access === 'anyone' && secret === undefined && 'signature' in request.headers
+    if (access === 'node' || signed) {
       const node = await nodeDesk.claimed(request.headers)
       request.node = node
-      request.actor = { kind: 'node', id: node.id, name: node.name }
+      // what it may read it is told in its desired state
+      const programs = signed ? await desiredDesk.programs(node.labels) : []
+      request.actor = { kind: 'node', id: node.id, name: node.name, programs, address }
       return
     }
     if (access === 'joining') return
-    const secret = bearerToken(request)
-    if (secret !== undefined) request.actor = await authenticate(tokens, clock, secret)
-    requireRight(request.actor, access)
+    if (secret !== undefined) request.actor = await authenticate(accounts, clock, secret, address)
+    if (access !== 'anyone') requireRight(request.actor, access, subjectOf(request))
   })
   app.addHook('preValidation', async (request) => {
     request.bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     if (request.node !== undefined) {
       nodeDesk.prove(request.node, signedPartOf(request))
-      requireOwn(request, request.node)
+      if (request.routeOptions.config.access === 'node') requireOwn(request, request.node)
     }
     if (request.routeOptions.schema?.body !== undefined && !request.isMultipart())
       request.body = parseStrictJson(utf8(request.bytes), 'body')
   })
 }
+
+const Subject = z.object({ ns: z.string().optional(), name: z.string().optional() })
+
+/** What a request is about, by its path. */
+const subjectOf = ({ params }: FastifyRequest) => Subject.parse(params ?? {})
 
 /** A node speaks for itself only: the `id` of its routes is its own. */
 function requireOwn({ params }: FastifyRequest, node: KnownNode): void {

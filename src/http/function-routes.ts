@@ -2,13 +2,16 @@ import { z } from 'zod'
 import type { ErrorCode } from '../domain/errors.ts'
 import { FunctionHistory, FunctionList, FunctionView, OrderUpload } from '../domain/fleet-function.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { Name } from '../domain/names.ts'
+import { Digest, Name } from '../domain/names.ts'
+import { KeyList, KeyUpload, KeyView } from '../domain/namespace.ts'
 import { putOrder } from '../registry/functions.ts'
+import { addOperatorKey, keyView } from '../registry/keys.ts'
 import { type App, described } from './route.ts'
 import type { Services } from './services.ts'
 
 /** An envelope in JSON: the few quotes of its own are escaped, and base64 has nothing to escape. */
 const ORDER_BODY_BYTES = LIMITS.order_bytes + (64 << 10)
+const KeyPath = z.strictObject({ fingerprint: Digest })
 const FunctionPath = z.strictObject({ name: Name })
 const tags = ['functions']
 const ORDER_ERRORS: ErrorCode[] = [
@@ -16,13 +19,36 @@ const ORDER_ERRORS: ErrorCode[] = [
   ...(['not_supported_yet', 'not_found', 'revision_conflict', 'too_large'] as const),
 ]
 
-/** Orders to nodes. */
+/** Orders to nodes, and the keys that sign them. */
 export function functionRoutes(app: App, services: Services): void {
   const { fleet } = services
   app.get(
+    '/api/v1/operators/keys',
+    described(
+      'fleet-read',
+      { operationId: 'listOperatorKeys', tags, summary: 'Keys that sign orders' },
+      { response: { 200: KeyList } },
+    ),
+    async () => ({ keys: (await fleet.operatorKeys()).map(keyView) }),
+  )
+  app.put(
+    '/api/v1/operators/keys/:fingerprint',
+    described(
+      'admin',
+      {
+        operationId: 'putOperatorKey',
+        tags,
+        summary: 'Let a key sign orders',
+        errors: ['invalid_json', 'invalid_key'],
+      },
+      { params: KeyPath, body: KeyUpload, response: { 200: KeyView } },
+    ),
+    ({ params, body, actor }) => addOperatorKey(fleet, actor, params.fingerprint, body.publicKey),
+  )
+  app.get(
     '/api/v1/functions',
     described(
-      'fleet',
+      'fleet-read',
       { operationId: 'listFunctions', tags, summary: 'Functions by name' },
       { response: { 200: FunctionList } },
     ),
@@ -31,7 +57,7 @@ export function functionRoutes(app: App, services: Services): void {
   app.get(
     '/api/v1/functions/:name',
     described(
-      'fleet',
+      'fleet-read',
       { operationId: 'getFunction', tags, summary: 'A function', errors: ['not_found'] },
       { params: FunctionPath, response: { 200: FunctionView } },
     ),
@@ -40,7 +66,7 @@ export function functionRoutes(app: App, services: Services): void {
   app.get(
     '/api/v1/functions/:name/history',
     described(
-      'fleet',
+      'fleet-read',
       {
         operationId: 'getFunctionHistory',
         tags,
@@ -55,7 +81,7 @@ export function functionRoutes(app: App, services: Services): void {
     '/api/v1/functions/:name',
     {
       ...described(
-        'fleet',
+        'fleet-order',
         {
           operationId: 'applyFunction',
           tags,
@@ -66,12 +92,12 @@ export function functionRoutes(app: App, services: Services): void {
       ),
       bodyLimit: ORDER_BODY_BYTES,
     },
-    ({ params, body, actor }) => putOrder(services.fleet, actor, params.name, 'apply', body.envelope),
+    ({ params, body, actor }) => putOrder(services, actor, params.name, 'apply', body.envelope),
   )
   app.delete(
     '/api/v1/functions/:name',
     described(
-      'fleet',
+      'fleet-order',
       {
         operationId: 'removeFunction',
         tags,
@@ -80,6 +106,6 @@ export function functionRoutes(app: App, services: Services): void {
       },
       { params: FunctionPath, body: OrderUpload, response: { 200: FunctionView } },
     ),
-    ({ params, body, actor }) => putOrder(services.fleet, actor, params.name, 'remove', body.envelope),
+    ({ params, body, actor }) => putOrder(services, actor, params.name, 'remove', body.envelope),
   )
 }

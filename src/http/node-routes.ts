@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { LIMITS } from '../domain/limits.ts'
 import { Desired, Enrolled, Enrolment, NodeList, Observed } from '../domain/node.ts'
+import { JoinTokenRequest, NewJoinToken } from '../domain/token.ts'
+import { createJoinToken } from '../registry/tokens.ts'
 import { noneMatch } from './blob-routes.ts'
 import { type App, described, empty, nodeOf, sentAsBytes, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
@@ -10,7 +12,25 @@ const Wait = z.strictObject({ wait: z.coerce.number().int().min(0).max(LIMITS.po
 const tags = ['nodes']
 
 /** What nodes ask, and what operators ask about them. `closing` ends long polls when the server closes. */
-export function nodeRoutes(app: App, { nodeDesk, desiredDesk }: Services, closing: AbortSignal): void {
+export function nodeRoutes(
+  app: App,
+  { nodeDesk, desiredDesk, nodes, clock }: Services,
+  closing: AbortSignal,
+): void {
+  app.post(
+    '/api/v1/join-tokens',
+    described(
+      'fleet-join',
+      {
+        operationId: 'createJoinToken',
+        tags,
+        summary: 'Make a token that lets nodes join',
+        errors: ['invalid_json'],
+      },
+      { body: JoinTokenRequest, response: { 201: NewJoinToken } },
+    ),
+    async ({ body, actor }, reply) => reply.code(201).send(await createJoinToken(nodes, clock, actor, body)),
+  )
   app.post(
     '/api/v1/nodes',
     described(
@@ -29,7 +49,7 @@ export function nodeRoutes(app: App, { nodeDesk, desiredDesk }: Services, closin
   app.get(
     '/api/v1/nodes',
     described(
-      'fleet',
+      'fleet-read',
       { operationId: 'listNodes', tags, summary: 'Nodes and what they report' },
       { response: { 200: NodeList } },
     ),

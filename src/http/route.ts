@@ -8,8 +8,9 @@ import type {
 } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import type { Actor, TokenActor } from '../domain/account.ts'
 import { DomainError, type ErrorCode } from '../domain/errors.ts'
-import type { Need } from '../registry/access.ts'
+import { RIGHTS, type Right } from '../registry/access.ts'
 import type { KnownNode, SignedRequest } from '../registry/nodes.ts'
 import { problems } from './problem.ts'
 
@@ -23,10 +24,11 @@ export type App = FastifyInstance<
 >
 
 /**
- * Who may use a route: whoever has the right, a node by its signature, or who is `joining`: by a join token, and a
- * signature by the key that the request brings, both checked once its body is read.
+ * Who may use a route: `anyone`, who sees what is public and, by a token or a node's signature, what is his; whoever has the
+ * right; a node by its signature; or who is `joining`: by a join token, and a signature by the key that the request
+ * brings, both checked once its body is read.
  */
-export type Access = Need | 'node' | 'joining'
+export type Access = 'anyone' | Right | 'node' | 'joining'
 
 /** What a route is called and grouped by in the description, and the codes that it answers besides those of its access. */
 interface Description {
@@ -36,22 +38,21 @@ interface Description {
   readonly errors?: readonly ErrorCode[]
 }
 
-const SECURITY: Record<Access, Record<string, string[]>[]> = {
-  anyone: [],
-  publish: [{ bearer: [] }],
-  fleet: [{ bearer: [] }],
-  admin: [{ bearer: [] }],
-  node: [{ nodeSignature: [] }],
-  joining: [{ nodeSignature: [] }],
+/** The schemes of the description by which a route may be used; `{}` is none. */
+function securityOf(access: Access): Record<string, string[]>[] {
+  if (access === 'anyone') return [{}, { bearer: [] }, { nodeSignature: [] }]
+  return access === 'node' || access === 'joining' ? [{ nodeSignature: [] }] : [{ bearer: [] }]
 }
 
-const REFUSALS: Record<Access, readonly ErrorCode[]> = {
-  anyone: ['unauthenticated'],
-  publish: ['unauthenticated', 'forbidden'],
-  fleet: ['unauthenticated', 'forbidden'],
-  admin: ['unauthenticated', 'forbidden'],
-  node: ['node_unauthenticated', 'forbidden'],
-  joining: ['node_unauthenticated'],
+const TOKEN_REFUSALS = ['unauthenticated', 'token_expired', 'token_revoked', 'account_disabled'] as const
+
+/** How credentials may be refused. */
+function refusalsOf(access: Access): readonly ErrorCode[] {
+  if (access === 'node') return ['node_unauthenticated', 'forbidden']
+  if (access === 'joining') return ['node_unauthenticated']
+  if (access === 'anyone') return [...TOKEN_REFUSALS, 'node_unauthenticated']
+  const unseen: ErrorCode[] = 'role' in RIGHTS[access] ? ['not_found'] : []
+  return [...TOKEN_REFUSALS, 'scope_missing', 'forbidden', ...unseen]
 }
 
 /** The zod schemas of a route; `response` holds the answers that are no errors, by status. */
@@ -66,10 +67,15 @@ interface Schemas {
 export function described<S extends Schemas>(access: Access, description: Description, schemas: S) {
   const { errors = [], ...named } = description
   const typed: ErrorCode[] = schemas.body === undefined ? [] : ['unsupported_media_type']
-  const codes: ErrorCode[] = ['invalid_request', ...REFUSALS[access], ...errors, ...typed, 'internal']
+  const codes = new Set<ErrorCode>([
+    ...(['invalid_request', ...refusalsOf(access), ...errors, ...typed, 'internal'] as const),
+  ])
   // handlers are checked against their own answers only; those of errors are sent by the error boundary
-  const response: S['response'] = { ...problems(codes), ...schemas.response }
-  return { config: { access }, schema: { ...named, security: SECURITY[access], ...schemas, response } }
+  const response: S['response'] = { ...problems([...codes]), ...schemas.response }
+  return {
+    config: { access },
+    schema: { ...named, 'x-right': access, security: securityOf(access), ...schemas, response },
+  }
 }
 
 /** An answer without a body. */
@@ -88,6 +94,12 @@ export const sentAsBytes = (schema: z.ZodType): z.ZodType<unknown> => schema
 export const signedPartOf = ({ method, raw, headers, bytes }: FastifyRequest): SignedRequest => ({
   ...{ method, path: raw.url ?? '', headers, body: bytes },
 })
+
+/** Who made the request, whose route asks for a token. */
+export function holderOf(request: FastifyRequest): Actor & TokenActor {
+  if (request.actor.kind !== 'token') throw new DomainError('internal', 'the route is not one for tokens')
+  return request.actor
+}
 
 /** The node that made the request; only a route with access `node` has one. */
 export function nodeOf(request: FastifyRequest): KnownNode {

@@ -1,17 +1,21 @@
+import type { Accounts } from '../ports/accounts.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Fleet } from '../ports/fleet.ts'
-import type { Tokens } from '../ports/tokens.ts'
+import type { Namespaces } from '../ports/namespaces.ts'
+import type { Nodes } from '../ports/nodes.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { NodeDesk } from '../registry/nodes.ts'
 import type { ReportFailure } from './problem.ts'
 
 /** What the HTTP edge is built over. */
 export interface Services {
-  readonly tokens: Tokens
+  readonly accounts: Accounts
+  readonly namespaces: Namespaces
   readonly catalog: Catalog
   readonly fleet: Fleet
+  readonly nodes: Nodes
   readonly blobs: BlobStore
   readonly clock: Clock
   readonly nodeDesk: NodeDesk

@@ -4,6 +4,9 @@ import { LIMITS } from '../domain/limits.ts'
 import { FileName, MANIFEST_FILE } from '../domain/names.ts'
 import type { Upload } from '../registry/publish.ts'
 
+/** A release as the form has it. */
+type SentRelease = Omit<Upload, 'visibility'>
+
 /** Parts of a release: the manifest and the other files, and the bundle. */
 const PARTS = LIMITS.release_files + 1
 /** How much is read and thrown away behind a refusal, so that the sender gets to read the answer. */
@@ -21,7 +24,7 @@ export const MULTIPART = {
  * Reads a release from parts `manifest`, `bundle` (may be absent) and `file` (each with its filename). Sizes and counts
  * are held while the bytes arrive. Throws `too_large`, `invalid_request`.
  */
-export async function readUpload(request: FastifyRequest): Promise<Upload> {
+export async function readUpload(request: FastifyRequest): Promise<SentRelease> {
   if (!request.isMultipart())
     throw new DomainError('unsupported_media_type', 'a release is sent as multipart/form-data')
   try {
@@ -33,7 +36,7 @@ export async function readUpload(request: FastifyRequest): Promise<Upload> {
   }
 }
 
-async function readParts(request: FastifyRequest): Promise<Upload> {
+async function readParts(request: FastifyRequest): Promise<SentRelease> {
   const parts = new ReleaseParts()
   let refusal: DomainError | undefined
   let total_bytes = 0
@@ -94,7 +97,7 @@ class ReleaseParts {
     else this.#single.set(field, bytes)
   }
 
-  upload(): Upload {
+  upload(): SentRelease {
     const manifest = this.#single.get('manifest')
     if (manifest === undefined) throw invalid('part "manifest" is missing')
     return {

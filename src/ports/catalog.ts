@@ -1,14 +1,11 @@
-import type { Actor } from '../domain/access.ts'
+import type { Actor } from '../domain/account.ts'
 import type { Manifest } from '../domain/manifest.ts'
+import type { NamePattern } from '../domain/name-pattern.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
-import type { ProgramPage, ProgramView, ReleaseFile, ReleaseView } from '../domain/release.ts'
+import type { ProgramPage, ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 
-/** A public key as it is kept: SPKI DER. */
-export interface StoredKey {
-  readonly fingerprint: Digest
-  readonly spki: Buffer
-  readonly addedAt: Date
-}
+/** Which private programs a request may read, as patterns; those that are public are for everybody. */
+export type Readable = readonly NamePattern[]
 
 /** A checked release, its files already in the blob store. */
 export interface NewRelease {
@@ -17,32 +14,27 @@ export interface NewRelease {
   /** Sigstore bundle, JSON text. */
   readonly bundle: string
   readonly signer: Digest
+  /** Who may read the program, if this is its first release; later ones change nothing of that. */
+  readonly visibility: Visibility
 }
 
-/** Keeps namespaces, their keys, and releases. Each change is one transaction together with its audit record. */
+/** Keeps programs and their releases. Each change is one transaction together with its audit record. */
 export interface Catalog {
-  /** Throws `namespace_exists`. */
-  addNamespace(name: string, by: Actor): Promise<void>
-  /** The keys that may sign for a namespace, by fingerprint. Throws `not_found`. */
-  namespaceKeys(namespace: string): Promise<StoredKey[]>
-  /** Adds a key, or gives the one that is there. Throws `not_found`. */
-  addNamespaceKey(
-    namespace: string,
-    key: { fingerprint: Digest; spki: Buffer },
-    by: Actor,
-  ): Promise<StoredKey>
-  releaseExists(program: ProgramId, version: string): Promise<boolean>
+  /** The versions of a program that is there, whoever may read it; undefined for a new one. */
+  versions(program: ProgramId): Promise<string[] | undefined>
   /**
    * Makes a release visible, all at once, and records a step of each function whose ranges it changes.
-   * Throws `release_exists`, `not_found` for the namespace.
+   * Throws `release_exists`, `name_look_alike`, `not_found` for the namespace.
    */
   addRelease(release: NewRelease, by: Actor): Promise<ReleaseView>
   /** Up to `limit` programs by name, those behind `after`. */
-  programs(after: string | undefined, limit: number): Promise<ProgramPage>
-  /** Throws `not_found`. */
-  program(program: ProgramId): Promise<ProgramView>
-  /** Throws `not_found`, `version_not_found`. */
-  release(program: ProgramId, version: string): Promise<ReleaseView>
-  /** Bytes of a blob that a visible release names; undefined for any other. */
-  visibleBlob(digest: Digest): Promise<number | undefined>
+  programs(after: string | undefined, limit: number, readable: Readable): Promise<ProgramPage>
+  /** Throws `not_found`, for a program that may not be read as for one that is not there. */
+  program(program: ProgramId, readable: Readable): Promise<ProgramView>
+  /** Throws `not_found` likewise, `version_not_found`. */
+  release(program: ProgramId, version: string, readable: Readable): Promise<ReleaseView>
+  /** Size in bytes of a blob that a release which may be read names; undefined for any other. */
+  readableBlob(digest: Digest, readable: Readable): Promise<number | undefined>
+  /** Says who may read a program from now on. Throws `not_found`. */
+  setVisibility(program: ProgramId, visibility: Visibility, by: Actor): Promise<void>
 }

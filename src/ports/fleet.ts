@@ -1,10 +1,10 @@
-import type { Actor } from '../domain/access.ts'
+import type { Actor } from '../domain/account.ts'
 import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import type { Labels, Order } from '../domain/function.ts'
 import type { Digest } from '../domain/names.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import type { ResolvedUse } from '../domain/resolution.ts'
-import type { StoredKey } from './catalog.ts'
+import type { StoredKey } from './namespaces.ts'
 
 /** An order whose signature held. */
 export interface VerifiedOrder {

@@ -1,3 +1,4 @@
+import type { Actor } from '../domain/account.ts'
 import type { Digest } from '../domain/names.ts'
 import type { NodeFacts, NodeView, Observed } from '../domain/node.ts'
 
@@ -10,6 +11,8 @@ interface StoredNode {
 
 /** Keeps nodes and their newest reports. */
 export interface Nodes {
+  /** Keeps a join token that lets `maxUses` nodes in. */
+  addJoinToken(token: { hash: Buffer; maxUses: number; expiresAt: Date }, by: Actor): Promise<void>
   /**
    * Lets a node in and counts one use of the join token with `tokenHash`, both or neither. A node that is known by the
    * same name and key gets its id again: its answer may have been lost, so that costs no use, unless its facts changed.

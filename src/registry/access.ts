@@ -1,87 +1,138 @@
-import { timingSafeEqual } from 'node:crypto'
-import type { Actor, JoinTokenRequest, NewJoinToken, NewToken, TokenRequest } from '../domain/access.ts'
+import {
+  type Actor,
+  FLEET_ROLES,
+  type FleetRole,
+  ROLES,
+  type Role,
+  type Scope,
+  type TokenActor,
+} from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Tokens } from '../ports/tokens.ts'
-import { hashSecret, newSecret } from './secrets.ts'
+import { coversPattern, wholeNamespace } from '../domain/name-pattern.ts'
+import type { ProgramId } from '../domain/names.ts'
+import type { Readable } from '../ports/catalog.ts'
 
-/** What a request needs: nothing, any right to give orders, ... `publish` leaves the namespace to be checked later. */
-export type Need = 'anyone' | 'publish' | 'fleet' | 'admin'
-
-/** Finds who holds a bearer token. Throws `unauthenticated` for an unknown or expired one. */
-export async function authenticate(
-  tokens: Pick<Tokens, 'find'>,
-  clock: Clock,
-  secret: string,
-): Promise<Actor> {
-  const hash = hashSecret(secret)
-  const token = await tokens.find(hash)
-  if (token === undefined || !timingSafeEqual(token.hash, hash))
-    throw new DomainError('unauthenticated', 'the token is not known here')
-  if (token.expiresAt !== undefined && token.expiresAt <= clock())
-    throw new DomainError('unauthenticated', `the token expired at ${token.expiresAt.toISOString()}`)
-  return { kind: 'token', id: token.id, grant: token.grant }
+/** What a right asks of whoever has it; all of it must hold. */
+interface Rule {
+  /** The token must have one of these scopes. */
+  readonly scopes: readonly Scope[]
+  /** The least role in the namespace that the request is about. */
+  readonly role?: Role
+  /** The least role in the fleet. */
+  readonly fleet?: Exclude<FleetRole, 'none'>
+  readonly admin?: boolean
+  /** The token must be for all programs: what is asked concerns more than some. */
+  readonly whole?: boolean
 }
 
 /**
- * Refuses an actor without the right. Throws `unauthenticated` without a token, `forbidden` with another one. Rights do
- * not include one another, but admin has all: a stolen publish token gives no orders, a fleet token publishes nothing.
+ * The rights by name. Rights of publishing give no orders: roles in a namespace and in the fleet are apart, and what
+ * concerns neither needs none. `account`: one's own account. `membership`: which namespaces one owns and belongs to. `publish` is checked again once the release is known.
  */
-export function requireRight(actor: Actor, need: Need): void {
-  if (need === 'anyone') return
+export const RIGHTS = {
+  account: { scopes: ['read', 'manage'] },
+  'account-manage': { scopes: ['manage'] },
+  membership: { scopes: ['manage'], whole: true },
+  publish: { scopes: ['publish-new', 'publish-update'] },
+  'namespace-read': { scopes: ['read', 'manage'], role: 'reader' },
+  'namespace-manage': { scopes: ['manage'], role: 'owner' },
+  'program-yank': { scopes: ['yank'], role: 'publisher' },
+  'program-manage': { scopes: ['manage'], role: 'owner' },
+  'fleet-read': { scopes: ['read', 'node', 'order'], fleet: 'viewer' },
+  'fleet-join': { scopes: ['node'], fleet: 'operator' },
+  'fleet-order': { scopes: ['order'], fleet: 'operator' },
+  admin: { scopes: ['admin'], admin: true },
+} as const satisfies Record<string, Rule>
+
+/** A right that a request needs. */
+export type Right = keyof typeof RIGHTS
+
+/** What a request is about, as far as its address says. */
+export interface Subject {
+  readonly ns?: string | undefined
+  readonly name?: string | undefined
+}
+
+const rankOf = (role: Role): number => ROLES.indexOf(role)
+
+/** An administrator who says so by the scope may do all that an owner may. */
+const isAdmin = (actor: TokenActor): boolean => actor.account.admin && actor.scopes.includes('admin')
+
+function roleIn(actor: TokenActor, namespace: string): Role | undefined {
+  if (isAdmin(actor)) return 'owner'
+  return actor.account.memberships.find((membership) => membership.namespace === namespace)?.role
+}
+
+const fleetRoleOf = (actor: TokenActor): FleetRole => (isAdmin(actor) ? 'operator' : actor.account.fleet)
+
+/**
+ * Refuses an actor without the right. The token's own bounds come first, which say nothing of what exists. Who is no member of a namespace hears
+ * that there is none, whether or not there is: nobody finds out by asking. Throws `unauthenticated`, `scope_missing`,
+ * `forbidden`, `not_found`.
+ */
+export function requireRight(
+  actor: Actor,
+  right: Right,
+  subject: Subject = {},
+): asserts actor is TokenActor & Actor {
   if (actor.kind === 'anonymous')
-    throw new DomainError('unauthenticated', `this needs a token with the right "${need}"`)
-  if (actor.kind === 'token' && (actor.grant.kind === 'admin' || actor.grant.kind === need)) return
-  throw new DomainError('forbidden', `this needs a token with the right "${need}"`)
+    throw new DomainError('unauthenticated', `this needs a token with the right "${right}"`)
+  if (actor.kind === 'node') throw new DomainError('forbidden', 'a node may not do this')
+  const rule: Rule = RIGHTS[right]
+  if (!rule.scopes.some((scope) => actor.scopes.includes(scope)))
+    throw new DomainError(
+      'scope_missing',
+      `this needs a token with the scope ${rule.scopes.map((scope) => `"${scope}"`).join(' or ')}`,
+    )
+  if (rule.whole === true && !actor.programs.includes('*'))
+    throw new DomainError('scope_missing', 'this needs a token that is for all programs ("*")')
+  if (rule.admin === true && !isAdmin(actor)) throw new DomainError('forbidden', 'this is for administrators')
+  if (rule.fleet !== undefined && FLEET_ROLES.indexOf(fleetRoleOf(actor)) < FLEET_ROLES.indexOf(rule.fleet))
+    throw new DomainError('forbidden', `this is for accounts with the fleet role "${rule.fleet}"`)
+  if (rule.role !== undefined && subject.ns !== undefined)
+    requireRole(actor, rule.role, subject.ns, subject.name)
 }
 
-/** Refuses whoever may not publish in `namespace`. Throws `forbidden`. */
-export function requirePublisher(actor: Actor, namespace: string): void {
-  if (actor.kind === 'token') {
-    if (actor.grant.kind === 'admin') return
-    if (actor.grant.kind === 'publish' && actor.grant.namespaces.includes(namespace)) return
-  }
-  throw new DomainError(
-    'forbidden',
-    `this needs a token with the right to publish in namespace "${namespace}"`,
-  )
+/** Refuses whoever has not at least `role` in a namespace, or whose token is not for the program, or all of them. */
+function requireRole(actor: TokenActor, role: Role, namespace: string, name: string | undefined): void {
+  const about = name === undefined ? wholeNamespace(namespace) : `${namespace}/${name}`
+  if (!actor.programs.some((pattern) => coversPattern(pattern, about)))
+    throw new DomainError('scope_missing', `the token is not for ${about}`)
+  const held = roleIn(actor, namespace)
+  if (held === undefined)
+    throw new DomainError('not_found', `there is no namespace "${namespace}" that is yours`)
+  if (rankOf(held) < rankOf(role))
+    throw new DomainError(
+      'forbidden',
+      `this is for accounts with the role "${role}" in "${namespace}"; yours is "${held}"`,
+    )
 }
 
-/** Makes a token; its secret is in the answer and nowhere else. Throws `invalid_request`. */
-export async function createToken(
-  tokens: Pick<Tokens, 'add'>,
-  clock: Clock,
-  actor: Actor,
-  { grant, note, ttl_s }: TokenRequest,
-): Promise<NewToken> {
-  if (note.includes('\0')) throw new DomainError('invalid_request', 'the note holds a NUL character')
-  const secret = newSecret('hlt_')
-  const expiresAt = ttl_s === undefined ? undefined : new Date(clock().getTime() + ttl_s * 1000)
-  const id = await tokens.add({ hash: hashSecret(secret), grant, note, expiresAt }, actor)
-  return { id, secret, ...(expiresAt === undefined ? {} : { expiresAt: expiresAt.toISOString() }) }
+/** Refuses whoever may not publish this program, `isNew` when it has no release yet. Throws as {@link requireRight}. */
+export function requirePublisher(actor: Actor, program: ProgramId, isNew: boolean): void {
+  requireRight(actor, 'publish')
+  const [namespace = '', name] = program.split('/')
+  requireRole(actor, 'publisher', namespace, name)
+  const scope: Scope = isNew ? 'publish-new' : 'publish-update'
+  if (!actor.scopes.includes(scope))
+    throw new DomainError(
+      'scope_missing',
+      `${program} ${isNew ? 'is new' : 'exists'}: this needs a token with the scope "${scope}"`,
+    )
 }
 
-/** Makes a join token; its secret is in the answer and nowhere else. */
-export async function createJoinToken(
-  tokens: Pick<Tokens, 'addJoinToken'>,
-  clock: Clock,
-  actor: Actor,
-  { ttl_s, maxUses }: JoinTokenRequest,
-): Promise<NewJoinToken> {
-  const secret = newSecret('hlj_')
-  const expiresAt = new Date(clock().getTime() + ttl_s * 1000)
-  await tokens.addJoinToken({ hash: hashSecret(secret), maxUses, expiresAt }, actor)
-  return { secret, expiresAt: expiresAt.toISOString() }
+/** The private programs that an actor may read. */
+export function readableBy(actor: Actor): Readable {
+  if (actor.kind === 'node') return actor.programs
+  if (actor.kind === 'anonymous' || !actor.scopes.includes('read')) return []
+  if (isAdmin(actor)) return actor.programs
+  return actor.account.memberships.flatMap(({ namespace }) => {
+    const all = wholeNamespace(namespace)
+    if (actor.programs.some((pattern) => coversPattern(pattern, all))) return [all]
+    return actor.programs.filter((pattern) => coversPattern(all, pattern))
+  })
 }
 
-/** Makes the first token of a new registry, with all rights, and gives its secret; undefined when there are tokens. */
-export async function createFirstToken(tokens: Pick<Tokens, 'any' | 'add'>): Promise<string | undefined> {
-  if (await tokens.any()) return undefined
-  const secret = newSecret('hlt_')
-  const grant = { kind: 'admin' } as const
-  await tokens.add(
-    { hash: hashSecret(secret), grant, note: 'first start', expiresAt: undefined },
-    { kind: 'anonymous' },
-  )
-  return secret
-}
+/** The role that an actor has in a namespace, as far as its token may read. */
+export const roleOf = (actor: Actor, namespace: string): Role | undefined =>
+  actor.kind === 'token' ? roleIn(actor, namespace) : undefined

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { DomainError } from '../domain/errors.ts'
 import { type Labels, orderName, selects } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { releaseRef } from '../domain/names.ts'
+import { type ProgramId, releaseRef } from '../domain/names.ts'
 import type { Desired } from '../domain/node.ts'
 import { programOf, usesOf } from '../domain/resolution.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
@@ -66,6 +66,8 @@ export interface DesiredDesk {
     wait_s: number,
     signal: AbortSignal,
   ): Promise<DesiredDocument | undefined>
+  /** The programs that the orders of a node with `labels` name. */
+  programs(labels: Labels): Promise<ProgramId[]>
 }
 
 /**
@@ -73,30 +75,43 @@ export interface DesiredDesk {
  * once: nodes that are sent the same orders share it.
  */
 export function openDesiredDesk(fleet: Pick<Fleet, 'snapshot'>, notices: ChangeNotices): DesiredDesk {
-  let newest: { as_of: number; documents: Promise<(labels: Labels) => DesiredDocument> } | undefined
-  const documents = (): Promise<(labels: Labels) => DesiredDocument> => {
-    if (newest?.as_of === notices.seen) return newest.documents
-    const reading = { as_of: notices.seen, documents: fleet.snapshot().then(documentsOf) }
+  let newest: { as_of: number; reading: Promise<Reading> } | undefined
+  const read = (): Promise<Reading> => {
+    if (newest?.as_of === notices.seen) return newest.reading
+    const reading = {
+      as_of: notices.seen,
+      reading: fleet.snapshot().then((snapshot) => ({ snapshot, documentFor: documentsOf(snapshot) })),
+    }
     newest = reading
     // a failed read must not be remembered
-    reading.documents.catch(() => {
+    reading.reading.catch(() => {
       if (newest === reading) newest = undefined
     })
-    return reading.documents
+    return reading.reading
   }
   return {
     desired: async (labels, known, wait_s, signal) => {
       const until = performance.now() + wait_s * 1000
       for (;;) {
         const seen = notices.seen
-        const document = (await documents())(labels)
+        const document = (await read()).documentFor(labels)
         if (document.tag !== known) return document
         const left_ms = until - performance.now()
         if (left_ms <= 0 || signal.aborted) return undefined
         await notices.next(seen, left_ms, signal)
       }
     },
+    programs: async (labels) => {
+      const { heads } = (await read()).snapshot
+      return [...new Set(ordersFor(heads, labels).flatMap(({ order }) => usesOf(order).map(programOf)))]
+    },
   }
+}
+
+/** The database as it was read last, and the documents that are made of it. */
+interface Reading {
+  readonly snapshot: FleetSnapshot
+  readonly documentFor: (labels: Labels) => DesiredDocument
 }
 
 function documentsOf(snapshot: FleetSnapshot): (labels: Labels) => DesiredDocument {

@@ -1,9 +1,10 @@
 import { parsePublicKey } from '../attest/keys.ts'
-import type { Actor, KeyView } from '../domain/access.ts'
+import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Digest } from '../domain/names.ts'
-import type { Catalog, StoredKey } from '../ports/catalog.ts'
+import type { KeyView } from '../domain/namespace.ts'
 import type { Fleet } from '../ports/fleet.ts'
+import type { Namespaces, StoredKey } from '../ports/namespaces.ts'
 
 /** A key as it is shown. */
 export const keyView = ({ fingerprint, spki, addedAt }: StoredKey): KeyView => ({
@@ -17,13 +18,13 @@ export const keyView = ({ fingerprint, spki, addedAt }: StoredKey): KeyView => (
  * Throws `invalid_key`, also when the fingerprint is not the key's, and `not_found`.
  */
 export async function addNamespaceKey(
-  catalog: Pick<Catalog, 'addNamespaceKey'>,
+  namespaces: Pick<Namespaces, 'addKey'>,
   actor: Actor,
   namespace: string,
   fingerprint: Digest,
   publicKey: string,
 ): Promise<KeyView> {
-  return keyView(await catalog.addNamespaceKey(namespace, namedKey(fingerprint, publicKey), actor))
+  return keyView(await namespaces.addKey(namespace, namedKey(fingerprint, publicKey), actor))
 }
 
 /** Lets a key sign orders. Throws `invalid_key`. */

@@ -1,14 +1,16 @@
 import { parsePublicKey, sha256Digest } from '../attest/keys.ts'
 import { verifyRelease } from '../attest/verify-release.ts'
-import type { Actor } from '../domain/access.ts'
+import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
+import { requireFreeName } from '../domain/name-rules.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
-import type { ReleaseView } from '../domain/release.ts'
+import type { ReleaseView, Visibility } from '../domain/release.ts'
 import { readObject } from '../elf/bpf-object.ts'
 import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog } from '../ports/catalog.ts'
+import type { Namespaces } from '../ports/namespaces.ts'
 import { requirePublisher } from './access.ts'
 
 /** A release as it was sent. */
@@ -19,11 +21,14 @@ export interface Upload {
   readonly bundle: string
   /** The other files by name. */
   readonly files: ReadonlyMap<string, Buffer>
+  /** Who may read the program, if it is new. */
+  readonly visibility: Visibility
 }
 
 /** What publishing works on. */
 export interface PublishDependencies {
-  readonly catalog: Pick<Catalog, 'releaseExists' | 'namespaceKeys' | 'addRelease'>
+  readonly catalog: Pick<Catalog, 'versions' | 'addRelease'>
+  readonly namespaces: Pick<Namespaces, 'keys'>
   readonly blobs: Pick<BlobStore, 'put'>
 }
 
@@ -31,13 +36,13 @@ export interface PublishDependencies {
  * Publishes a release: all of it becomes visible at once, or nothing. What costs little and refuses most comes first;
  * files are stored before the one transaction that names them, so that a release never lacks a file.
  *
- * Throws `invalid_manifest`, `not_supported_yet`, `forbidden`, `not_found` for the namespace, `release_exists`, what the
+ * Throws `invalid_manifest`, `not_supported_yet`, what {@link requirePublisher} does, `name_reserved`, `name_look_alike`, `release_exists`, what the
  * object reader finds, `entry_not_found`, `object_mismatch`, and the codes of {@link verifyRelease}.
  */
 export async function publish(
-  { catalog, blobs }: PublishDependencies,
+  { catalog, namespaces, blobs }: PublishDependencies,
   actor: Actor,
-  { manifest: manifestBytes, bundle, files: others }: Upload,
+  { manifest: manifestBytes, bundle, files: others, visibility }: Upload,
 ): Promise<ReleaseView> {
   const manifest = parseManifest(utf8(manifestBytes))
   requireSupported(manifest)
@@ -46,16 +51,18 @@ export async function publish(
     throw new DomainError('invalid_manifest', 'hookline.yaml: summary: it holds a NUL character')
   const { name: program, version } = manifest
   const namespace = program.slice(0, program.indexOf('/'))
-  requirePublisher(actor, namespace)
-  const keys = (await catalog.namespaceKeys(namespace)).map(({ spki }) => parsePublicKey(spki))
-  if (await catalog.releaseExists(program, version))
+  const versions = await catalog.versions(program)
+  requirePublisher(actor, program, versions === undefined)
+  if (versions === undefined) requireFreeName(program.slice(namespace.length + 1))
+  const keys = (await namespaces.keys(namespace)).map(({ spki }) => parsePublicKey(spki))
+  if (versions?.includes(version) === true)
     throw new DomainError('release_exists', `${releaseRef(program, version)} is published already`)
   checkFiles(manifest, others)
   const files = new Map([[MANIFEST_FILE, manifestBytes], ...others])
   const allowed = keys.map(({ fingerprint }) => fingerprint)
   const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed })
   const stored = await storeFiles(blobs, files)
-  return catalog.addRelease({ manifest, files: stored, bundle, signer }, actor)
+  return catalog.addRelease({ manifest, files: stored, bundle, signer, visibility }, actor)
 }
 
 /** The manifest's bytes as text, refused rather than mended: what is shown must be what was signed. */

@@ -1,37 +1,33 @@
-import type { Actor } from '../domain/access.ts'
+import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { Manifest } from '../domain/manifest.ts'
+import { lookOf } from '../domain/name-rules.ts'
 import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
-import type { ProgramView, ReleaseView } from '../domain/release.ts'
+import type { ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
-import type { Catalog, NewRelease, StoredKey } from '../ports/catalog.ts'
-import { audit, type Database, isDuplicate, lockFleet, type Transaction } from './database.ts'
+import type { Catalog, NewRelease, Readable } from '../ports/catalog.ts'
+import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
-import { storedKey } from './keys.ts'
+import type { Prisma } from './generated/client.ts'
+import { namespaceOf } from './namespaces.ts'
 import { readFiles, releaseView } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database): Catalog {
   const { prisma } = database
   return {
-    addNamespace: (name, by) => addNamespace(database, name, by),
-    namespaceKeys: async (name) => {
-      const { id } = await namespaceOf(prisma, name)
-      const rows = await prisma.signingKey.findMany({
-        where: { namespaceId: id },
-        orderBy: { fingerprint: 'asc' },
-      })
-      return rows.map(storedKey)
-    },
-    addNamespaceKey: (namespace, key, by) => addNamespaceKey(database, namespace, key, by),
-    releaseExists: async (ref, version) =>
-      (await prisma.release.findFirst({ where: { version, program: { ref } }, select: { id: true } })) !==
-      null,
+    versions: async (ref) =>
+      (
+        await prisma.program.findUnique({
+          where: { ref },
+          select: { releases: { select: { version: true } } },
+        })
+      )?.releases.map(({ version }) => version),
     addRelease: (release, by) => addRelease(database, release, by),
-    programs: async (after, limit) => {
+    programs: async (after, limit, readable) => {
       // one more than asked for tells whether there is a next page
       const rows = await prisma.program.findMany({
-        where: after === undefined ? {} : { ref: { gt: after } },
+        where: { ...readableOnly(readable), ...(after === undefined ? {} : { ref: { gt: after } }) },
         orderBy: { ref: 'asc' },
         take: limit + 1,
       })
@@ -41,50 +37,40 @@ export function databaseCatalog(database: Database): Catalog {
       const last = programs.at(-1)
       return rows.length > limit && last !== undefined ? { programs, next: last.program } : { programs }
     },
-    program: (program) => readProgram(database, program),
-    release: (program, version) => readRelease(prisma, program, version),
-    visibleBlob: async (digest) =>
-      (await prisma.blob.findFirst({ where: { digest, files: { some: {} } }, select: { size: true } }))?.size,
+    program: (program, readable) => readProgram(database, program, readable),
+    release: (program, version, readable) => readRelease(prisma, program, version, readable),
+    readableBlob: async (digest, readable) => {
+      const files = { some: { release: { program: readableOnly(readable) } } }
+      return (await prisma.blob.findFirst({ where: { digest, files }, select: { size: true } }))?.size
+    },
+    setVisibility: (program, visibility, by) => setVisibility(database, program, visibility, by),
   }
 }
 
-async function namespaceOf(client: Pick<Transaction, 'namespace'>, name: string): Promise<{ id: string }> {
-  const found = await client.namespace.findUnique({ where: { name }, select: { id: true } })
-  if (found === null) throw new DomainError('not_found', `there is no namespace "${name}"`)
-  return found
-}
+/** Programs that are public, or that `readable` names. */
+const readableOnly = (readable: Readable): Prisma.ProgramWhereInput => ({
+  OR: [
+    { visibility: 'public' },
+    ...readable.map((pattern) =>
+      pattern.endsWith('*') ? { ref: { startsWith: pattern.slice(0, -1) } } : { ref: pattern },
+    ),
+  ],
+})
 
-async function addNamespace({ transact }: Database, name: string, by: Actor): Promise<void> {
-  try {
-    await transact(async (transaction) => {
-      await transaction.namespace.create({ data: { name } })
-      await audit(transaction, by, 'namespace.create', name)
-    })
-  } catch (cause) {
-    if (isDuplicate(cause))
-      throw new DomainError('namespace_exists', `namespace "${name}" exists already`, { cause })
-    throw cause
-  }
-}
+const absent = (ref: ProgramId): DomainError => new DomainError('not_found', `there is no program ${ref}`)
 
-async function addNamespaceKey(
+async function setVisibility(
   { transact }: Database,
-  namespace: string,
-  key: { fingerprint: Digest; spki: Buffer },
+  ref: ProgramId,
+  visibility: Visibility,
   by: Actor,
-): Promise<StoredKey> {
-  return transact(async (transaction) => {
-    const { id: namespaceId } = await namespaceOf(transaction, namespace)
-    const added = await transaction.signingKey.createMany({
-      data: [{ namespaceId, fingerprint: key.fingerprint, spki: new Uint8Array(key.spki) }],
-      skipDuplicates: true,
-    })
-    if (added.count > 0)
-      await audit(transaction, by, 'namespace.key.add', namespace, { fingerprint: key.fingerprint })
-    const row = await transaction.signingKey.findUniqueOrThrow({
-      where: { namespaceId_fingerprint: { namespaceId, fingerprint: key.fingerprint } },
-    })
-    return storedKey(row)
+): Promise<void> {
+  await transact(async (transaction) => {
+    const before = await transaction.program.findUnique({ where: { ref }, select: { visibility: true } })
+    if (before === null) throw absent(ref)
+    if (before.visibility === visibility) return
+    await transaction.program.update({ where: { ref }, data: { visibility } })
+    await audit(transaction, by, 'program.visibility', ref, { before, after: { visibility } })
   })
 }
 
@@ -113,7 +99,7 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
     })
     await recordSteps(transaction, manifest.name)
     const ref = releaseRef(manifest.name, manifest.version)
-    await audit(transaction, by, 'release.publish', ref, { signer })
+    await audit(transaction, by, 'release.publish', ref, { after: { signer } })
     const { name, version } = manifest
     return releaseView({ ref: name, version, bundle, files, signer, publishedAt: row.publishedAt }, manifest)
   })
@@ -123,15 +109,20 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
 async function programForRelease(
   transaction: Transaction,
   namespaceId: string,
-  { manifest }: NewRelease,
+  { manifest, visibility }: NewRelease,
 ): Promise<string> {
   const { name: ref, version, summary } = manifest
   const known = await transaction.program.findUnique({
     where: { ref },
     select: { id: true, releases: { select: { version: true } } },
   })
-  if (known === null)
-    return (await transaction.program.create({ data: { namespaceId, ref, latest: version, summary } })).id
+  if (known === null) {
+    const look = lookOf(ref.slice(ref.indexOf('/') + 1))
+    const other = await transaction.program.findFirst({ where: { namespaceId, look }, select: { ref: true } })
+    if (other !== null) throw new DomainError('name_look_alike', `${ref} looks like ${other.ref}`)
+    const data = { namespaceId, ref, look, visibility, latest: version, summary }
+    return (await transaction.program.create({ data })).id
+  }
   const versions = known.releases.map((release) => release.version)
   if (versions.includes(version))
     throw new DomainError('release_exists', `${releaseRef(ref, version)} is published already`)
@@ -140,12 +131,12 @@ async function programForRelease(
   return known.id
 }
 
-async function readProgram({ prisma }: Database, ref: ProgramId): Promise<ProgramView> {
-  const row = await prisma.program.findUnique({
-    where: { ref },
+async function readProgram({ prisma }: Database, ref: ProgramId, readable: Readable): Promise<ProgramView> {
+  const row = await prisma.program.findFirst({
+    where: { ref, ...readableOnly(readable) },
     select: { summary: true, releases: { select: { version: true, publishedAt: true, signer: true } } },
   })
-  if (row === null) throw new DomainError('not_found', `there is no program ${ref}`)
+  if (row === null) throw absent(ref)
   const versions = row.releases
     .sort((a, b) => compareVersions(b.version, a.version))
     .map(({ version, publishedAt, signer }) => ({
@@ -160,13 +151,14 @@ async function readRelease(
   client: Pick<Transaction, 'release' | 'program' | 'releaseFile'>,
   ref: ProgramId,
   version: string,
+  readable: Readable,
 ): Promise<ReleaseView> {
-  const row = await client.release.findFirst({ where: { version, program: { ref } } })
+  const program = { ref, ...readableOnly(readable) }
+  const row = await client.release.findFirst({ where: { version, program } })
   if (row !== null) {
     const files = (await readFiles(client, [row.id])).get(row.id) ?? []
     return releaseView({ ...row, ref, files }, Manifest.parse(row.manifest))
   }
-  if ((await client.program.findUnique({ where: { ref }, select: { id: true } })) === null)
-    throw new DomainError('not_found', `there is no program ${ref}`)
+  if ((await client.program.findFirst({ where: program, select: { id: true } })) === null) throw absent(ref)
   throw new DomainError('version_not_found', `there is no release ${releaseRef(ref, version)}`)
 }

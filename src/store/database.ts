@@ -1,5 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg'
-import type { Actor } from '../domain/access.ts'
+import type { Actor } from '../domain/account.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import { databaseNotices } from './change-notices.ts'
@@ -75,18 +75,39 @@ export async function lockFleet(transaction: Transaction): Promise<void> {
 }
 
 /** Who an audit record names. */
-const actorName = (actor: Actor): string =>
-  actor.kind === 'anonymous' ? 'anonymous' : `${actor.kind}:${actor.id}`
+const actorName = (actor: Actor): string => {
+  if (actor.kind === 'token') return `${actor.account.kind}:${actor.account.name}`
+  return actor.kind === 'node' ? `node:${actor.name}` : 'anonymous'
+}
 
-/** Records who did what, in the transaction that does it. */
+/** What a change changed: what was before, what is after; absent where there was, or is, nothing. */
+interface Changed {
+  readonly before?: Prisma.InputJsonObject
+  readonly after?: Prisma.InputJsonObject
+}
+
+/** Records who changed what from where, in the transaction that does it. */
 export async function audit(
   transaction: Transaction,
   by: Actor,
   action: string,
   subject: string,
-  detail: Prisma.InputJsonObject = {},
+  { before, after }: Changed = {},
 ): Promise<void> {
-  await transaction.audit.create({ data: { actor: actorName(by), action, subject, detail } })
+  await transaction.audit.create({
+    data: {
+      ...{ actor: actorName(by), address: by.address ?? null, action, subject },
+      ...(before === undefined ? {} : { before }),
+      ...(after === undefined ? {} : { after }),
+    },
+  })
+}
+
+const ACCOUNTS_LOCK = 72707371
+
+/** The same for who owns and administers what: of two changes at once none may make the last one go. */
+export async function lockAccounts(transaction: Transaction): Promise<void> {
+  await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${ACCOUNTS_LOCK}::bigint)`
 }
 
 /** Whether an insert failed because a row with the same key is there (PostgreSQL 23505). */

@@ -1,4 +1,4 @@
-import type { Actor } from '../domain/access.ts'
+import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { Labels, orderName } from '../domain/function.ts'
@@ -26,7 +26,8 @@ export function databaseFleet(database: Database): Fleet {
           data: [{ fingerprint, spki: new Uint8Array(spki) }],
           skipDuplicates: true,
         })
-        if (added.count > 0) await audit(transaction, by, 'operator.key.add', fingerprint)
+        if (added.count > 0)
+          await audit(transaction, by, 'operator.key.add', fingerprint, { after: { fingerprint } })
         return storedKey(await transaction.operatorKey.findUniqueOrThrow({ where: { fingerprint } }))
       }),
     functions: () =>
@@ -100,6 +101,7 @@ async function putOrder(
   return change(async (transaction) => {
     await lockFleet(transaction)
     const heads = await readHeads(transaction)
+    const before = heads.find((head) => head.name === name)
     requireNext(heads, name, order)
     requireRoom(heads, name, order, envelope)
     const row = await transaction.functionRevision.create({
@@ -117,7 +119,10 @@ async function putOrder(
       const resolutions = resolvedOnly(resolveUses(usesOf(order), versions))
       await transaction.functionStep.create({ data: { name, revision: row.revision, resolutions } })
     }
-    await audit(transaction, by, `function.${order.kind}`, name, { revision: order.revision, operator })
+    await audit(transaction, by, `function.${order.kind}`, name, {
+      ...(before === undefined ? {} : { before: { revision: Number(before.revision) } }),
+      after: { revision: order.revision, operator },
+    })
     return viewOf({ name, revision: row.revision, order, envelope, appliedAt: row.appliedAt }, versions)
   })
 }

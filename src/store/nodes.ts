@@ -1,3 +1,4 @@
+import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { Digest } from '../domain/names.ts'
 import { NodeFacts, type NodeView, Observed } from '../domain/node.ts'
@@ -12,6 +13,16 @@ type Joining = Parameters<Nodes['enrol']>[0]
 export function databaseNodes(database: Database): Nodes {
   const { prisma } = database
   return {
+    addJoinToken: (token, by) =>
+      database.transact(async (transaction) => {
+        const { id } = await transaction.joinToken.create({
+          data: { hash: new Uint8Array(token.hash), maxUses: token.maxUses, expiresAt: token.expiresAt },
+        })
+        const { maxUses, expiresAt } = token
+        await audit(transaction, by, 'join-token.create', id, {
+          after: { maxUses, expiresAt: expiresAt.toISOString() },
+        })
+      }),
     enrol: (node, tokenHash, now) => enrol(database, node, tokenHash, now),
     find: async (id) => {
       if (!UUID.test(id)) return undefined // the column would refuse it with an error of its own
@@ -43,6 +54,10 @@ export function databaseNodes(database: Database): Nodes {
   }
 }
 
+const nodeActor = ({ id, name }: { id: string; name: string }): Actor => ({
+  ...{ kind: 'node', id, name, programs: [] },
+})
+
 async function enrol({ change }: Database, node: Joining, tokenHash: Buffer, now: Date): Promise<string> {
   try {
     return await change(async (transaction) => {
@@ -61,7 +76,10 @@ async function enrol({ change }: Database, node: Joining, tokenHash: Buffer, now
       if (!unchanged) {
         await countUse(transaction, token.id)
         await transaction.node.update({ where: { id: known.id }, data: { facts: node.facts } })
-        await audit(transaction, { kind: 'node', id: known.id, name: known.name }, 'node.facts', known.name)
+        await audit(transaction, nodeActor(known), 'node.facts', known.name, {
+          before: NodeFacts.parse(known.facts),
+          after: node.facts,
+        })
       }
       return known.id
     })
@@ -78,7 +96,7 @@ async function addNode(transaction: Transaction, node: Joining, tokenId: string)
   const { id } = await transaction.node.create({
     data: { name, fingerprint: node.fingerprint, spki: new Uint8Array(node.spki), facts: node.facts },
   })
-  await audit(transaction, { kind: 'node', id, name }, 'node.enrol', name, { joinToken: tokenId })
+  await audit(transaction, nodeActor({ id, name }), 'node.enrol', name, { after: { joinToken: tokenId } })
   return id
 }
 

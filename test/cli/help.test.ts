@@ -30,6 +30,9 @@ const commands = await leaves()
 describe('help', () => {
   test('lists every command', () => {
     expect(commands.map((path) => path.join(' ')).sort()).toEqual([
+      'account change',
+      'account create',
+      'account list',
       'agent',
       'doctor',
       'function apply',
@@ -42,7 +45,15 @@ describe('help', () => {
       'key add',
       'key list',
       'keygen',
+      'member accept',
+      'member invitations',
+      'member list',
+      'member remove',
+      'member robot',
+      'member set',
       'namespace create',
+      'namespace leave',
+      'namespace list',
       'node list',
       'node show',
       'node token',
@@ -52,7 +63,10 @@ describe('help', () => {
       'show',
       'status',
       'token create',
+      'token list',
+      'token revoke',
       'verify',
+      'whoami',
     ])
   })
 

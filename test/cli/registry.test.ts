@@ -43,8 +43,18 @@ beforeAll(async () => {
   for (const name of ['publisher', 'stranger', 'operator', 'colleague']) await ok({}, 'keygen', '--out', name)
   fingerprint = (await json(admin, 'key', 'add', 'publisher.pub.pem', '--namespace', 'hookline')).fingerprint
   for (const name of ['operator', 'colleague']) await ok(admin, 'key', 'add', `${name}.pub.pem`, '--operator')
-  const publish = await json(admin, 'token', 'create', '--publish', 'hookline', '--ttl', '1h')
-  const fleet = await json(admin, 'token', 'create', '--fleet')
+  await ok(admin, 'member', 'robot', 'hookline', 'ci')
+  const publishing = [
+    '--scope',
+    'publish-new,publish-update,read,manage',
+    '--account',
+    'hookline.ci',
+    '--ttl',
+    '1h',
+  ]
+  const publish = await json(admin, 'token', 'create', ...publishing)
+  await ok(admin, 'account', 'create', 'ops', '--fleet', 'operator')
+  const fleet = await json(admin, 'token', 'create', '--account', 'ops', '--scope', 'read,node,order')
   publisher = { HOOKLINE_URL, HOOKLINE_TOKEN: publish.secret }
   operator = { HOOKLINE_URL, HOOKLINE_TOKEN: fleet.secret }
   for (const version of ['1.0.0', '1.1.0', '1.2.0'])
@@ -73,7 +83,13 @@ describe('publish', () => {
       1,
       'release_exists',
     ],
-    ['with an operator’s token', ['counter-1.1.0', '--key', 'publisher.pem'], () => operator, 1, 'forbidden'],
+    [
+      'with an operator’s token',
+      ['counter-1.1.0', '--key', 'publisher.pem'],
+      () => operator,
+      1,
+      'scope_missing',
+    ],
   ])('is refused %s', async (_, args, who, exit, code) => {
     const run = await as(who(), 'publish', ...args)
     expect(run).toMatchObject({ code: exit, stdout: '' })

@@ -1,92 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { NewToken } from '../../src/domain/access.ts'
-import { applyOrder, type EnrolledNode, emptyReport, enrolledNode, removeOrder } from './enrolled-node.ts'
-import { addKey, buildRelease, newKey, openNamespace, releaseForm } from './release-builder.ts'
-import { type CallOptions, type RunningRegistry, startRegistry } from './running-registry.ts'
+import { NewToken } from '../../src/domain/token.ts'
+import { type EnrolledNode, emptyReport, enrolledNode } from './enrolled-node.ts'
+import { addKey, newKey, openNamespace } from './release-builder.ts'
+import { type RunningRegistry, startRegistry } from './running-registry.ts'
 
 const publisher = newKey()
 const operator = newKey('ed25519')
 const added = newKey()
 let registry: RunningRegistry
 let node: EnrolledNode
-let tokens: Record<'publish' | 'fleet' | 'admin', string>
 beforeAll(async () => {
   registry = await startRegistry()
   await openNamespace(registry, 'acme', publisher)
   await addKey(registry, '/api/v1/operators/keys', operator)
   node = await enrolledNode(registry, 'node-1')
-  tokens = {
-    publish: await registry.token({ kind: 'publish', namespaces: ['acme'] }),
-    fleet: await registry.token({ kind: 'fleet' }),
-    admin: registry.admin,
-  }
 })
 afterAll(() => registry.close())
 
-type Role = 'anonymous' | 'publish' | 'fleet' | 'admin' | 'node'
-const EVERYONE: Role[] = ['anonymous', 'publish', 'fleet', 'admin']
-const FLEET: Role[] = ['fleet', 'admin']
 const keyBody = { publicKey: added.publicKey.spki.toString('base64') }
 const ABSENT = `sha256:${'0'.repeat(64)}`
-
-/** Every route, who may use it, and what it answers those. `make` gives each role a request of its own. */
-const ROUTES: [string, string, Role[], number, (role: Role) => CallOptions | Promise<CallOptions>][] = [
-  [
-    'POST',
-    '/api/v1/releases',
-    ['publish', 'admin'],
-    201,
-    async (role) => ({ form: releaseForm(await buildRelease(`acme/by-${role}`, '1.0.0', publisher)) }),
-  ],
-  ['GET', '/api/v1/programs', EVERYONE, 200, () => ({})],
-  ['GET', '/api/v1/programs/acme/absent', EVERYONE, 404, () => ({})],
-  ['GET', '/api/v1/programs/acme/absent/versions/1.0.0', EVERYONE, 404, () => ({})],
-  ['GET', '/api/v1/programs/acme/absent/versions/1.0.0/bundle', EVERYONE, 404, () => ({})],
-  ['GET', `/api/v1/blobs/${ABSENT}`, EVERYONE, 404, () => ({})],
-  ['GET', '/api/v1/namespaces/acme/keys', EVERYONE, 200, () => ({})],
-  ['POST', '/api/v1/namespaces', ['admin'], 201, (role) => ({ body: { name: `by-${role}` } })],
-  ['PUT', `/api/v1/namespaces/acme/keys/${added.fingerprint}`, ['admin'], 200, () => ({ body: keyBody })],
-  ['GET', '/api/v1/operators/keys', FLEET, 200, () => ({})],
-  ['PUT', `/api/v1/operators/keys/${added.fingerprint}`, ['admin'], 200, () => ({ body: keyBody })],
-  ['POST', '/api/v1/tokens', ['admin'], 201, () => ({ body: { grant: { kind: 'fleet' } } })],
-  ['POST', '/api/v1/join-tokens', FLEET, 201, () => ({ body: {} })],
-  ['GET', '/api/v1/nodes', FLEET, 200, () => ({})],
-  ['GET', '/api/v1/functions', FLEET, 200, () => ({})],
-  ['GET', '/api/v1/functions/absent', FLEET, 404, () => ({})],
-  ['GET', '/api/v1/functions/absent/history', FLEET, 404, () => ({})],
-  [
-    'PUT',
-    '/api/v1/functions/edge',
-    FLEET,
-    200,
-    (role) => ({ body: { envelope: applyOrder('edge', role === 'fleet' ? 1 : 2, operator) } }),
-  ],
-  [
-    'DELETE',
-    '/api/v1/functions/edge',
-    FLEET,
-    200,
-    (role) => ({ body: { envelope: removeOrder('edge', role === 'fleet' ? 3 : 4, operator) } }),
-  ],
-  ['GET', '/healthz', EVERYONE, 200, () => ({})],
-  ['GET', '/readyz', EVERYONE, 200, () => ({})],
-  ['GET', '/openapi.yaml', EVERYONE, 200, () => ({})],
-]
-
-describe.each(ROUTES)('%s %s', (method, path, allowed, status, make) => {
-  test.each(EVERYONE)(`as %s`, async (role) => {
-    const token = role === 'anonymous' || role === 'node' ? undefined : tokens[role]
-    const answer = await registry.call(method, path, { ...(await make(role)), token })
-    if (allowed.includes(role)) expect(answer.status).toBe(status)
-    else if (role === 'anonymous') expect([answer.status, answer.code]).toEqual([401, 'unauthenticated'])
-    else expect([answer.status, answer.code]).toEqual([403, 'forbidden'])
-  })
-  test('with a token that is not known here', async () => {
-    const options = { ...(await make('anonymous')), token: `hlt_${'A'.repeat(43)}` }
-    const answer = await registry.call(method, path, options)
-    expect([answer.status, answer.code]).toEqual([401, 'unauthenticated'])
-  })
-})
 
 describe('routes of nodes', () => {
   const desired = () => `/api/v1/nodes/${node.id}/desired`
@@ -95,8 +27,8 @@ describe('routes of nodes', () => {
     expect((await node.call('GET', desired())).status).toBe(200)
     expect((await node.call('PUT', observed(), { body: emptyReport() })).status).toBe(204)
   })
-  test.each(['anonymous', 'publish', 'fleet', 'admin'] as const)('%s may not', async (role) => {
-    const token = role === 'anonymous' ? undefined : tokens[role]
+  test.each(['anonymous', 'admin'] as const)('%s may not', async (role) => {
+    const token = role === 'anonymous' ? undefined : registry.admin
     for (const answer of [
       await registry.call('GET', desired(), { token }),
       await registry.call('PUT', observed(), { token, body: emptyReport() }),
@@ -121,14 +53,14 @@ describe('credentials', () => {
   test('an expired token is refused', async () => {
     const made = await registry.call('POST', '/api/v1/tokens', {
       token: registry.admin,
-      body: { grant: { kind: 'admin' }, ttl_s: 60 },
+      body: { scopes: ['read'], ttl_s: 60 },
     })
     const { id, secret, expiresAt } = NewToken.parse(made.json)
-    expect(Date.parse(expiresAt ?? '') - Date.now()).toBeGreaterThan(50_000)
+    expect(Date.parse(expiresAt) - Date.now()).toBeGreaterThan(50_000)
     expect((await registry.call('GET', '/api/v1/nodes', { token: secret })).status).toBe(200)
     await registry.database.prisma.token.update({ where: { id }, data: { expiresAt: new Date() } })
     const late = await registry.call('GET', '/api/v1/nodes', { token: secret })
-    expect([late.status, late.code]).toEqual([401, 'unauthenticated'])
+    expect([late.status, late.code]).toEqual([401, 'token_expired'])
   })
   test.each(['Basic YTpi', 'Bearer', `Bearer ${'a'.repeat(4000)}`, 'Bearer a b'])(
     '"%.20s" is refused',
@@ -140,7 +72,7 @@ describe('credentials', () => {
   )
   test('secrets are kept nowhere, only their hashes', async () => {
     const rows = await registry.database.prisma.token.findMany()
-    expect(rows.length).toBeGreaterThan(3)
+    expect(rows.length).toBeGreaterThan(1)
     for (const row of rows) {
       expect(row.hash).toHaveLength(32)
       expect(JSON.stringify(row)).not.toContain('hlt_')

@@ -1,9 +1,9 @@
 import { signRequest } from '../../src/attest/http-signature.ts'
 import { generateKeyPair, type PrivateKey, parsePrivateKey } from '../../src/attest/keys.ts'
 import { signOrder } from '../../src/attest/order.ts'
-import { NewJoinToken } from '../../src/domain/access.ts'
 import { FunctionSpec } from '../../src/domain/function.ts'
 import { Desired, Enrolled, type NodeFacts, type Observed } from '../../src/domain/node.ts'
+import { NewJoinToken } from '../../src/domain/token.ts'
 import type { Answer, CallOptions, RunningRegistry } from './running-registry.ts'
 
 type Registry = Pick<RunningRegistry, 'call' | 'admin'>

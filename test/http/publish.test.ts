@@ -48,12 +48,19 @@ test('a signed release becomes visible, whole, with its bytes', async () => {
   expect(bundle.bytes.toString()).toBe(release.bundle)
 })
 
-test('a token for the namespace may publish there, and nowhere else', async () => {
-  const token = await registry.token({ kind: 'publish', namespaces: ['acme'] })
+test('a member may publish there, and nowhere else', async () => {
+  const token = await registry.account('scoped', { member: { acme: 'publisher' } })
   const release = await buildRelease('acme/scoped', '1.0.0', key)
   expect((await publishAt(registry, release, { token })).status).toBe(201)
   const foreign = await publishAt(registry, await buildRelease('other/scoped', '1.0.0', key), { token })
-  expect([foreign.status, foreign.code]).toEqual([403, 'forbidden'])
+  expect([foreign.status, foreign.code]).toEqual([404, 'not_found'])
+  const first = await registry.token({ scopes: ['publish-update'] }, 'scoped')
+  const another = await buildRelease('acme/another', '1.0.0', key)
+  expect((await publishAt(registry, another, { token: first })).code).toBe('scope_missing')
+  const update = await buildRelease('acme/scoped', '1.0.1', key)
+  expect((await publishAt(registry, update, { token: first })).status).toBe(201)
+  const named = await registry.token({ scopes: ['publish-new'], programs: ['acme/other'] }, 'scoped')
+  expect((await publishAt(registry, another, { token: named })).code).toBe('scope_missing')
 })
 
 describe('what is refused leaves nothing visible', () => {
@@ -312,9 +319,9 @@ test('an object is kept once, however many releases hold it', async () => {
 })
 
 test('the audit names who published what', async () => {
-  const token = await registry.token({ kind: 'publish', namespaces: ['acme'] })
+  const token = await registry.account('audited', { member: { acme: 'publisher' } })
   await publishAt(registry, await buildRelease('acme/audited', '1.0.0', key), { token })
   const [record] = await registry.database.prisma.audit.findMany({ where: { subject: 'acme/audited@1.0.0' } })
-  expect(record).toMatchObject({ action: 'release.publish', detail: { signer: key.fingerprint } })
-  expect(record?.actor).toMatch(/^token:[0-9a-f-]{36}$/)
+  expect(record).toMatchObject({ action: 'release.publish', after: { signer: key.fingerprint } })
+  expect([record?.actor, record?.address]).toEqual(['person:audited', '127.0.0.1'])
 })

@@ -1,12 +1,14 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { z } from 'zod'
 import { composeRegistry } from '../../src/bin/registry.ts'
-import { type Grant, NewToken } from '../../src/domain/access.ts'
+import { type FleetRole, type Role, SCOPES, type Scope } from '../../src/domain/account.ts'
+import { NewToken, type TokenRequest } from '../../src/domain/token.ts'
 import { buildApp } from '../../src/http/app.ts'
 import { Problem } from '../../src/http/problem.ts'
 import type { Services } from '../../src/http/services.ts'
-import { createFirstToken } from '../../src/registry/access.ts'
+import { createFirstAccount } from '../../src/registry/tokens.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openFileBlobs } from '../../src/store/file-blobs.ts'
 import { migrate } from '../../src/store/migrations.ts'
@@ -31,10 +33,29 @@ export interface RunningRegistry {
   readonly admin: string
   /** What the registry reported as its own failure. */
   readonly failures: unknown[]
-  /** Makes a token with this right and gives its secret. */
-  token(grant: Grant): Promise<string>
+  /** Makes a token for an account, by default the administrator’s, and gives its secret. */
+  token(request: z.input<typeof TokenRequest>, account?: string): Promise<string>
+  /** Makes an account with a token of these scopes, by default all but an administrator’s, and gives the secret. */
+  account(name: string, options?: AccountOptions): Promise<string>
   call(method: string, path: string, options?: CallOptions): Promise<Answer>
   close(): Promise<void>
+}
+
+/** What an account of a test has. */
+interface AccountOptions {
+  readonly scopes?: readonly Scope[]
+  readonly programs?: readonly string[]
+  readonly fleet?: FleetRole
+  /** Roles by namespace. */
+  readonly member?: Readonly<Record<string, Role>>
+}
+
+const ALL_SCOPES = SCOPES.filter((scope) => scope !== 'admin')
+
+/** Throws when a call that prepares a test was refused. */
+function requireDone(answer: Answer): Answer {
+  if (answer.status >= 300) throw new Error(`refused with ${answer.status} ${answer.code}`)
+  return answer
 }
 
 /** What a call sends: JSON in `body`, or a form. */
@@ -68,12 +89,27 @@ export async function startRegistry(): Promise<RunningRegistry> {
   const services = composeRegistry(database, blobs, (error) => failures.push(error))
   const app = await buildApp(services)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  const admin = (await createFirstToken(services.tokens)) ?? ''
+  const admin = (await createFirstAccount(services.accounts, services.clock)) ?? ''
+  const token: RunningRegistry['token'] = async (body, account) => {
+    const path = account === undefined ? '/api/v1/tokens' : `/api/v1/accounts/${account}/tokens`
+    return NewToken.parse(requireDone(await call('POST', path, { token: admin, body })).json).secret
+  }
   const call: RunningRegistry['call'] = (method, path, options) => callAt(url, method, path, options)
   return {
     ...{ url, services, database, dataDir, admin, failures, call },
-    token: async (grant) =>
-      NewToken.parse((await call('POST', '/api/v1/tokens', { token: admin, body: { grant } })).json).secret,
+    token,
+    account: async (name, { scopes = ALL_SCOPES, programs, fleet, member }: AccountOptions = {}) => {
+      const body = { name, ...(fleet === undefined ? {} : { fleet }) }
+      requireDone(await call('POST', '/api/v1/accounts', { token: admin, body }))
+      const secret = await token({ scopes: [...scopes], ...(programs && { programs: [...programs] }) }, name)
+      for (const [namespace, role] of Object.entries(member ?? {})) {
+        const path = `/api/v1/namespaces/${namespace}/members/${name}`
+        requireDone(await call('PUT', path, { token: admin, body: { role } }))
+        const accepting = await token({ scopes: ['manage'] }, name)
+        requireDone(await call('POST', `/api/v1/invitations/${namespace}/accept`, { token: accepting }))
+      }
+      return secret
+    },
     close: async () => {
       await app.close()
       await database.close()

@@ -90,13 +90,16 @@ async function columnsOf(url: string): Promise<string[]> {
 }
 
 const PG_TYPES: Record<string, string> = {
-  ...{ String: 'text', Bytes: 'bytea', Int: 'int4', BigInt: 'int8', OrderKind: 'order_kind' },
+  ...{ String: 'text', Bytes: 'bytea', Int: 'int4', BigInt: 'int8' },
+  ...{ Boolean: 'bool', DateTime: 'timestamptz' },
   ...{ '@db.Uuid': 'uuid', '@db.Timestamptz': 'timestamptz', '@db.Json': 'json' },
 }
 
 /** The same lines, read from schema.prisma. */
 async function columnsOfSchema(): Promise<string[]> {
   const schema = await readFile('prisma/schema.prisma', 'utf8')
+  const enums = [...schema.matchAll(/^enum (\w+) \{.*?@@map\("(\w+)"\)\n\}/gms)]
+  const types = { ...PG_TYPES, ...Object.fromEntries(enums.map(([, name, mapped]) => [name, mapped])) }
   const models = [...schema.matchAll(/^model (\w+) \{(.*?)^\}/gms)]
   expect(models.map(([, name]) => name).sort()).toEqual(Object.keys(Prisma.ModelName).sort())
   return models
@@ -105,10 +108,12 @@ async function columnsOfSchema(): Promise<string[]> {
       return body.split('\n').flatMap((line) => {
         const [, field, type = '', optional] = /^ {2}(\w+)\s+(\w+)(\?|\[\])?/.exec(line) ?? []
         const native = /@db\.\w+/.exec(line)?.[0]
-        const pgType = PG_TYPES[native ?? type]
+        const pgType = types[native ?? type]
         if (field === undefined || pgType === undefined) return [] // a relation, not a column
         const column = /@map\("(\w+)"\)/.exec(line)?.[1] ?? field
-        return [`${table}.${column} ${pgType}${optional === '?' ? ' null' : ''}`]
+        return [
+          `${table}.${column} ${optional === '[]' ? '_' : ''}${pgType}${optional === '?' ? ' null' : ''}`,
+        ]
       })
     })
     .sort()

@@ -4,10 +4,59 @@ CREATE SCHEMA IF NOT EXISTS "public";
 -- CreateEnum
 CREATE TYPE "order_kind" AS ENUM ('apply', 'remove');
 
+-- CreateEnum
+CREATE TYPE "account_kind" AS ENUM ('person', 'robot');
+
+-- CreateEnum
+CREATE TYPE "fleet_role" AS ENUM ('none', 'viewer', 'operator');
+
+-- CreateEnum
+CREATE TYPE "role" AS ENUM ('reader', 'publisher', 'owner');
+
+-- CreateEnum
+CREATE TYPE "visibility" AS ENUM ('public', 'private');
+
+-- CreateTable
+CREATE TABLE "account" (
+    "id" UUID NOT NULL,
+    "name" TEXT NOT NULL,
+    "look" TEXT NOT NULL,
+    "kind" "account_kind" NOT NULL,
+    "admin" BOOLEAN NOT NULL DEFAULT false,
+    "fleet" "fleet_role" NOT NULL DEFAULT 'none',
+    "disabled_at" TIMESTAMPTZ(6),
+    "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "account_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "member" (
+    "namespace_id" UUID NOT NULL,
+    "account_id" UUID NOT NULL,
+    "role" "role" NOT NULL,
+    "since" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "member_pkey" PRIMARY KEY ("namespace_id","account_id")
+);
+
+-- CreateTable
+CREATE TABLE "invitation" (
+    "namespace_id" UUID NOT NULL,
+    "account_id" UUID NOT NULL,
+    "role" "role" NOT NULL,
+    "invited_by" TEXT NOT NULL,
+    "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "expires_at" TIMESTAMPTZ(6) NOT NULL,
+
+    CONSTRAINT "invitation_pkey" PRIMARY KEY ("namespace_id","account_id")
+);
+
 -- CreateTable
 CREATE TABLE "namespace" (
     "id" UUID NOT NULL,
     "name" TEXT NOT NULL,
+    "look" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "namespace_pkey" PRIMARY KEY ("id")
@@ -36,10 +85,14 @@ CREATE TABLE "operator_key" (
 CREATE TABLE "token" (
     "id" UUID NOT NULL,
     "hash" BYTEA NOT NULL,
-    "grant" JSON NOT NULL,
+    "account_id" UUID NOT NULL,
+    "scopes" TEXT[] NOT NULL,
+    "programs" TEXT[] NOT NULL,
     "note" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    "expires_at" TIMESTAMPTZ(6),
+    "expires_at" TIMESTAMPTZ(6) NOT NULL,
+    "revoked_at" TIMESTAMPTZ(6),
+    "last_used_at" TIMESTAMPTZ(6),
 
     CONSTRAINT "token_pkey" PRIMARY KEY ("id")
 );
@@ -61,6 +114,8 @@ CREATE TABLE "program" (
     "id" UUID NOT NULL,
     "namespace_id" UUID NOT NULL,
     "ref" TEXT NOT NULL,
+    "look" TEXT NOT NULL,
+    "visibility" "visibility" NOT NULL DEFAULT 'public',
     "latest" TEXT NOT NULL,
     "summary" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -150,15 +205,38 @@ CREATE TABLE "audit" (
     "id" BIGSERIAL NOT NULL,
     "at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "actor" TEXT NOT NULL,
+    "address" TEXT,
     "action" TEXT NOT NULL,
     "subject" TEXT NOT NULL,
-    "detail" JSON NOT NULL DEFAULT '{}',
+    "before" JSON,
+    "after" JSON,
 
     CONSTRAINT "audit_pkey" PRIMARY KEY ("id")
 );
 
 -- CreateIndex
+CREATE UNIQUE INDEX "account_name_key" ON "account"("name");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "account_look_key" ON "account"("look");
+
+-- CreateIndex
 CREATE UNIQUE INDEX "namespace_name_key" ON "namespace"("name");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "namespace_look_key" ON "namespace"("look");
+
+-- CreateIndex
+CREATE INDEX "member_account_id_idx" ON "member"("account_id");
+
+-- CreateIndex
+CREATE INDEX "invitation_account_id_idx" ON "invitation"("account_id");
+
+-- CreateIndex
+CREATE INDEX "token_account_id_idx" ON "token"("account_id");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "program_namespace_id_look_key" ON "program"("namespace_id", "look");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "token_hash_key" ON "token"("hash");
@@ -183,6 +261,21 @@ CREATE UNIQUE INDEX "node_name_key" ON "node"("name");
 
 -- CreateIndex
 CREATE INDEX "audit_subject_id_idx" ON "audit"("subject", "id");
+
+-- AddForeignKey
+ALTER TABLE "member" ADD CONSTRAINT "member_namespace_id_fkey" FOREIGN KEY ("namespace_id") REFERENCES "namespace"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "member" ADD CONSTRAINT "member_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "account"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "invitation" ADD CONSTRAINT "invitation_namespace_id_fkey" FOREIGN KEY ("namespace_id") REFERENCES "namespace"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "invitation" ADD CONSTRAINT "invitation_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "account"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "token" ADD CONSTRAINT "token_account_id_fkey" FOREIGN KEY ("account_id") REFERENCES "account"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "signing_key" ADD CONSTRAINT "signing_key_namespace_id_fkey" FOREIGN KEY ("namespace_id") REFERENCES "namespace"("id") ON DELETE RESTRICT ON UPDATE CASCADE;

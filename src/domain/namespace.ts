@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { AccountName, Membership, Role } from './account.ts'
+import { Digest, Name } from './names.ts'
+
+/** Request for a namespace. */
+export const NamespaceRequest = z.strictObject({ name: Name })
+export type NamespaceRequest = z.infer<typeof NamespaceRequest>
+
+/** A namespace as everybody sees it. `role` is the caller's own. */
+export const NamespaceView = z.strictObject({
+  name: Name,
+  createdAt: z.iso.datetime(),
+  role: Role.optional(),
+})
+export type NamespaceView = z.infer<typeof NamespaceView>
+
+/** The namespaces that an account is a member of, by name. */
+export const NamespaceList = z.strictObject({ namespaces: z.array(Membership) })
+
+/** A member, or, while `invited`, somebody who has not accepted yet. */
+export const MemberView = z.strictObject({
+  account: AccountName,
+  role: Role,
+  invited: z.boolean(),
+  since: z.iso.datetime(),
+})
+export type MemberView = z.infer<typeof MemberView>
+
+/** Members and invitations by account. */
+export const MemberList = z.strictObject({ members: z.array(MemberView) })
+
+/** The role that somebody is to have. */
+export const MemberRequest = z.strictObject({ role: Role })
+
+/** An invitation as the invited sees it. */
+export const InvitationView = z.strictObject({
+  namespace: Name,
+  role: Role,
+  invitedBy: z.string(),
+  expiresAt: z.iso.datetime(),
+})
+export type InvitationView = z.infer<typeof InvitationView>
+
+/** The caller's invitations by namespace. */
+export const InvitationList = z.strictObject({ invitations: z.array(InvitationView) })
+
+/** Request for a robot: an account that belongs to the namespace and has tokens only. */
+export const RobotRequest = z.strictObject({ name: Name, role: Role.exclude(['owner']) })
+export type RobotRequest = z.infer<typeof RobotRequest>
+
+/** A public key as it travels: SPKI DER in base64. Its fingerprint is the SHA-256 of the DER. */
+export const PublicKeyText = z.base64().max(1024)
+
+/** A key that may sign releases of a namespace, or, for operators, orders. */
+export const KeyView = z.strictObject({
+  fingerprint: Digest,
+  publicKey: PublicKeyText,
+  addedAt: z.iso.datetime(),
+})
+export type KeyView = z.infer<typeof KeyView>
+
+/** A key to add under its fingerprint. */
+export const KeyUpload = z.strictObject({ publicKey: PublicKeyText })
+
+/** All keys of a namespace, or of the operators, by fingerprint. */
+export const KeyList = z.strictObject({ keys: z.array(KeyView) })

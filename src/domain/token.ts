@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { Scope } from './account.ts'
+import { LIMITS } from './limits.ts'
+import { NamePattern } from './name-pattern.ts'
+
+/** Request for a token: at most what the caller's own token may do, and no longer than it lasts. */
+export const TokenRequest = z.strictObject({
+  scopes: z.array(Scope).min(1).max(16),
+  programs: z.array(NamePattern).min(1).max(LIMITS.token_patterns).default(['*']),
+  note: z.string().max(200).default(''),
+  ttl_s: z.int().min(LIMITS.token_ttl_min_s).max(LIMITS.token_ttl_s).default(LIMITS.token_ttl_default_s),
+})
+export type TokenRequest = z.infer<typeof TokenRequest>
+
+/** A new token; the only time that its secret is shown. */
+export const NewToken = z.strictObject({
+  id: z.string(),
+  secret: z.string(),
+  expiresAt: z.iso.datetime(),
+})
+export type NewToken = z.infer<typeof NewToken>
+
+/** A token as its owner sees it later. `lastUsedAt` is true to the hour. */
+export const TokenView = z.strictObject({
+  id: z.string(),
+  scopes: z.array(Scope),
+  programs: z.array(NamePattern),
+  note: z.string(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  lastUsedAt: z.iso.datetime().optional(),
+})
+export type TokenView = z.infer<typeof TokenView>
+
+/** The tokens of an account that still are good, the newest first. */
+export const TokenList = z.strictObject({ tokens: z.array(TokenView) })
+
+/** Request for a join token, by default for one node. */
+export const JoinTokenRequest = z.strictObject({
+  ttl_s: z.int().min(LIMITS.token_ttl_min_s).max(LIMITS.join_token_ttl_s).default(LIMITS.join_token_ttl_s),
+  maxUses: z.int().min(1).max(LIMITS.join_token_uses).default(1),
+})
+export type JoinTokenRequest = z.infer<typeof JoinTokenRequest>
+
+/** A new join token; the only time that its secret is shown. */
+export const NewJoinToken = z.strictObject({ secret: z.string(), expiresAt: z.iso.datetime() })
+export type NewJoinToken = z.infer<typeof NewJoinToken>

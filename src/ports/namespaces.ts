@@ -1,0 +1,43 @@
+import type { Actor, Membership, Role } from '../domain/account.ts'
+import type { Digest } from '../domain/names.ts'
+import type { InvitationView, MemberView, NamespaceView, RobotRequest } from '../domain/namespace.ts'
+
+/** A public key as it is kept: SPKI DER. */
+export interface StoredKey {
+  readonly fingerprint: Digest
+  readonly spki: Buffer
+  readonly addedAt: Date
+}
+
+/** Keeps namespaces, their keys and members. Each change is one transaction together with its audit record. */
+export interface Namespaces {
+  /** Makes a namespace; the account that asks owns it. Throws `namespace_exists`, `name_look_alike`, `too_many`. */
+  add(name: string, by: Actor): Promise<void>
+  /** Throws `not_found`. */
+  view(name: string): Promise<Omit<NamespaceView, 'role'>>
+  /** Whether something in it is for everybody to see. */
+  isPublic(name: string): Promise<boolean>
+  /** What an account may do where, by namespace. */
+  memberships(account: string): Promise<Membership[]>
+  /** The keys that may sign for a namespace, by fingerprint. Throws `not_found`. */
+  keys(namespace: string): Promise<StoredKey[]>
+  /** Adds a key, or gives the one that is there. Throws `not_found`. */
+  addKey(namespace: string, key: { fingerprint: Digest; spki: Buffer }, by: Actor): Promise<StoredKey>
+  /** Members and those invited, by account. Throws `not_found`. */
+  members(namespace: string, now: Date): Promise<MemberView[]>
+  /**
+   * Changes a member's role, or invites an account until `expiresAt`. Throws `not_found` for namespace or account,
+   * `last_owner`, `robot_not_allowed` for a robot of elsewhere, `too_many`.
+   */
+  setMember(namespace: string, account: string, role: Role, expiresAt: Date, by: Actor): Promise<MemberView>
+  /** Ends a membership or takes an invitation back. Throws `not_found`, `last_owner`. */
+  removeMember(namespace: string, account: string, by: Actor): Promise<void>
+  /** The invitations of an account that are good at `now`. */
+  invitations(account: string, now: Date): Promise<InvitationView[]>
+  /** Makes an invitation a membership. Throws `not_found` also when it is no longer good. */
+  acceptInvitation(namespace: string, account: string, now: Date, by: Actor): Promise<MemberView>
+  /** Ends one's own membership, or declines an invitation. Throws `not_found` likewise, `last_owner`. */
+  leave(namespace: string, account: string, by: Actor): Promise<void>
+  /** Makes a robot, a member from the start. Throws `not_found`, `account_exists`, `too_many`. */
+  addRobot(namespace: string, request: RobotRequest, by: Actor): Promise<MemberView>
+}

@@ -1,0 +1,252 @@
+import type { Actor, Role } from '../domain/account.ts'
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { lookOf } from '../domain/name-rules.ts'
+import type { Digest } from '../domain/names.ts'
+import type { MemberView } from '../domain/namespace.ts'
+import type { Namespaces, StoredKey } from '../ports/namespaces.ts'
+import { accountOf, addAccount } from './accounts.ts'
+import { audit, type Database, lockAccounts, type Transaction } from './database.ts'
+import { storedKey } from './keys.ts'
+
+/** Namespaces in the database. */
+export function databaseNamespaces(database: Database): Namespaces {
+  const { prisma, transact } = database
+  return {
+    add: (name, by) => transact((transaction) => addNamespace(transaction, name, by)),
+    view: async (name) => ({ name, createdAt: (await namespaceOf(prisma, name)).createdAt.toISOString() }),
+    isPublic: async (name) =>
+      (await prisma.program.findFirst({
+        where: { namespace: { name }, visibility: 'public' },
+        select: { id: true },
+      })) !== null,
+    memberships: async (account) => {
+      const rows = await prisma.member.findMany({
+        where: { account: { name: account } },
+        orderBy: { namespace: { name: 'asc' } },
+        select: { role: true, namespace: { select: { name: true } } },
+      })
+      return rows.map(({ role, namespace }) => ({ namespace: namespace.name, role }))
+    },
+    keys: async (name) => {
+      const { id } = await namespaceOf(prisma, name)
+      const rows = await prisma.signingKey.findMany({
+        where: { namespaceId: id },
+        orderBy: { fingerprint: 'asc' },
+      })
+      return rows.map(storedKey)
+    },
+    addKey: (namespace, key, by) => addKey(database, namespace, key, by),
+    members: async (namespace, now) => {
+      const { id: namespaceId } = await namespaceOf(prisma, namespace)
+      const account = { select: { name: true } }
+      const [members, invited] = await Promise.all([
+        prisma.member.findMany({ where: { namespaceId }, include: { account } }),
+        prisma.invitation.findMany({ where: { namespaceId, expiresAt: { gt: now } }, include: { account } }),
+      ])
+      const views = [
+        ...members.map((row) => memberView(row.account.name, row.role, row.since, false)),
+        ...invited.map((row) => memberView(row.account.name, row.role, row.createdAt, true)),
+      ]
+      return views.sort((a, b) => (a.account < b.account ? -1 : 1))
+    },
+    setMember: (...asked) => transact((transaction) => setMember(transaction, ...asked)),
+    removeMember: (...asked) => transact((transaction) => removeMember(transaction, ...asked)),
+    invitations: async (account, now) => {
+      const rows = await prisma.invitation.findMany({
+        where: { account: { name: account }, expiresAt: { gt: now } },
+        orderBy: { namespace: { name: 'asc' } },
+        include: { namespace: { select: { name: true } } },
+      })
+      return rows.map(({ namespace, role, invitedBy, expiresAt }) => ({
+        ...{ namespace: namespace.name, role, invitedBy },
+        expiresAt: expiresAt.toISOString(),
+      }))
+    },
+    acceptInvitation: (...asked) => transact((transaction) => accept(transaction, ...asked)),
+    leave: (namespace, account, by) =>
+      transact(async (transaction) => {
+        // who has nothing to do with it hears the same of a namespace that is not there
+        const mine = { namespace: { name: namespace }, account: { name: account } }
+        const bonds =
+          (await transaction.member.count({ where: mine })) +
+          (await transaction.invitation.count({ where: mine }))
+        if (bonds === 0)
+          throw new DomainError('not_found', `you are no member of "${namespace}", and not invited`)
+        await removeMember(transaction, namespace, account, by)
+      }),
+    addRobot: (namespace, { name, role }, by) =>
+      transact(async (transaction) => {
+        await lockAccounts(transaction)
+        const { id: namespaceId } = await namespaceOf(transaction, namespace)
+        await requireRoom(transaction, namespaceId, namespace)
+        const robot = { name: `${namespace}.${name}`, kind: 'robot', admin: false, fleet: 'none' } as const
+        await addAccount(transaction, robot, by)
+        return addMember(transaction, namespaceId, namespace, robot.name, role, by)
+      }),
+  }
+}
+
+const memberView = (account: string, role: Role, since: Date, invited: boolean): MemberView => ({
+  ...{ account, role, invited },
+  since: since.toISOString(),
+})
+
+/** The row of a namespace. Throws `not_found`. */
+export async function namespaceOf(
+  client: Pick<Transaction, 'namespace'>,
+  name: string,
+): Promise<{ id: string; createdAt: Date }> {
+  const found = await client.namespace.findUnique({ where: { name }, select: { id: true, createdAt: true } })
+  if (found === null) throw new DomainError('not_found', `there is no namespace "${name}"`)
+  return found
+}
+
+async function addNamespace(transaction: Transaction, name: string, by: Actor): Promise<void> {
+  await lockAccounts(transaction)
+  const look = lookOf(name)
+  const other = await transaction.namespace.findUnique({ where: { look }, select: { name: true } })
+  if (other?.name === name) throw new DomainError('namespace_exists', `namespace "${name}" exists already`)
+  if (other !== null)
+    throw new DomainError('name_look_alike', `"${name}" looks like namespace "${other.name}"`)
+  const { id: namespaceId } = await transaction.namespace.create({ data: { name, look } })
+  await audit(transaction, by, 'namespace.create', name, { after: { name } })
+  if (by.kind !== 'token') return
+  const owned = await transaction.member.count({ where: { accountId: by.account.id, role: 'owner' } })
+  if (owned >= LIMITS.account_namespaces)
+    throw new DomainError(
+      'too_many',
+      `"${by.account.name}" owns ${owned} namespaces, at most ${LIMITS.account_namespaces}`,
+    )
+  await addMember(transaction, namespaceId, name, by.account.name, 'owner', by)
+}
+
+async function addKey(
+  { transact }: Database,
+  namespace: string,
+  key: { fingerprint: Digest; spki: Buffer },
+  by: Actor,
+): Promise<StoredKey> {
+  return transact(async (transaction) => {
+    const { id: namespaceId } = await namespaceOf(transaction, namespace)
+    const { fingerprint, spki } = key
+    const added = await transaction.signingKey.createMany({
+      data: [{ namespaceId, fingerprint, spki: new Uint8Array(spki) }],
+      skipDuplicates: true,
+    })
+    if (added.count > 0)
+      await audit(transaction, by, 'namespace.key.add', namespace, { after: { fingerprint } })
+    const row = await transaction.signingKey.findUniqueOrThrow({
+      where: { namespaceId_fingerprint: { namespaceId, fingerprint } },
+    })
+    return storedKey(row)
+  })
+}
+
+async function addMember(
+  transaction: Transaction,
+  namespaceId: string,
+  namespace: string,
+  account: string,
+  role: Role,
+  by: Actor,
+): Promise<MemberView> {
+  const { id: accountId } = await accountOf(transaction, account)
+  const row = await transaction.member.create({ data: { namespaceId, accountId, role } })
+  await audit(transaction, by, 'member.add', namespace, { after: { account, role } })
+  return memberView(account, role, row.since, false)
+}
+
+async function requireRoom(transaction: Transaction, namespaceId: string, namespace: string): Promise<void> {
+  const where = { namespaceId }
+  const count = (await transaction.member.count({ where })) + (await transaction.invitation.count({ where }))
+  if (count >= LIMITS.namespace_members)
+    throw new DomainError(
+      'too_many',
+      `"${namespace}" has ${count} members, at most ${LIMITS.namespace_members}`,
+    )
+}
+
+async function requireOwner(transaction: Transaction, namespaceId: string, namespace: string): Promise<void> {
+  const owners = { namespaceId, role: 'owner', account: { disabledAt: null } } as const
+  if ((await transaction.member.count({ where: owners })) === 0)
+    throw new DomainError('last_owner', `"${namespace}" would have no owner`)
+}
+
+async function setMember(
+  transaction: Transaction,
+  namespace: string,
+  account: string,
+  role: Role,
+  expiresAt: Date,
+  by: Actor,
+): Promise<MemberView> {
+  await lockAccounts(transaction)
+  const { id: namespaceId } = await namespaceOf(transaction, namespace)
+  const { id: accountId, kind } = await accountOf(transaction, account)
+  const key = { namespaceId_accountId: { namespaceId, accountId } }
+  const member = await transaction.member.findUnique({ where: key })
+  if (kind === 'robot' && (member === null || role === 'owner'))
+    throw new DomainError('robot_not_allowed', `robot "${account}" may not be ${role} of "${namespace}"`)
+  if (member !== null) {
+    await transaction.member.update({ where: key, data: { role } })
+    await requireOwner(transaction, namespaceId, namespace)
+    await audit(transaction, by, 'member.change', namespace, {
+      before: { account, role: member.role },
+      after: { account, role },
+    })
+    return memberView(account, role, member.since, false)
+  }
+  const before = await transaction.invitation.findUnique({ where: key })
+  if (before === null) await requireRoom(transaction, namespaceId, namespace)
+  const invitedBy = by.kind === 'token' ? by.account.name : by.kind
+  const data = { role, invitedBy, expiresAt }
+  const row = await transaction.invitation.upsert({
+    where: key,
+    create: { namespaceId, accountId, ...data },
+    update: data,
+  })
+  await audit(transaction, by, 'member.invite', namespace, {
+    ...(before === null ? {} : { before: { account, role: before.role } }),
+    after: { account, role, expiresAt: expiresAt.toISOString() },
+  })
+  return memberView(account, role, row.createdAt, true)
+}
+
+async function removeMember(
+  transaction: Transaction,
+  namespace: string,
+  account: string,
+  by: Actor,
+): Promise<void> {
+  await lockAccounts(transaction)
+  const { id: namespaceId } = await namespaceOf(transaction, namespace)
+  const { id: accountId } = await accountOf(transaction, account)
+  const where = { namespaceId, accountId }
+  const [member, invitation] = [
+    await transaction.member.findFirst({ where }),
+    await transaction.invitation.findFirst({ where }),
+  ]
+  const gone = member ?? invitation
+  if (gone === null) throw new DomainError('not_found', `"${account}" is no member of "${namespace}"`)
+  await transaction.invitation.deleteMany({ where })
+  await transaction.member.deleteMany({ where })
+  if (member !== null) await requireOwner(transaction, namespaceId, namespace)
+  await audit(transaction, by, 'member.remove', namespace, { before: { account, role: gone.role } })
+}
+
+async function accept(
+  transaction: Transaction,
+  namespace: string,
+  account: string,
+  now: Date,
+  by: Actor,
+): Promise<MemberView> {
+  await lockAccounts(transaction)
+  const where = { namespace: { name: namespace }, account: { name: account }, expiresAt: { gt: now } }
+  const found = await transaction.invitation.findFirst({ where })
+  if (found === null) throw new DomainError('not_found', `you have no invitation to "${namespace}"`)
+  const { namespaceId, accountId, role } = found
+  await transaction.invitation.deleteMany({ where: { namespaceId, accountId } })
+  return addMember(transaction, namespaceId, namespace, account, role, by)
+}
