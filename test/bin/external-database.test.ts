@@ -6,7 +6,7 @@ import { type Registry, serve } from '../../src/bin/serve.ts'
 import { Desired } from '../../src/domain/node.ts'
 import { type Postgres, startPostgres } from '../../src/store/postgres.ts'
 import { applyOrder, enrolledNode, putFunction } from '../http/enrolled-node.ts'
-import { addKey, newKey } from '../http/release-builder.ts'
+import { addKey, buildRelease, newKey, openNamespace, publishAt } from '../http/release-builder.ts'
 import { type CallOptions, COPY_DIR, callAt, temporaryDirectory } from '../http/running-registry.ts'
 
 let dir: string
@@ -38,6 +38,10 @@ test('two registries on one database serve one fleet: a node waiting at one hear
   const [here, there] = [at(first, first.adminToken), at(second, first.adminToken)]
   const operator = newKey('ed25519')
   await addKey(here, '/api/v1/operators/keys', operator)
+  const publisher = newKey()
+  await openNamespace(here, 'acme', publisher)
+  const release = await buildRelease('acme/limit', '1.0.0', publisher)
+  expect((await publishAt(here, release)).status).toBe(201)
   const joined = await enrolledNode(there, 'node-1', { role: 'edge' })
   const { etag } = await joined.desired()
   const waiting = joined.poll(etag, 20)
