@@ -46,7 +46,8 @@ export function chainObstacles(
   hook: Hook,
 ): readonly ChainObstacle[] {
   const found: ChainObstacle[] = []
-  const calls = (wanted: (name: string) => boolean): string => program.kfuncs.filter(wanted).join(', ')
+  const calls = (wanted: (name: string) => boolean): string =>
+    program.kfuncs.filter((name) => wanted(kernelName(name))).join(', ')
   const throwing = calls((name) => name === 'bpf_throw')
   if (throwing !== '')
     found.push({
@@ -73,6 +74,12 @@ export function chainObstacles(
     })
   return [...found, ...missingTypes(program)]
 }
+
+/**
+ * The name by which a kernel function is found: `bpf_throw` for `bpf_throw___other`. Since libbpf 1.3 what follows the last
+ * three underscores is only a flavour (bpf_core_essential_name_len).
+ */
+const kernelName = (name: string): string => /^(.*[^_])___[^_]/.exec(name)?.[1] ?? name
 
 /** The kernel takes callbacks, and tail calls beside subprograms, only with the BTF types of all functions. */
 function missingTypes({ callbacks, tailCalls, functions }: BpfFunction): readonly ChainObstacle[] {

@@ -107,6 +107,7 @@ describe('init', () => {
       'uses_arena',
       'several',
       'several',
+      'throws_by_flavour',
     ])
     expect(stderr).toContain('[registry_unavailable]') // it went on
   })

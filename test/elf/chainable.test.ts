@@ -23,6 +23,7 @@ describe('a program cannot be chained', () => {
   const found = obstaclesOf('xdp')
   test.each([
     ['throws', /^chain_exception: it throws exceptions \(bpf_throw\)/],
+    ['throws_by_flavour', /^chain_exception: it throws exceptions \(bpf_throw___flavour\)/],
     ['throws_deep', /^chain_exception: /],
     ['asks_device', /^chain_device_bound: .*\(bpf_xdp_metadata_rx_hash, bpf_xdp_metadata_rx_timestamp\)/],
     ['makes_objects', /^chain_local_types: .*\(bpf_obj_drop_impl, bpf_obj_new_impl\)/],

@@ -17,6 +17,7 @@ struct {
 } table SEC(".maps");
 
 extern void bpf_throw(__u64 cookie) __ksym;
+extern void bpf_throw___flavour(__u64 cookie) __ksym __weak;
 extern int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *ctx, __u64 *timestamp) __ksym;
 extern int bpf_xdp_metadata_rx_hash(const struct xdp_md *ctx, __u32 *hash, __u32 *type) __ksym;
 extern void *bpf_obj_new_impl(__u64 local_type_id, void *meta) __ksym;
@@ -132,3 +133,11 @@ int several(struct xdp_md *ctx)
 }
 
 char _license[] SEC("license") = "GPL";
+
+SEC("xdp")
+int throws_by_flavour(struct xdp_md *ctx)
+{
+	if (bpf_throw___flavour)
+		bpf_throw___flavour(XDP_PASS);
+	return XDP_PASS;
+}
