@@ -27,6 +27,7 @@ export interface BodyTraits {
   readonly tailCallInSubprogram: boolean
   /** Its entry function loads packet data the old way (BPF_LD_ABS, _IND), which returns when the packet is too short. */
   readonly legacyLoadInMain: boolean
+  readonly legacyLoadInSubprogram: boolean
   /** Hands functions to helpers: the kernel then wants to know the types of all functions. */
   readonly callbacks: boolean
   /** Its entry function may leave objects of the kernel (dynamic pointers) in its stack frame, which nothing may be laid over. */
@@ -69,6 +70,7 @@ export function readBody(code: Buffer, name: string): Body {
       tailCallInMain: inMain(scan.tailCalls),
       tailCallInSubprogram: scan.tailCalls.some((slot) => slot >= mainSlots),
       legacyLoadInMain: inMain(scan.legacyLoads),
+      legacyLoadInSubprogram: scan.legacyLoads.some((slot) => slot >= mainSlots),
       keepsObjectsInMain: inMain(scan.objectMakers),
       callbacks: scan.references.some(({ callback }) => callback),
       readsTstampType: scan.readsTstampType,

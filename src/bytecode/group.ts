@@ -92,7 +92,7 @@ export function emitGroup(entries: readonly GroupEntry[], place: GroupPlace): Gr
       entry.called
         ? encode(OP.CALL, 0, CALL_KIND.SUBPROGRAM, 0, 0)
         : bodyWithoutExits(bodies[position] ?? entry.body.code, entry.body.mainSlots),
-      ...(entry.called && leavesUnseen(entry.body) ? unknownVerdict(place, frame) : []),
+      ...(leavesUnseen(entry) ? unknownVerdict(place, frame) : []),
       epilogue(position, entry, position === entries.length - 1, place, frame),
     ]
     main.push(...part)
@@ -197,11 +197,14 @@ function bodyWithoutExits(body: Buffer, mainSlots: number): Buffer {
 }
 
 /**
- * Whether a called body may return what the verifier does not see: what its tail call ran returns in its place, and a
- * legacy load beyond the packet returns 0. Older kernels (6.1 among them) follow only the instructions behind these, and
- * would take away the branches on every other verdict.
+ * Whether a body's verdict may be one that the verifier does not see: what a tail call below the chain's main function
+ * ran returns in its caller's place, and a legacy load beyond the packet returns 0 there. Older kernels (6.1 among them)
+ * follow only the instructions behind these, and would take away the branches on every other verdict, and its bounds.
  */
-const leavesUnseen = ({ traits }: Body): boolean => traits.tailCallInMain || traits.legacyLoadInMain
+const leavesUnseen = ({ body: { traits }, called }: GroupEntry): boolean =>
+  traits.tailCallInSubprogram ||
+  traits.legacyLoadInSubprogram ||
+  (called && (traits.tailCallInMain || traits.legacyLoadInMain))
 
 /** Leaves r0 as it is, but for the verifier it can then be any number: a counter is turned into it and out of it again. */
 function unknownVerdict({ first, rules }: GroupPlace, { countersAt }: Frame): Buffer[] {

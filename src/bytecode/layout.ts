@@ -158,7 +158,11 @@ function obstacle(
 
 /** The kernel takes callbacks, and functions that end by themselves, only with the types of all functions. */
 const needsTypes = ({ body: { traits } }: LayoutEntry): boolean =>
-  traits.callbacks || traits.tailCallInMain || traits.tailCallInSubprogram || traits.legacyLoadInMain
+  traits.callbacks ||
+  traits.tailCallInMain ||
+  traits.tailCallInSubprogram ||
+  traits.legacyLoadInMain ||
+  traits.legacyLoadInSubprogram
 
 const namesOf = (members: readonly LayoutEntry[]): string => members.map(({ name }) => name).join(', ')
 

@@ -33,6 +33,7 @@ const NO_TRAITS: BodyTraits = {
   tailCallInMain: false,
   tailCallInSubprogram: false,
   legacyLoadInMain: false,
+  legacyLoadInSubprogram: false,
   callbacks: false,
   keepsObjectsInMain: false,
   readsTstampType: false,
@@ -149,7 +150,11 @@ describe('what a program does that chaining must know', () => {
     ['a read through a dynamic pointer', program(callHelper(DYNPTR_READ), exit()), {}],
     ...Object.entries(LEGACY).flatMap(([name, code]): [string, Buffer, Partial<BodyTraits>][] => [
       [name, program(encode(code, 0, 0, 0, 12), exit()), { legacyLoadInMain: true }],
-      [`${name} in a subprogram`, below(program(encode(code, 0, 0, 0, 12), exit())), {}],
+      [
+        `${name} in a subprogram`,
+        below(program(encode(code, 0, 0, 0, 12), exit())),
+        { legacyLoadInSubprogram: true },
+      ],
     ]),
     ['a load of the packet’s end', program(encode(LDX_W, 0, 1, 4, 0), exit()), {}],
     ['a callback', program(load64(IMM64_KIND.FUNCTION, 3), verdict(2), verdict(0)), { callbacks: true }],

@@ -257,7 +257,7 @@ describe('a called entry', () => {
   })
 })
 
-describe('the verdict of a called entry', () => {
+describe('the verdict of an entry', () => {
   const unknown = (body: Buffer, called = true): number =>
     instructions(fuse([{ ...entry(body), called }, entry(verdict(2))], COUNTERS_FD).code).filter(
       ({ code, dst }) => code === OP.XOR64_X && dst === 0,
@@ -268,9 +268,17 @@ describe('the verdict of a called entry', () => {
     expect(unknown(program(encode(LEGACY_LOAD, 0, 0, 0, 12), verdict(2)))).toBe(2)
   })
 
+  test.each([true, false])(
+    'is made unknown where it comes from elsewhere by a subprogram, called: %s',
+    (called) => {
+      for (const unseen of [tailCall(), encode(LEGACY_LOAD, 0, 0, 0, 12)])
+        expect(unknown(program(callSubprogram(1), exit(), unseen, verdict(2)), called)).toBe(2)
+    },
+  )
+
   test('is left alone where the verifier sees every one', () => {
     expect(unknown(verdict(2))).toBe(0)
-    expect(unknown(program(callSubprogram(1), exit(), tailCall(), verdict(2)))).toBe(0) // as it is by itself
+    expect(unknown(program(encode(LEGACY_LOAD, 0, 0, 0, 12), verdict(2)), false)).toBe(0) // it leaves the chain
   })
 })
 

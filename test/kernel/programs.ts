@@ -91,6 +91,7 @@ export const PROGRAMS: readonly TestProgram[] = [
   // tail calls
   xdp('jump', ['tail-calls', 'maps']),
   xdp('jump-fixed', ['tail-calls']),
+  xdp('jump-sub-fixed', ['tail-calls', 'tail-calls-in-subprogram', 'subprograms']),
   xdp('jump-sub', ['tail-calls', 'tail-calls-in-subprogram', 'subprograms']),
   xdp('jump-empty', ['array-of-its-own']),
   xdp('cooperative', ['array-of-its-own', 'maps']),
