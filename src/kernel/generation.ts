@@ -109,21 +109,27 @@ interface LoadedChain {
   readonly links: Fd | undefined
 }
 
-/** Tries one layout after the other, off to the side; the first refusal is the one to tell. */
+/**
+ * Tries one layout after the other, off to the side; the first refusal is the one to tell. An entry that is refused in a
+ * program of its own is to blame, whatever it was refused with before.
+ */
 async function loadFastest(
   loader: Loader,
   chain: ChainParts,
   layouts: readonly Layout[],
 ): Promise<LoadedChain> {
   let first: DomainError | undefined
+  let guilty: DomainError | undefined
   for (const layout of layouts)
     try {
       return await loadLayout(loader, chain, layout)
     } catch (error) {
       const refusal = asDomainError(error)
       first ??= refusal
+      if (refusal.entry !== undefined) guilty = refusal
       if (refusal.code !== 'verifier_refused' && refusal.code !== 'chain_stack') throw refusal
     }
+  if (guilty?.entry !== undefined && chain.parts.length > 1) blame(guilty, guilty.entry)
   throw first ?? new DomainError('internal', 'a chain has no layout')
 }
 
@@ -133,7 +139,12 @@ async function loadLayout(loader: Loader, chain: ChainParts, layout: Layout): Pr
   let root: Fd | undefined
   try {
     for (const index of layout.keys()) {
-      const program = await loadGroup(loader, chain, layout, index, links)
+      const program = await loadGroup(loader, chain, layout, index, links).catch((error: unknown) => {
+        const [only, ...others] = layout[index] ?? []
+        const refused = asDomainError(error).code === 'verifier_refused'
+        if (!refused || only === undefined || others.length > 0) throw error
+        return blame(error, only.position)
+      })
       if (index === 0) root = program
       else {
         if (links !== undefined) updateElement(links, u32(index), u32(program.number))
@@ -178,7 +189,7 @@ function loadGroup(
             modules: part.modules,
           },
           proceedMask: proceedMask(image.hook, rules, image.proceed),
-          onMissing: image.onMissing,
+          onMissing: onMissingFrom(images, position),
         },
       ]
     },
@@ -200,6 +211,13 @@ function loadGroup(
     modules: program.modules,
   })
 }
+
+/**
+ * The verdict of a packet that cannot go on behind an entry. One that any entry from there on wants dropped is dropped: an
+ * entry that uses up the kernel's tail calls must not decide for those that it keeps from running.
+ */
+const onMissingFrom = (images: readonly EntryImage[], position: number): EntryImage['onMissing'] =>
+  images.slice(position).some(({ onMissing }) => onMissing === 'drop') ? 'drop' : 'pass'
 
 /** The types of a group's functions, if all are known. Its main function has the type of its first entry's. */
 function typesOf(

@@ -45,6 +45,21 @@ SEC("xdp") int calls_back(struct xdp_md *ctx) { bpf_loop(4, turn, 0, 0); return 
 SEC("xdp") int refused(struct xdp_md *ctx) { return *(int *)(long)ctx->data; }
 `
 
+/** The kernel takes it as a program, but not as a function that a program calls: it returns its stack's address. */
+const UNFIT_AS_FUNCTION = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u32); } next SEC(".maps");
+SEC("xdp") long x(struct xdp_md *ctx)
+{
+	long address;
+
+	bpf_tail_call(ctx, &next, 0);
+	asm volatile("%0 = r10" : "=r"(address));
+	return address;
+}
+`
+
 /** A map of four elements at most, and content for it. */
 const LISTED = `#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -273,6 +288,37 @@ describeAsRoot('building a generation', () => {
       expect((first?.[proceeded] ?? 0) - (second?.[proceeded] ?? 0)).toBe(first?.missing)
     },
   )
+
+  test.each([
+    ['pass', 'pass', 2],
+    ['pass', 'drop', 1],
+    ['drop', 'pass', 1],
+  ] as const)(
+    'an entry that uses up all tail calls (%s) does not decide for the one behind it (%s)',
+    async (own, next, left) => {
+      const spent = entryImage(source('jump-spent'), 'jump_spent', { onMissing: own, instance: 'spent' })
+      const images = [spent, entryImage(source('verdict'), 'verdict', { onMissing: next, instance: 'next' })]
+      const layouts = (): Layout[] => [[[{ position: 0, called: true }], [{ position: 1, called: false }]]]
+      await buildGeneration({ loader: directLoader, originals, tc: 'tcx', layouts }, FOLDER, images)
+      using program = requirePin(join(FOLDER, 'program'))
+      const verdicts = [0, 1, 2, 3].map((first) => testRun(program, Buffer.alloc(60, first)).verdict)
+      // a kernel that counts tail calls anew in each function lets the next entry decide
+      expect([Array(4).fill(left), [0, 1, 2, 3]]).toContainEqual(verdicts)
+    },
+  )
+
+  test('blames the entry that the kernel refuses by itself, wherever it stands', async () => {
+    const guilty = entryImage(compileBpf(UNFIT_AS_FUNCTION), 'x', { instance: 'guilty' })
+    const other = entryImage(source('verdict'), 'verdict', { instance: 'other' })
+    for (const [images, at] of [
+      [[guilty, other], 0],
+      [[other, guilty], 1],
+      [[other, guilty, other], 1],
+    ] as const) {
+      const { entry } = await refuses(build(...images), 'verifier_refused', /./)
+      expect(entry).toBe(at)
+    }
+  })
 
   test('keeps the pins of maps that were there before a build that fails', async () => {
     const counting = entryImage(licensed('GPL'), 'x')
