@@ -268,7 +268,7 @@ async function carryOut(
   proven: readonly Proven[],
   unconfirmed: boolean,
 ): Promise<{ statuses: FunctionStatus[]; changed: WantedChain[] }> {
-  const { plan, brought } = await bringAll(parts, chains, candidates, unconfirmed)
+  const { plan, brought } = await bringAll(parts, chains, candidates, proven, unconfirmed)
   for (const { chain, error } of brought.failures)
     for (const { name } of chain.functions) find(candidates, name).problem ??= error
   for (const { site, by, functions } of plan.hold)
@@ -307,6 +307,7 @@ async function bringAll(
   { kernel }: ReconcileParts,
   chains: ChainSet,
   candidates: readonly Candidate[],
+  proven: readonly Proven[],
   unconfirmed: boolean,
 ): Promise<{ plan: ChainPlan; brought: Brought }> {
   for (;;) {
@@ -328,7 +329,8 @@ async function bringAll(
       return { plan, brought: await chains.bring(wanted, unconfirmed) }
     } catch (error) {
       if (!(error instanceof BuildRefused)) throw error
-      const guilty = find(candidates, guiltyOf(error, chains))
+      const isProven = (name: string): boolean => runsFromProven(find(candidates, name), proven)
+      const guilty = find(candidates, guiltyOf(error, chains, isProven))
       guilty.problem ??= error.error
       guilty.ready = await firstOf(guilty.fallbacks)
     }
@@ -348,15 +350,29 @@ function wantedChain(
   }
 }
 
-/** Whose fault a refusal is: the entry's that the kernel named, else the last function's that has changed. */
-function guiltyOf({ chain, error }: BuildRefused, chains: ChainSet): string {
+/**
+ * Whose fault a refusal is: the entry's that the kernel named, else the last function's that has changed. One that is
+ * made from what it ran from before is blamed only where all are: after a restart of the host everything is a change.
+ */
+function guiltyOf(
+  { chain, error }: BuildRefused,
+  chains: ChainSet,
+  isProven: (name: string) => boolean,
+): string {
   const named = error.entry === undefined ? undefined : chain.entries[error.entry]?.record.function
   const records = chain.entries.map(recordOf)
-  const changed = chain.functions.findLast(
+  const changed = chain.functions.filter(
     ({ name }) => chains.part(chain.site.key, name) !== partOf(name, records),
   )
-  return named ?? changed?.name ?? chain.functions.at(-1)?.name ?? ''
+  const guilty = changed.findLast(({ name }) => !isProven(name)) ?? changed.at(-1) ?? chain.functions.at(-1)
+  return named ?? guilty?.name ?? ''
 }
+
+/** Whether a function is made from what it ran from before. */
+const runsFromProven = ({ ready, standing }: Candidate, proven: readonly Proven[]): boolean =>
+  ready !== undefined &&
+  (ready.proof === undefined ||
+    JSON.stringify(ready.proof) === JSON.stringify(proven.find((one) => one.function === standing.name)))
 
 function find(candidates: readonly Candidate[], name: string): Candidate {
   const found = candidates.find(({ standing }) => standing.name === name)

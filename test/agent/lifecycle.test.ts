@@ -9,6 +9,7 @@ import { requirePin } from '../../src/kernel/bpffs.ts'
 import { buildProgram, PROGRAMS } from '../../tools/build-programs.ts'
 import { startLyingRegistry } from '../../tools/demo/lying-registry.ts'
 import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
+import { compileBpf } from '../support/compile-bpf.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import {
   chainOf,
@@ -34,6 +35,17 @@ const REFUSED_BY_VERIFIER = (): Buffer =>
       return *data == cfg_drop ? XDP_DROP : XDP_PASS;
     }
   `)
+
+/**
+ * Loads by itself: libbpf does without types that the kernel does not take, here a function's argument without a name.
+ * In a chain the kernel refuses the types of all its functions, and says no more.
+ */
+const UNNAMED_BY_KERNEL = (): Buffer =>
+  compileBpf(`#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+SEC("xdp") __attribute__((naked)) int xdp_knob(struct xdp_md *ctx) { asm volatile("r0 = 2; exit"); }
+`)
 
 describeAsRoot('an agent', () => {
   let fleet: Fleet
@@ -218,6 +230,25 @@ describeAsRoot('an agent', () => {
       const chain = await fleet.untilRuns(node, 'good', 'acme/bad@1.0.0', 'acme/good@1.0.1')
       expect(chain.linkId).toBe(linkId)
       expect(chain.entries.map(({ function: name }) => name)).toEqual(['bad', 'good'])
+    })
+
+    test('runs the one that ran before after the host restarted, not one that never could', async () => {
+      const node = await fleet.node('proven')
+      await fleet.publishKnob('1.0.0', 1, 'acme/guard')
+      const { config: _, ...manifest } = KNOB_MANIFEST
+      await fleet.publish('acme/nameless', '1.0.0', { 'knob.bpf.o': UNNAMED_BY_KERNEL() }, manifest)
+      await fleet.apply('guard', node, { instances: [{ use: 'acme/guard@^1.0' }] })
+      await fleet.untilRuns(node, 'guard', 'acme/guard@1.0.0')
+      await fleet.apply('early', node, { priority: 1, instances: [{ use: 'acme/nameless@^1.0' }] })
+      await fleet.untilRefused(node, 'early', 'kernel_refused')
+      await node.agent.kill()
+      rmSync(join('/sys/fs/bpf/hookline', node.name), { recursive: true, force: true })
+      await expect.poll(() => xdpProgramOn(node.edge)).toBeUndefined()
+      fleet.startAgent(node)
+      await fleet.untilRefused(node, 'early', 'kernel_refused')
+      await fleet.untilRuns(node, 'guard', 'acme/guard@1.0.0')
+      await fleet.remove('early')
+      await fleet.remove('guard')
     })
   })
 
