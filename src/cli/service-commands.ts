@@ -52,7 +52,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     .command('serve')
     .summary('run a registry')
     .description(
-      'Run a registry with its own database and files in one directory. With DATABASE_URL set, its database is the PostgreSQL that it names.',
+      'Run a registry with its own database and files in one directory. With DATABASE_URL set, its database is the PostgreSQL that it names; with HOOKLINE_S3_ENDPOINT, its files are in a bucket.',
     )
     .option(
       '--data <directory>',

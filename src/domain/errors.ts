@@ -143,6 +143,11 @@ export const ERRORS = {
     'Node signature refused',
     'check the node’s clock, or enrol it again',
   ),
+  blob_store_failed: entry(
+    'unavailable',
+    'Blob store does not do its part',
+    'check its address, bucket and keys (HOOKLINE_S3_...), and that it runs',
+  ),
   not_ready: entry('unavailable', 'Not ready', 'see the log of the registry'),
   registry_unavailable: entry(
     'unavailable',

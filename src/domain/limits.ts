@@ -90,6 +90,8 @@ export const LIMITS = {
   database_stop_ms: 30_000,
   /** How long a registry that lost its database takes to end at most; its supervisor waits for that. */
   database_lost_ms: 500,
+  /** One request to an S3 store. */
+  blob_store_ms: 30_000,
   /** Until a database that is kept elsewhere must have let the registry in. */
   database_connect_ms: 10_000,
   /** Entries that are no longer in a chain whose packets are still remembered, the latest. */
