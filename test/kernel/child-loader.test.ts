@@ -11,6 +11,7 @@ import { childLoader } from '../../src/kernel/child-loader.ts'
 import type { LoadedOriginal, Loader } from '../../src/kernel/loader.ts'
 import type { OriginalRequest } from '../../src/kernel/original.ts'
 import { compileBpf } from '../support/compile-bpf.ts'
+import { emulated } from '../support/emulated.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { compileSource } from './chain-entries.ts'
 import { bpfDescriptors } from './descriptors.ts'
@@ -155,27 +156,33 @@ describeAsRoot('the loading process', () => {
     expect(loaders()).not.toContain(child)
   })
 
-  test('is killed when it does not answer in time, and another serves what is asked next', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'hookline-loader-'))
-    const silent = join(folder, 'silent.mjs')
-    // the first child says nothing, those after it load
-    writeFileSync(
-      silent,
-      `import { existsSync, writeFileSync } from 'node:fs'
+  const limit = { timeout: emulated(15_000) }
+  test(
+    'is killed when it does not answer in time, and another serves what is asked next',
+    limit,
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'hookline-loader-'))
+      const silent = join(folder, 'silent.mjs')
+      // the first child says nothing, those after it load
+      writeFileSync(
+        silent,
+        `import { existsSync, writeFileSync } from 'node:fs'
        if (existsSync(${JSON.stringify(join(folder, 'asked'))})) await import(${JSON.stringify(MODULE.href)})
        else process.on('message', () => writeFileSync(${JSON.stringify(join(folder, 'asked'))}, ''))`,
-    )
-    try {
-      loader = childLoader(pathToFileURL(silent), 3000)
-      await expect(load(globals, 'globals')).rejects.toMatchObject({
-        code: 'loader_failed',
-        message: 'the loading process did not answer within 3000 ms',
-      })
-      expect(await run(await load(globals, 'globals'))).toBe(2)
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  })
+      )
+      try {
+        const patience_ms = emulated(3000)
+        loader = childLoader(pathToFileURL(silent), patience_ms)
+        await expect(load(globals, 'globals')).rejects.toMatchObject({
+          code: 'loader_failed',
+          message: `the loading process did not answer within ${patience_ms} ms`,
+        })
+        expect(await run(await load(globals, 'globals'))).toBe(2)
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    },
+  )
 
   test('that was killed with many questions open leaves nothing behind that ends the next one', {
     timeout: 6 * LIMITS.loader_idle_ms,
