@@ -6,6 +6,7 @@ import { databaseAccounts } from '../store/accounts.ts'
 import { databaseCatalog } from '../store/catalog.ts'
 import type { Database } from '../store/database.ts'
 import { databaseFleet } from '../store/fleet.ts'
+import { databaseLifecycle } from '../store/lifecycle.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
 
@@ -19,6 +20,7 @@ export function composeRegistry(database: Database, blobs: BlobStore, report: Se
     accounts: databaseAccounts(database),
     namespaces: databaseNamespaces(database),
     catalog: databaseCatalog(database),
+    lifecycle: databaseLifecycle(database),
     fleet,
     nodes,
     blobs,

@@ -6,8 +6,8 @@ import { requireItems } from '../domain/list-config.ts'
 import { parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
 import { resolveProceed } from '../domain/proceed.ts'
-import { programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
-import { fetchFiles } from './fetch-release.ts'
+import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import { fetchFiles, offeredBy } from './fetch-release.ts'
 
 /** Nodes that a function is for, by the labels that the registry knows, of all that are enrolled. */
 export interface Reach {
@@ -21,19 +21,16 @@ export async function resolutionsOf(
   spec: FunctionSpec,
 ): Promise<ResolvedUse[]> {
   const uses = usesOf({ kind: 'apply', revision: 1, function: spec })
-  const versions = new Map<ProgramId, readonly string[]>()
-  for (const program of new Set(uses.map(programOf))) versions.set(program, await versionsOf(client, program))
-  return resolveUses(uses, versions)
+  const offered = new Map<ProgramId, readonly Offered[]>()
+  for (const program of new Set(uses.map(programOf))) offered.set(program, await offeredOf(client, program))
+  return resolveUses(uses, offered)
 }
 
-const versionsOf = (client: Pick<RegistryClient, 'program'>, program: ProgramId): Promise<string[]> =>
-  client.program(program).then(
-    ({ versions }) => versions.map(({ version }) => version),
-    (thrown: unknown) => {
-      if (thrown instanceof DomainError && thrown.code === 'not_found') return []
-      throw thrown
-    },
-  )
+const offeredOf = (client: Pick<RegistryClient, 'program'>, program: ProgramId): Promise<Offered[]> =>
+  client.program(program).then(offeredBy, (thrown: unknown) => {
+    if (thrown instanceof DomainError && thrown.code === 'not_found') return []
+    throw thrown
+  })
 
 /**
  * Checks each instance by the manifest of the release that its range resolves to: names, types and bounds of its

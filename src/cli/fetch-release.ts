@@ -2,9 +2,9 @@ import { sha256Digest } from '../attest/keys.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { newestFitting, parseRef, Version } from '../domain/names.ts'
-import type { ReleaseView } from '../domain/release.ts'
-import { latestVersion } from '../domain/resolution.ts'
+import { parseRef, Version } from '../domain/names.ts'
+import type { ProgramView, ReleaseView } from '../domain/release.ts'
+import { latestVersion, newestOffered, type Offered } from '../domain/resolution.ts'
 
 /** A release as the registry gave it; its bytes have their digests, and nothing else is believed yet. */
 export interface FetchedRelease {
@@ -12,19 +12,24 @@ export interface FetchedRelease {
   readonly files: ReadonlyMap<string, Buffer>
 }
 
+/** What is offered of a program, for resolving a range. */
+export const offeredBy = ({ versions }: ProgramView): Offered[] =>
+  versions.map(({ version, yanked }) => ({ version, yanked: yanked !== undefined }))
+
 /**
- * What the registry says of `namespace/name@version`, or of the newest release that fits a range; without either, of the
+ * What the registry says of `namespace/name@version`, of a channel, or of the newest release that fits a range; without either, of the
  * newest. Throws `invalid_name`, `version_not_found`, `not_found`.
  */
 export async function findRelease(client: RegistryClient, ref: string): Promise<ReleaseView> {
   const { program, rest } = parseRef(ref)
   if (Version.safeParse(rest).success) return client.release(program, rest)
-  const versions = (await client.program(program)).versions.map(({ version }) => version)
-  const version = rest === '' ? latestVersion(versions) : newestFitting(versions, rest)
+  const view = await client.program(program)
+  const offered = offeredBy(view)
+  const version = rest === '' ? latestVersion(offered) : (view.channels[rest] ?? newestOffered(offered, rest))
   if (version === undefined)
     throw new DomainError(
       'version_not_found',
-      `no release of ${program} fits "${rest}"; there are: ${versions.join(', ') || 'none'}`,
+      `no release of ${program} fits "${rest}"; there are: ${offered.map((one) => one.version).join(', ') || 'none'}`,
     )
   return client.release(program, version)
 }

@@ -4,6 +4,7 @@ import { FAILED } from './command.ts'
 import { reportFailure } from './failure.ts'
 import { defineFleetCommands } from './fleet-commands.ts'
 import type { Io } from './io.ts'
+import { defineLifecycleCommands } from './lifecycle-commands.ts'
 import { defineRegistryCommands } from './registry-commands.ts'
 import { defineReleaseCommands } from './release-commands.ts'
 import { defineServiceCommands, type Services } from './service-commands.ts'
@@ -53,6 +54,7 @@ function buildProgram(
         'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by trust, 4 not found, 5 the kernel refused.',
     )
   defineReleaseCommands(program, io)
+  defineLifecycleCommands(program, io)
   defineRegistryCommands(program, io)
   defineFleetCommands(program, io)
   defineServiceCommands(program, io, services)

@@ -10,6 +10,12 @@ import { connect, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
 import { bold, bytesText, counted } from './terminal.ts'
 
+/** What became of a release, in few words. */
+const standingText = (release: Pick<ReleaseView, 'yanked' | 'deprecated' | 'quarantined'>): string =>
+  (['quarantined', 'yanked', 'deprecated'] as const)
+    .flatMap((mark) => (release[mark] === undefined ? [] : [`${mark}: ${release[mark]}`]))
+    .join('; ') || 'offered'
+
 /**
  * Shows a program's versions, or one release, as the registry describes it, with the configuration that its manifest names.
  * Nothing of it is verified. Throws `invalid_name`, `not_found`, `digest_mismatch`, `registry_answer`, `invalid_manifest`.
@@ -22,16 +28,25 @@ export async function show(
   const client = await connect(io, flags)
   if (rest === '') {
     const view = await client.program(program)
-    const rows = view.versions.map(({ version, publishedAt, signer }) => [version, publishedAt, signer])
+    const channelsOf = (version: string): string =>
+      Object.entries(view.channels)
+        .flatMap(([channel, at]) => (at === version ? [channel] : []))
+        .join(', ')
+    const rows = view.versions.map((release) => [
+      ...[release.version, channelsOf(release.version), release.publishedAt, standingText(release)],
+      release.signer,
+    ])
     return {
       json: view,
       text: [
         renderFields([
           ['program', view.program],
           ['summary', view.summary],
+          ['deprecated', view.deprecated],
+          ['quarantined', view.quarantined],
         ]),
         '',
-        renderTable(io, ['version', 'published', 'signer'], rows),
+        renderTable(io, ['version', 'channels', 'published', 'state', 'signer'], rows),
       ].join('\n'),
     }
   }
@@ -47,6 +62,9 @@ export async function show(
         ['summary', view.summary],
         ['license', view.license],
         ['hooks', view.hooks.join(', ')],
+        ['yanked', view.yanked],
+        ['deprecated', view.deprecated],
+        ['quarantined', view.quarantined],
         ['published', view.publishedAt],
         ['signer', `${view.signer} (as the registry says; check with hookline verify)`],
       ]),

@@ -24,7 +24,15 @@ import {
   type RobotRequest,
 } from '../domain/namespace.ts'
 import { NodeList, type NodeView } from '../domain/node.ts'
-import { ProgramPage, ProgramView, ReleaseView, type Visibility } from '../domain/release.ts'
+import {
+  ProgramPage,
+  ProgramView,
+  ReleaseView,
+  ReportList,
+  type ReportRequest,
+  ReportView,
+  type Visibility,
+} from '../domain/release.ts'
 import { NewJoinToken, NewToken, TokenList, type TokenRequest, type TokenView } from '../domain/token.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
 
@@ -33,6 +41,12 @@ interface OutgoingRelease {
   readonly files: ReadonlyMap<string, Buffer>
   readonly bundle?: string | undefined
   readonly visibility?: Visibility | undefined
+}
+
+/** A program, or one release of it. */
+interface NotedSubject {
+  readonly program: ProgramId
+  readonly version?: string | undefined
 }
 
 /** Whose token: of an account, for administrators, or of a namespace's robot, for its owners. */
@@ -54,6 +68,17 @@ export interface RegistryClient {
   /** A file's bytes; the caller checks the digest. */
   blob(digest: Digest, maxBytes: number): Promise<Buffer>
   setVisibility(program: ProgramId, visibility: Visibility): Promise<void>
+  /** Leaves a release out where another one fits; without a message, no longer. */
+  yank(program: ProgramId, version: string, message: string | undefined): Promise<void>
+  /** Notes on a program or a release, or takes the note back. */
+  note(subject: NotedSubject, note: 'deprecation' | 'quarantine', message: string | undefined): Promise<void>
+  setChannel(program: ProgramId, channel: string, version: string): Promise<void>
+  removeChannel(program: ProgramId, channel: string): Promise<void>
+  /** Deletes a release; `takedown` is for administrators, who may at any time. */
+  deleteRelease(program: ProgramId, version: string, takedown: boolean): Promise<void>
+  report(request: ReportRequest): Promise<ReportView>
+  reports(state: 'open' | 'resolved'): Promise<ReportView[]>
+  resolveReport(id: string, message: string): Promise<ReportView>
   whoAmI(): Promise<WhoAmI>
   createNamespace(name: string): Promise<void>
   /** The namespaces that the caller is a member of. */
@@ -112,6 +137,8 @@ export function registryClient(url: string, token?: string): RegistryClient {
   const remove = (path: string): Promise<HttpAnswer> => bare('DELETE', path)
   const versionPath = (program: ProgramId, version: string): string =>
     `/api/v1/programs/${program}/versions/${encodeURIComponent(version)}`
+  const putOrRemove = (path: string, message: string | undefined): Promise<HttpAnswer> =>
+    message === undefined ? remove(path) : send('PUT', path, { message })
   const putKeyAt = async (path: string, key: PublicKey): Promise<KeyView> =>
     readJson(
       await send('PUT', `${path}/${key.fingerprint}`, { publicKey: key.spki.toString('base64') }),
@@ -162,6 +189,33 @@ export function registryClient(url: string, token?: string): RegistryClient {
     putOperatorKey: (key) => putKeyAt('/api/v1/operators/keys', key),
     async setVisibility(program, visibility) {
       await send('PUT', `/api/v1/programs/${program}/visibility`, { visibility })
+    },
+    async yank(program, version, message) {
+      await putOrRemove(`${versionPath(program, version)}/yank`, message)
+    },
+    async note({ program, version }, note, message) {
+      const path = version === undefined ? `/api/v1/programs/${program}` : versionPath(program, version)
+      await putOrRemove(`${path}/${note}`, message)
+    },
+    async setChannel(program, channel, version) {
+      await send('PUT', `/api/v1/programs/${program}/channels/${channel}`, { version })
+    },
+    async removeChannel(program, channel) {
+      await remove(`/api/v1/programs/${program}/channels/${channel}`)
+    },
+    async deleteRelease(program, version, takedown) {
+      if (takedown) await bare('POST', `${versionPath(program, version)}/takedown`)
+      else await remove(versionPath(program, version))
+    },
+    async report(request) {
+      return readJson(await send('POST', '/api/v1/reports', request), ReportView, 'the report')
+    },
+    async reports(state) {
+      return readJson(await get(`/api/v1/reports?state=${state}`), ReportList, 'the reports').reports
+    },
+    async resolveReport(id, message) {
+      const path = `/api/v1/reports/${encodeURIComponent(id)}/resolution`
+      return readJson(await send('PUT', path, { message }), ReportView, 'the report')
     },
     async whoAmI() {
       return readJson(await get('/api/v1/whoami'), WhoAmI, 'who you are')

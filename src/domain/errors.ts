@@ -130,6 +130,13 @@ export const ERRORS = {
   not_found: entry('not_found', 'Not found', 'check the name'),
   version_not_found: entry('not_found', 'No release fits', 'see the versions with `hookline show`'),
   release_exists: entry('conflict', 'Release exists', 'publish a new version; a release never changes'),
+  release_in_use: entry(
+    'conflict',
+    'Release is in use',
+    'end or change the function that the message names, or yank the release',
+  ),
+  release_too_old: entry('conflict', 'Release is too old to be deleted', 'yank it: hookline yank'),
+  release_quarantined: entry('forbidden', 'Release is quarantined', 'ask the administrators of the registry'),
   namespace_exists: entry('conflict', 'Namespace exists', 'choose another name'),
   revision_conflict: entry(
     'conflict',

@@ -109,6 +109,16 @@ export const LIMITS = {
   /** Pause between two looks of `hookline status --watch`. */
   watch_ms: 2000,
   page_items: 100,
+  /** Why a release was yanked, deprecated or reported. */
+  message_chars: 2000,
+  /** Channels of one program. */
+  program_channels: 32,
+  /** A release may be deleted for so long after it was published. */
+  delete_within_s: 72 * 3600,
+  /** Open reports of one account. */
+  account_reports: 50,
+  /** Reports in one answer. */
+  report_items: 200,
   // the ELF reader
   elf_sections: 4096,
   elf_symbols: 1 << 17,

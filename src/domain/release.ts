@@ -1,7 +1,8 @@
+import semver from 'semver'
 import { z } from 'zod'
 import { Hook } from './hook.ts'
 import { LIMITS } from './limits.ts'
-import { Digest, FileName, ProgramId, Version } from './names.ts'
+import { Digest, FileName, Name, ProgramId, Version } from './names.ts'
 
 /** Who may read a program: everybody, or the members of its namespace and the nodes that run it. */
 export const Visibility = z.enum(['public', 'private'])
@@ -24,6 +25,61 @@ export const ReleaseDescriptor = z.strictObject({
 })
 export type ReleaseDescriptor = z.infer<typeof ReleaseDescriptor>
 
+/** Why something was done to a program or a release; shown to everybody who looks at it. */
+export const Message = z
+  .string()
+  .trim()
+  .min(1)
+  .max(LIMITS.message_chars)
+  .refine((text) => !text.includes('\0'), 'it holds a NUL character')
+
+/** A movable name of a release, such as stable. What reads as a version or a range is none. */
+export const ChannelName = Name.refine(
+  (name) => semver.validRange(name) === null,
+  'it reads as a version range',
+)
+
+/**
+ * What became of a release. `yanked`: left out where another one fits. `deprecated`: works, but has a better successor.
+ * `quarantined`: its namespace's members see it, nobody gets it.
+ */
+const Standing = {
+  yanked: Message.optional(),
+  deprecated: Message.optional(),
+  quarantined: Message.optional(),
+}
+
+/** Why, in words for everybody. */
+export const MessageRequest = z.strictObject({ message: Message })
+
+/** Where a channel points. */
+export const ChannelRequest = z.strictObject({ version: Version })
+
+/** What somebody may hold against a program. */
+export const ReportReason = z.enum(['malware', 'vulnerability', 'licence', 'name', 'other'])
+
+/** A report to the administrators. */
+export const ReportRequest = z.strictObject({
+  program: ProgramId,
+  version: Version.optional(),
+  reason: ReportReason,
+  text: Message,
+})
+export type ReportRequest = z.infer<typeof ReportRequest>
+
+/** A report as administrators see it; open until there is a resolution. */
+export const ReportView = z.strictObject({
+  id: z.uuid(),
+  ...ReportRequest.shape,
+  account: z.string(),
+  reportedAt: z.iso.datetime(),
+  resolution: Message.optional(),
+})
+export type ReportView = z.infer<typeof ReportView>
+
+/** Reports, the newest first. */
+export const ReportList = z.strictObject({ reports: z.array(ReportView) })
+
 /** A release as the catalog shows it. */
 export const ReleaseView = z.strictObject({
   ...ReleaseDescriptor.shape,
@@ -32,6 +88,7 @@ export const ReleaseView = z.strictObject({
   summary: z.string(),
   license: z.string(),
   hooks: z.array(Hook),
+  ...Standing,
 })
 export type ReleaseView = z.infer<typeof ReleaseView>
 
@@ -39,7 +96,13 @@ export type ReleaseView = z.infer<typeof ReleaseView>
 export const ProgramView = z.strictObject({
   program: ProgramId,
   summary: z.string(),
-  versions: z.array(z.strictObject({ version: Version, publishedAt: z.iso.datetime(), signer: Digest })),
+  versions: z.array(
+    z.strictObject({ version: Version, publishedAt: z.iso.datetime(), signer: Digest, ...Standing }),
+  ),
+  /** Movable names of releases. */
+  channels: z.record(ChannelName, Version).default({}),
+  deprecated: Message.optional(),
+  quarantined: Message.optional(),
 })
 export type ProgramView = z.infer<typeof ProgramView>
 

@@ -14,18 +14,44 @@ export const usesOf = (order: Order): string[] =>
 /** The program that a `use` range is about. Throws `invalid_name`. */
 export const programOf = (use: string): ProgramId => parseRef(use).program
 
-/** Resolves each range to the newest version that fits (pre-releases only where the range names one). */
+/** A release that there is; a yanked one is taken only where nothing else fits. */
+export interface Offered {
+  readonly version: string
+  readonly yanked: boolean
+}
+
+/**
+ * The newest version that fits a range (pre-releases only where the range names one) and is not yanked. Where all that
+ * fit are yanked, the newest of them: an exact version keeps meaning what it says, and nobody is left with nothing.
+ */
+export function newestOffered(offered: readonly Offered[], range: string): string | undefined {
+  const good = offered.filter(({ yanked }) => !yanked).map(({ version }) => version)
+  return (
+    newestFitting(good, range) ??
+    newestFitting(
+      offered.map(({ version }) => version),
+      range,
+    )
+  )
+}
+
+/** Resolves each range to the newest version that is offered for it. */
 export function resolveUses(
   uses: readonly string[],
-  versionsOf: ReadonlyMap<ProgramId, readonly string[]>,
+  offeredOf: ReadonlyMap<ProgramId, readonly Offered[]>,
 ): ResolvedUse[] {
   return uses.map((use) => {
     const { program, rest } = parseRef(use)
-    const version = newestFitting(versionsOf.get(program) ?? [], rest)
+    const version = newestOffered(offeredOf.get(program) ?? [], rest)
     return version === undefined ? { use } : { use, version }
   })
 }
 
-/** The version that a program is shown by: its newest, a pre-release only when there is nothing else. */
-export const latestVersion = (versions: readonly string[]): string | undefined =>
-  newestFitting(versions, '*') ?? [...versions].sort(compareVersions).at(-1)
+/** The version that a program is shown by: its newest, one that is yanked or a pre-release only when there is nothing else. */
+export function latestVersion(offered: readonly Offered[]): string | undefined {
+  const newest = (of: readonly Offered[]): string | undefined => {
+    const versions = of.map(({ version }) => version)
+    return newestFitting(versions, '*') ?? versions.sort(compareVersions).at(-1)
+  }
+  return newest(offered.filter(({ yanked }) => !yanked)) ?? newest(offered)
+}

@@ -10,6 +10,7 @@ import { closeSoon } from './closing.ts'
 import { checkCredentials } from './credentials.ts'
 import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
+import { lifecycleRoutes } from './lifecycle-routes.ts'
 import { namespaceRoutes } from './namespace-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
@@ -57,6 +58,7 @@ export async function buildApp(services: Services): Promise<App> {
   await describeRoutes(app)
   const refuseOtherMethods = rememberMethods(app)
   catalogRoutes(app, services)
+  lifecycleRoutes(app, services)
   blobRoutes(app, services)
   accountRoutes(app, services)
   namespaceRoutes(app, services)

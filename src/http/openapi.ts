@@ -7,14 +7,14 @@ import { AccountView, WhoAmI } from '../domain/account.ts'
 import { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { InvitationView, KeyView, MemberView, NamespaceView } from '../domain/namespace.ts'
 import { Desired, NodeView, Observed, ObservedChain } from '../domain/node.ts'
-import { ProgramPage, ProgramView, ReleaseDescriptor, ReleaseView } from '../domain/release.ts'
+import { ProgramPage, ProgramView, ReleaseDescriptor, ReleaseView, ReportView } from '../domain/release.ts'
 import { NewToken, TokenRequest, TokenView } from '../domain/token.ts'
 import { Problem } from './problem.ts'
 import type { App } from './route.ts'
 
 const NAMED = {
   ...{ Problem, ReleaseView, ReleaseDescriptor, ProgramPage, ProgramView, KeyView, NewToken, TokenRequest },
-  ...{ AccountView, WhoAmI, TokenView, NamespaceView, MemberView, InvitationView },
+  ...{ AccountView, WhoAmI, TokenView, NamespaceView, MemberView, InvitationView, ReportView },
   ...{ FunctionView, FunctionStep, Desired, NodeView, Observed, ObservedChain },
 }
 for (const [id, schema] of Object.entries(NAMED)) z.globalRegistry.add(schema, { id })

@@ -3,6 +3,7 @@ import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Fleet } from '../ports/fleet.ts'
+import type { Lifecycle } from '../ports/lifecycle.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
@@ -14,6 +15,7 @@ export interface Services {
   readonly accounts: Accounts
   readonly namespaces: Namespaces
   readonly catalog: Catalog
+  readonly lifecycle: Lifecycle
   readonly fleet: Fleet
   readonly nodes: Nodes
   readonly blobs: BlobStore

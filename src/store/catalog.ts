@@ -10,7 +10,7 @@ import { audit, type Database, lockFleet, type Transaction } from './database.ts
 import { recordSteps } from './function-steps.ts'
 import type { Prisma } from './generated/client.ts'
 import { namespaceOf } from './namespaces.ts'
-import { readFiles, releaseView } from './releases.ts'
+import { readFiles, releaseView, standingOf } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database): Catalog {
@@ -27,7 +27,11 @@ export function databaseCatalog(database: Database): Catalog {
     programs: async (after, limit, readable) => {
       // one more than asked for tells whether there is a next page
       const rows = await prisma.program.findMany({
-        where: { ...readableOnly(readable), ...(after === undefined ? {} : { ref: { gt: after } }) },
+        where: {
+          ...readableOnly(readable),
+          latest: { not: '' },
+          ...(after === undefined ? {} : { ref: { gt: after } }),
+        },
         orderBy: { ref: 'asc' },
         take: limit + 1,
       })
@@ -40,24 +44,39 @@ export function databaseCatalog(database: Database): Catalog {
     program: (program, readable) => readProgram(database, program, readable),
     release: (program, version, readable) => readRelease(prisma, program, version, readable),
     readableBlob: async (digest, readable) => {
-      const files = { some: { release: { program: readableOnly(readable) } } }
+      // what is quarantined nobody gets, whoever may see it
+      const program = { ...readableOnly(readable), quarantined: null }
+      const files = { some: { release: { quarantined: null, deletedAt: null, program } } }
       return (await prisma.blob.findFirst({ where: { digest, files }, select: { size: true } }))?.size
     },
     setVisibility: (program, visibility, by) => setVisibility(database, program, visibility, by),
   }
 }
 
-/** Programs that are public, or that `readable` names. */
-const readableOnly = (readable: Readable): Prisma.ProgramWhereInput => ({
-  OR: [
-    { visibility: 'public' },
-    ...readable.map((pattern) =>
-      pattern.endsWith('*') ? { ref: { startsWith: pattern.slice(0, -1) } } : { ref: pattern },
-    ),
-  ],
+/** Programs that are public and not quarantined, or that `readable` names. */
+export const readableOnly = (readable: Readable): Prisma.ProgramWhereInput => ({
+  OR: [{ visibility: 'public', quarantined: null }, namedBy(readable)],
 })
 
-const absent = (ref: ProgramId): DomainError => new DomainError('not_found', `there is no program ${ref}`)
+/** There is no such program, or not for whoever asks. */
+export const absentProgram = (ref: ProgramId): DomainError =>
+  new DomainError('not_found', `there is no program ${ref}`)
+
+/** There is no such release, or no longer. */
+export const absentRelease = (ref: ProgramId, version: string): DomainError =>
+  new DomainError('version_not_found', `there is no release ${releaseRef(ref, version)}`)
+
+/** Releases that were not deleted, and are not quarantined, unless `readable` names their program. */
+const readableReleases = (readable: Readable): Prisma.ReleaseWhereInput => ({
+  deletedAt: null,
+  OR: [{ quarantined: null }, { program: namedBy(readable) }],
+})
+
+const namedBy = (readable: Readable): Prisma.ProgramWhereInput => ({
+  OR: readable.map((pattern) =>
+    pattern.endsWith('*') ? { ref: { startsWith: pattern.slice(0, -1) } } : { ref: pattern },
+  ),
+})
 
 async function setVisibility(
   { transact }: Database,
@@ -67,7 +86,7 @@ async function setVisibility(
 ): Promise<void> {
   await transact(async (transaction) => {
     const before = await transaction.program.findUnique({ where: { ref }, select: { visibility: true } })
-    if (before === null) throw absent(ref)
+    if (before === null) throw absentProgram(ref)
     if (before.visibility === visibility) return
     await transaction.program.update({ where: { ref }, data: { visibility } })
     await audit(transaction, by, 'program.visibility', ref, { before, after: { visibility } })
@@ -95,13 +114,12 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
         signer,
         files: { createMany: { data: files.map(({ name, digest }) => ({ name, digest })) } },
       },
-      select: { publishedAt: true },
     })
     await recordSteps(transaction, manifest.name)
     const ref = releaseRef(manifest.name, manifest.version)
     await audit(transaction, by, 'release.publish', ref, { after: { signer } })
-    const { name, version } = manifest
-    return releaseView({ ref: name, version, bundle, files, signer, publishedAt: row.publishedAt }, manifest)
+    const { name } = manifest
+    return releaseView({ ...row, ref: name, bundle, files }, manifest)
   })
 }
 
@@ -114,7 +132,10 @@ async function programForRelease(
   const { name: ref, version, summary } = manifest
   const known = await transaction.program.findUnique({
     where: { ref },
-    select: { id: true, releases: { select: { version: true } } },
+    select: {
+      id: true,
+      releases: { select: { version: true, yanked: true, quarantined: true, deletedAt: true } },
+    },
   })
   if (known === null) {
     const look = lookOf(ref.slice(ref.indexOf('/') + 1))
@@ -123,10 +144,13 @@ async function programForRelease(
     const data = { namespaceId, ref, look, visibility, latest: version, summary }
     return (await transaction.program.create({ data })).id
   }
-  const versions = known.releases.map((release) => release.version)
-  if (versions.includes(version))
+  // a deleted one counts here: what its version stood for must not change
+  if (known.releases.some((release) => release.version === version))
     throw new DomainError('release_exists', `${releaseRef(ref, version)} is published already`)
-  if (latestVersion([...versions, version]) === version)
+  const offered = known.releases
+    .filter(({ quarantined, deletedAt }) => quarantined === null && deletedAt === null)
+    .map((release) => ({ version: release.version, yanked: release.yanked !== null }))
+  if (latestVersion([...offered, { version, yanked: false }]) === version)
     await transaction.program.update({ where: { id: known.id }, data: { latest: version, summary } })
   return known.id
 }
@@ -134,17 +158,27 @@ async function programForRelease(
 async function readProgram({ prisma }: Database, ref: ProgramId, readable: Readable): Promise<ProgramView> {
   const row = await prisma.program.findFirst({
     where: { ref, ...readableOnly(readable) },
-    select: { summary: true, releases: { select: { version: true, publishedAt: true, signer: true } } },
+    select: {
+      ...{ id: true, summary: true, deprecated: true, quarantined: true },
+      releases: { where: readableReleases(readable) },
+    },
   })
-  if (row === null) throw absent(ref)
+  if (row === null) throw absentProgram(ref)
+  const channels = await prisma.channel.findMany({ where: { programId: row.id }, orderBy: { name: 'asc' } })
   const versions = row.releases
     .sort((a, b) => compareVersions(b.version, a.version))
-    .map(({ version, publishedAt, signer }) => ({
-      version,
-      publishedAt: publishedAt.toISOString(),
-      signer: Digest.parse(signer),
+    .map((release) => ({
+      version: release.version,
+      publishedAt: release.publishedAt.toISOString(),
+      signer: Digest.parse(release.signer),
+      ...standingOf(release),
     }))
-  return { program: ref, summary: row.summary, versions }
+  const { yanked: _, ...standing } = standingOf({ ...row, yanked: null })
+  return {
+    ...{ program: ref, summary: row.summary, versions },
+    channels: Object.fromEntries(channels.map(({ name, version }) => [name, version])),
+    ...standing,
+  }
 }
 
 async function readRelease(
@@ -154,11 +188,14 @@ async function readRelease(
   readable: Readable,
 ): Promise<ReleaseView> {
   const program = { ref, ...readableOnly(readable) }
-  const row = await client.release.findFirst({ where: { version, program } })
+  const row = await client.release.findFirst({
+    where: { version, program, ...readableReleases(readable) },
+  })
   if (row !== null) {
     const files = (await readFiles(client, [row.id])).get(row.id) ?? []
     return releaseView({ ...row, ref, files }, Manifest.parse(row.manifest))
   }
-  if ((await client.program.findFirst({ where: program, select: { id: true } })) === null) throw absent(ref)
-  throw new DomainError('version_not_found', `there is no release ${releaseRef(ref, version)}`)
+  if ((await client.program.findFirst({ where: program, select: { id: true } })) === null)
+    throw absentProgram(ref)
+  throw absentRelease(ref, version)
 }

@@ -4,10 +4,10 @@ import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { Labels, orderName } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { ProgramId } from '../domain/names.ts'
-import { type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import { type Offered, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Fleet, FleetSnapshot, VerifiedOrder } from '../ports/fleet.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
-import { type HeadRow, readHeads, readVersions, resolvedOnly, StepResolutions } from './function-steps.ts'
+import { type HeadRow, readHeads, readOffered, resolvedOnly, StepResolutions } from './function-steps.ts'
 import { storedKey } from './keys.ts'
 import { readFiles, releaseDescriptor } from './releases.ts'
 
@@ -40,14 +40,14 @@ export function databaseFleet(database: Database): Fleet {
 }
 
 async function viewsOf(transaction: Transaction, heads: readonly HeadRow[]): Promise<FunctionView[]> {
-  const versions = await readVersions(
+  const versions = await readOffered(
     transaction,
     heads.flatMap(({ order }) => usesOf(order)),
   )
   return heads.map((head) => viewOf(head, versions))
 }
 
-const viewOf = (head: HeadRow, versions: ReadonlyMap<ProgramId, string[]>): FunctionView => ({
+const viewOf = (head: HeadRow, versions: ReadonlyMap<ProgramId, Offered[]>): FunctionView => ({
   name: head.name,
   revision: Number(head.revision),
   state: head.order.kind === 'apply' ? 'applied' : 'removed',
@@ -114,7 +114,7 @@ async function putOrder(
         operator,
       },
     })
-    const versions = await readVersions(transaction, usesOf(order))
+    const versions = await readOffered(transaction, usesOf(order))
     if (order.kind === 'apply') {
       const resolutions = resolvedOnly(resolveUses(usesOf(order), versions))
       await transaction.functionStep.create({ data: { name, revision: row.revision, resolutions } })
@@ -171,7 +171,7 @@ const withoutConfig = (order: VerifiedOrder['order']): VerifiedOrder['order'] =>
 async function readSnapshot(transaction: Transaction): Promise<FleetSnapshot> {
   const heads = await readHeads(transaction)
   const uses = [...new Set(heads.flatMap(({ order }) => usesOf(order)))].sort()
-  const resolutions = resolveUses(uses, await readVersions(transaction, uses))
+  const resolutions = resolveUses(uses, await readOffered(transaction, uses))
   const selectors = await readSelectors(transaction)
   const operators = await transaction.operatorKey.findMany({ orderBy: { fingerprint: 'asc' } })
   return {

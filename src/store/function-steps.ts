@@ -2,7 +2,7 @@ import { FunctionStep } from '../domain/fleet-function.ts'
 import type { Order } from '../domain/function.ts'
 import { parseOrder } from '../domain/function.ts'
 import type { ProgramId } from '../domain/names.ts'
-import { programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Transaction } from './database.ts'
 
 /** The newest order about a function, as it is kept. */
@@ -23,20 +23,21 @@ export async function readHeads(transaction: Transaction): Promise<HeadRow[]> {
   return rows.map((row) => ({ ...row, order: parseOrder(row.order) }))
 }
 
-/** The versions of each program that the ranges name. */
-export async function readVersions(
+/** What is offered of each program that the ranges name: neither what is deleted nor what is quarantined. */
+export async function readOffered(
   transaction: Transaction,
   uses: readonly string[],
-): Promise<Map<ProgramId, string[]>> {
+): Promise<Map<ProgramId, Offered[]>> {
   const refs = [...new Set(uses.map(programOf))]
-  const versions = new Map<ProgramId, string[]>(refs.map((ref) => [ref, []]))
-  if (refs.length === 0) return versions
+  const offered = new Map<ProgramId, Offered[]>(refs.map((ref) => [ref, []]))
+  if (refs.length === 0) return offered
   const rows = await transaction.release.findMany({
-    where: { program: { ref: { in: refs } } },
-    select: { version: true, program: { select: { ref: true } } },
+    where: { program: { ref: { in: refs }, quarantined: null }, quarantined: null, deletedAt: null },
+    select: { version: true, yanked: true, program: { select: { ref: true } } },
   })
-  for (const row of rows) versions.get(row.program.ref)?.push(row.version)
-  return versions
+  for (const { program, version, yanked } of rows)
+    offered.get(program.ref)?.push({ version, yanked: yanked !== null })
+  return offered
 }
 
 /** What a step keeps: the ranges that resolved, and to what. */
@@ -47,15 +48,15 @@ export const resolvedOnly = (resolutions: readonly ResolvedUse[]): FunctionStep[
   resolutions.flatMap(({ use, version }) => (version === undefined ? [] : [{ use, version }]))
 
 /**
- * Records a step of each function in force whose ranges resolve otherwise since `program` got a release. Runs inside
- * the publishing transaction, under the fleet lock.
+ * Records a step of each function in force whose ranges resolve otherwise since `program` got or lost a release. Runs inside
+ * the transaction that makes it so, under the fleet lock.
  */
 export async function recordSteps(transaction: Transaction, program: ProgramId): Promise<void> {
   const heads = (await readHeads(transaction)).filter(({ order }) =>
     usesOf(order).map(programOf).includes(program),
   )
   if (heads.length === 0) return
-  const versions = await readVersions(
+  const offered = await readOffered(
     transaction,
     heads.flatMap(({ order }) => usesOf(order)),
   )
@@ -69,7 +70,7 @@ export async function recordSteps(transaction: Transaction, program: ProgramId):
     .map(({ name, revision, order }) => ({
       name,
       revision,
-      resolutions: resolvedOnly(resolveUses(usesOf(order), versions)),
+      resolutions: resolvedOnly(resolveUses(usesOf(order), offered)),
     }))
     .filter((step) => JSON.stringify(step.resolutions) !== before.get(step.name))
   await transaction.functionStep.createMany({ data: steps })

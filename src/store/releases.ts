@@ -20,9 +20,23 @@ export const releaseDescriptor = ({ ref, version, bundle, files }: DescribedRele
 
 const rank = (name: string): string => (name === MANIFEST_FILE ? '' : name)
 
+/** What was said about a release, null where nothing was. */
+interface Marks {
+  readonly yanked: string | null
+  readonly deprecated: string | null
+  readonly quarantined: string | null
+}
+
+/** What became of a release; what did not is left out. */
+export const standingOf = ({ yanked, deprecated, quarantined }: Marks) => ({
+  ...(yanked === null ? {} : { yanked }),
+  ...(deprecated === null ? {} : { deprecated }),
+  ...(quarantined === null ? {} : { quarantined }),
+})
+
 /** A release as the catalog shows it. */
 export const releaseView = (
-  release: DescribedRelease & { signer: string; publishedAt: Date },
+  release: DescribedRelease & Marks & { signer: string; publishedAt: Date },
   manifest: Manifest,
 ): ReleaseView => ({
   ...releaseDescriptor(release),
@@ -31,6 +45,7 @@ export const releaseView = (
   summary: manifest.summary,
   license: manifest.license,
   hooks: [...new Set(manifest.programs.map((program) => program.hook))],
+  ...standingOf(release),
 })
 
 /** The files of releases, by the release's id, in one query. */

@@ -90,10 +90,10 @@ async function readRoutes(): Promise<Route[]> {
 
 const DIGEST = `sha256:${'0'.repeat(64)}`
 const VALUES: Record<string, string> = {
-  ...{ ns: 'acme', name: 'secret', version: '1.0.0', digest: DIGEST, fingerprint: DIGEST },
+  ...{ ns: 'acme', name: 'secret', version: '9.9.9', digest: DIGEST, fingerprint: DIGEST },
   ...{ account: 'nobody-here', robot: 'nothing-here', id: '00000000-0000-4000-8000-000000000000' },
 }
-/** A path with its parameters filled in. Nobody leaves acme: others ask later. */
+/** A path with its parameters filled in. Nobody leaves acme, nothing is deleted: others ask later. */
 const concrete = (path: string): string =>
   path
     .replace('/invitations/{ns}', '/invitations/elsewhere')

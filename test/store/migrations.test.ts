@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -6,6 +7,9 @@ import { Prisma } from '../../src/store/generated/client.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import { type Postgres, startPostgres } from '../../src/store/postgres.ts'
 import { COPY_DIR, temporaryDirectory } from '../http/running-registry.ts'
+
+/** The folders of the migrations that the product has, in order. */
+const SHIPPED = readdirSync('prisma/migrations').sort()
 
 let dir: string
 let postgres: Postgres
@@ -36,16 +40,16 @@ const addMigration = async (folder: string, name: string, sql: string): Promise<
 
 test('each migration is applied once, in order', async () => {
   const { url, folder } = await fresh('once')
-  expect(await migrate(url, folder)).toEqual(['0001_init'])
+  expect(await migrate(url, folder)).toEqual(SHIPPED)
   expect(await migrate(url, folder)).toEqual([])
-  await addMigration(folder, '0003_third', 'ALTER TABLE added ADD COLUMN later int')
-  await addMigration(folder, '0002_second', 'CREATE TABLE added (n int)')
-  expect(await migrate(url, folder)).toEqual(['0002_second', '0003_third'])
+  await addMigration(folder, '9003_third', 'ALTER TABLE added ADD COLUMN later int')
+  await addMigration(folder, '9002_second', 'CREATE TABLE added (n int)')
+  expect(await migrate(url, folder)).toEqual(['9002_second', '9003_third'])
 })
 test('registries that start at once migrate once', async () => {
   const { url, folder } = await fresh('racing')
   const applied = await Promise.all(Array.from({ length: 4 }, () => migrate(url, folder)))
-  expect(applied.flat()).toEqual(['0001_init'])
+  expect(applied.flat()).toEqual(SHIPPED)
 })
 test('a migration that was changed after it was applied is refused', async () => {
   const { url, folder } = await fresh('changed')
@@ -55,12 +59,12 @@ test('a migration that was changed after it was applied is refused', async () =>
 })
 test('a database of a newer version is refused', async () => {
   const { url, folder } = await fresh('newer')
-  await addMigration(folder, '0009_future', 'CREATE TABLE future (n int)')
+  await addMigration(folder, '9009_future', 'CREATE TABLE future (n int)')
   await migrate(url, folder)
-  await rm(join(folder, '0009_future'), { recursive: true })
+  await rm(join(folder, '9009_future'), { recursive: true })
   await expect(migrate(url, folder)).rejects.toMatchObject({
     code: 'database_failed',
-    message: expect.stringContaining('0009_future'),
+    message: expect.stringContaining('9009_future'),
   })
 })
 test('a migration that fails leaves nothing behind, and can be mended', async () => {
