@@ -5,10 +5,12 @@ import { openNodeDesk } from '../registry/nodes.ts'
 import { databaseAccounts } from '../store/accounts.ts'
 import { databaseCatalog } from '../store/catalog.ts'
 import type { Database } from '../store/database.ts'
+import { databaseDownloads } from '../store/downloads.ts'
 import { databaseFleet } from '../store/fleet.ts'
 import { databaseLifecycle } from '../store/lifecycle.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
+import { databaseSearch } from '../store/search.ts'
 
 /** Puts the registry's services together over an open database and a blob store; `report` is told of its own failures. */
 export function composeRegistry(database: Database, blobs: BlobStore, report: Services['report']): Services {
@@ -21,6 +23,8 @@ export function composeRegistry(database: Database, blobs: BlobStore, report: Se
     namespaces: databaseNamespaces(database),
     catalog: databaseCatalog(database),
     lifecycle: databaseLifecycle(database),
+    search: databaseSearch(database),
+    downloads: databaseDownloads(database, (error) => report(error, 'keeping download counts')),
     fleet,
     nodes,
     blobs,

@@ -41,6 +41,8 @@ export interface Registry {
   /** Its address, such as http://127.0.0.1:7070. */
   readonly url: string
   readonly dataDir: string
+  /** Connection string of its database. */
+  readonly databaseUrl: string
   /** The secret of the first administrator's token, only at the very first start or when asked for: it is not kept. */
   readonly adminToken?: string
   /** Settles when its database ends by itself: then nothing but {@link close} helps, and a new start. */
@@ -95,7 +97,14 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       (await createFirstAccount(accounts, clock)) ??
       (options.newAdminToken === true ? await recoverToken(accounts, clock) : undefined)
     const { lost } = postgres
-    return { url, dataDir, ...(adminToken === undefined ? {} : { adminToken }), lost, close }
+    return {
+      url,
+      dataDir,
+      databaseUrl: postgres.url,
+      ...(adminToken === undefined ? {} : { adminToken }),
+      lost,
+      close,
+    }
   } catch (thrown) {
     await close()
     throw thrown

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { HOOKS } from '../domain/hook.ts'
 import { Name } from '../domain/names.ts'
-import { does, example, registryFlags, registryShape, trustFlags, trustShape } from './command.ts'
+import { SearchRequest, SearchSort } from '../domain/search.ts'
+import { Count, does, example, registryFlags, registryShape, trustFlags, trustShape } from './command.ts'
 import type { Io } from './io.ts'
 
 /** The commands of those who write, publish and check releases. */
@@ -59,6 +61,43 @@ export function defineReleaseCommands(program: Command, io: Io): void {
       ...{ unsigned: z.boolean().default(false), private: z.boolean().default(false) },
     },
     async (flags, context) => (await import('./publish.ts')).publish(flags, context),
+  )
+
+  const search = program
+    .command('search')
+    .summary('find programs')
+    .description(
+      'Find programs by words, which may be mistyped, and by filters. Several values of a filter are alternatives.',
+    )
+    .argument('[words...]', 'what is looked for; without words everything')
+    .option('--hook <hooks...>', HOOKS.join(', '))
+    .option('--license <licenses...>', 'SPDX expressions')
+    .option('--namespace <names...>', 'namespaces')
+    .option('--signed <how...>', 'key or identity')
+    .option('--kernel <version>', 'what runs on this kernel, such as 5.15')
+    .option('--sort <order>', SearchSort.options.join(', '), 'relevance')
+    .option('--limit <count>', 'how many', '20')
+    .option('--cursor <cursor>', 'the next page, as the page before names it')
+    .addHelpText('after', example('hookline search rate limit --hook xdp --sort downloads'))
+  const { hook, license, namespace, signed, kernel, sort, cursor } = SearchRequest.shape
+  does(
+    io,
+    registryFlags(search),
+    {
+      ...{
+        ...registryShape,
+        words: z.array(z.string()),
+        hook,
+        license,
+        namespace,
+        signed,
+        kernel,
+        sort,
+        cursor,
+      },
+      limit: Count.pipe(SearchRequest.shape.limit.unwrap()),
+    },
+    async (flags, context) => (await import('./search.ts')).search(flags, context),
   )
 
   const verify = program

@@ -33,6 +33,7 @@ import {
   ReportView,
   type Visibility,
 } from '../domain/release.ts'
+import { DownloadHistory, SearchPage, type SearchRequest } from '../domain/search.ts'
 import { NewJoinToken, NewToken, TokenList, type TokenRequest, type TokenView } from '../domain/token.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
 
@@ -79,6 +80,8 @@ export interface RegistryClient {
   report(request: ReportRequest): Promise<ReportView>
   reports(state: 'open' | 'resolved'): Promise<ReportView[]>
   resolveReport(id: string, message: string): Promise<ReportView>
+  search(request: Partial<SearchRequest>): Promise<SearchPage>
+  downloads(program: ProgramId, days: number): Promise<DownloadHistory>
   whoAmI(): Promise<WhoAmI>
   createNamespace(name: string): Promise<void>
   /** The namespaces that the caller is a member of. */
@@ -216,6 +219,20 @@ export function registryClient(url: string, token?: string): RegistryClient {
     async resolveReport(id, message) {
       const path = `/api/v1/reports/${encodeURIComponent(id)}/resolution`
       return readJson(await send('PUT', path, { message }), ReportView, 'the report')
+    },
+    async search(request) {
+      const query = new URLSearchParams()
+      for (const [name, value] of Object.entries(request))
+        for (const one of Array.isArray(value) ? value : [value])
+          if (one !== undefined) query.append(name, String(one))
+      return readJson(await get(`/api/v1/search?${query}`), SearchPage, 'what was found')
+    },
+    async downloads(program, days) {
+      return readJson(
+        await get(`/api/v1/programs/${program}/downloads?days=${days}`),
+        DownloadHistory,
+        'the downloads',
+      )
     },
     async whoAmI() {
       return readJson(await get('/api/v1/whoami'), WhoAmI, 'who you are')

@@ -109,6 +109,20 @@ export const LIMITS = {
   /** Pause between two looks of `hookline status --watch`. */
   watch_ms: 2000,
   page_items: 100,
+  /** Characters and words of a search, values of one filter, values of a facet that are counted. */
+  search_chars: 200,
+  search_words: 8,
+  search_filters: 20,
+  search_facet_values: 50,
+  /** Pages that are kept in memory, and for how long. */
+  search_remembered: 500,
+  search_remembered_ms: 5000,
+  /** Beginning of a README that is searched. */
+  search_readme_chars: 16_384,
+  /** Downloads are counted in memory for so long. */
+  downloads_flush_ms: 5000,
+  /** Days of a program's downloads in one answer. */
+  download_days: 366,
   /** Why a release was yanked, deprecated or reported. */
   message_chars: 2000,
   /** Channels of one program. */

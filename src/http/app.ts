@@ -17,6 +17,7 @@ import { describeRoutes, openApiYaml } from './openapi.ts'
 import { rememberMethods } from './other-methods.ts'
 import { answerError, answerUnreadable } from './problem.ts'
 import type { App } from './route.ts'
+import { searchRoutes } from './search-routes.ts'
 import type { Services } from './services.ts'
 import { MULTIPART } from './upload.ts'
 
@@ -53,12 +54,14 @@ export async function buildApp(services: Services): Promise<App> {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
+  app.addHook('onClose', () => services.downloads.close())
   await app.register(multipart, MULTIPART)
   checkCredentials(app, services)
   await describeRoutes(app)
   const refuseOtherMethods = rememberMethods(app)
   catalogRoutes(app, services)
   lifecycleRoutes(app, services)
+  searchRoutes(app, services)
   blobRoutes(app, services)
   accountRoutes(app, services)
   namespaceRoutes(app, services)

@@ -30,7 +30,7 @@ export const noneMatch = (field: string | undefined, etag: string): boolean =>
   (field.trim() === '*' || field.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag))
 
 /** Bytes by digest. */
-export function blobRoutes(app: App, { catalog, blobs }: Services): void {
+export function blobRoutes(app: App, { catalog, blobs, downloads }: Services): void {
   app.get(
     '/api/v1/blobs/:digest',
     described(
@@ -52,13 +52,15 @@ export function blobRoutes(app: App, { catalog, blobs }: Services): void {
       },
     ),
     async ({ params: { digest }, headers, actor }, reply) => {
-      const size = await catalog.readableBlob(digest, readableBy(actor))
-      if (size === undefined) throw new DomainError('not_found', `there is no blob ${digest}`)
+      const blob = await catalog.readableBlob(digest, readableBy(actor))
+      if (blob === undefined) throw new DomainError('not_found', `there is no blob ${digest}`)
+      const { size } = blob
       const etag = `"${digest}"`
       // the bytes of a digest never change: whoever has them need not ask again
       reply.headers({
         etag,
-        'cache-control': 'public, max-age=31536000, immutable',
+        // what is for some only must not lie in a cache that serves all
+        'cache-control': `${blob.open ? 'public' : 'private'}, max-age=31536000, immutable`,
         'accept-ranges': 'bytes',
       })
       if (noneMatch(headers['if-none-match'], etag)) return reply.code(304).send()
@@ -67,6 +69,9 @@ export function blobRoutes(app: App, { catalog, blobs }: Services): void {
       const asked = ifRange === undefined || ifRange === etag ? headers.range : undefined
       const range = parseRange(asked, size)
       if (range === 'unsatisfiable') return reply.code(416).header('content-range', `bytes */${size}`).send()
+      // whoever goes on in the middle was counted at the beginning
+      if (blob.countedFor !== undefined && (range === undefined || range.start === 0))
+        downloads.count(blob.countedFor)
       reply.type(TYPE)
       if (range === undefined) return reply.header('content-length', size).send(await blobs.open(digest))
       reply.headers({

@@ -8,13 +8,24 @@ import { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { InvitationView, KeyView, MemberView, NamespaceView } from '../domain/namespace.ts'
 import { Desired, NodeView, Observed, ObservedChain } from '../domain/node.ts'
 import { ProgramPage, ProgramView, ReleaseDescriptor, ReleaseView, ReportView } from '../domain/release.ts'
+import { FoundProgram, SearchPage } from '../domain/search.ts'
 import { NewToken, TokenRequest, TokenView } from '../domain/token.ts'
 import { Problem } from './problem.ts'
 import type { App } from './route.ts'
 
 const NAMED = {
   ...{ Problem, ReleaseView, ReleaseDescriptor, ProgramPage, ProgramView, KeyView, NewToken, TokenRequest },
-  ...{ AccountView, WhoAmI, TokenView, NamespaceView, MemberView, InvitationView, ReportView },
+  ...{
+    AccountView,
+    WhoAmI,
+    TokenView,
+    NamespaceView,
+    MemberView,
+    InvitationView,
+    ReportView,
+    FoundProgram,
+    SearchPage,
+  },
   ...{ FunctionView, FunctionStep, Desired, NodeView, Observed, ObservedChain },
 }
 for (const [id, schema] of Object.entries(NAMED)) z.globalRegistry.add(schema, { id })

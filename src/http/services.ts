@@ -6,6 +6,7 @@ import type { Fleet } from '../ports/fleet.ts'
 import type { Lifecycle } from '../ports/lifecycle.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
+import type { Downloads, Search } from '../ports/search.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { NodeDesk } from '../registry/nodes.ts'
 import type { ReportFailure } from './problem.ts'
@@ -16,6 +17,8 @@ export interface Services {
   readonly namespaces: Namespaces
   readonly catalog: Catalog
   readonly lifecycle: Lifecycle
+  readonly search: Search
+  readonly downloads: Downloads
   readonly fleet: Fleet
   readonly nodes: Nodes
   readonly blobs: BlobStore

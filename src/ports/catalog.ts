@@ -14,8 +14,19 @@ export interface NewRelease {
   /** Sigstore bundle, JSON text. */
   readonly bundle: string
   readonly signer: Digest
+  /** Text of its README; empty when it has none. */
+  readonly readme: string
   /** Who may read the program, if this is its first release; later ones change nothing of that. */
   readonly visibility: Visibility
+}
+
+/** A blob that may be read. */
+export interface ReadableBlob {
+  readonly size: number
+  /** Whether everybody may read it. */
+  readonly open: boolean
+  /** The release whose downloads are counted by it; undefined for a file that comes along. */
+  readonly countedFor: string | undefined
 }
 
 /** Keeps programs and their releases. Each change is one transaction together with its audit record. */
@@ -33,8 +44,8 @@ export interface Catalog {
   program(program: ProgramId, readable: Readable): Promise<ProgramView>
   /** Throws `not_found` likewise, `version_not_found`. */
   release(program: ProgramId, version: string, readable: Readable): Promise<ReleaseView>
-  /** Size in bytes of a blob that a release which may be read names; undefined for any other. */
-  readableBlob(digest: Digest, readable: Readable): Promise<number | undefined>
+  /** A blob that a release which may be read names; undefined for any other. */
+  readableBlob(digest: Digest, readable: Readable): Promise<ReadableBlob | undefined>
   /** Says who may read a program from now on. Throws `not_found`. */
   setVisibility(program: ProgramId, visibility: Visibility, by: Actor): Promise<void>
 }

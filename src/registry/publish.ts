@@ -2,6 +2,7 @@ import { parsePublicKey, sha256Digest } from '../attest/keys.ts'
 import { verifyRelease } from '../attest/verify-release.ts'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
 import { requireFreeName } from '../domain/name-rules.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
@@ -62,7 +63,8 @@ export async function publish(
   const allowed = keys.map(({ fingerprint }) => fingerprint)
   const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed })
   const stored = await storeFiles(blobs, files)
-  return catalog.addRelease({ manifest, files: stored, bundle, signer, visibility }, actor)
+  const readme = readmeText(manifest, others)
+  return catalog.addRelease({ manifest, files: stored, bundle, signer, readme, visibility }, actor)
 }
 
 /** The manifest's bytes as text, refused rather than mended: what is shown must be what was signed. */
@@ -73,6 +75,13 @@ function utf8(bytes: Buffer): string {
     throw new DomainError('invalid_manifest', 'hookline.yaml is not UTF-8', { cause })
   }
 }
+
+/** The README as text to search in: what is no UTF-8 in it is of no use there. */
+const readmeText = ({ readme }: Manifest, files: ReadonlyMap<string, Buffer>): string =>
+  (readme === undefined ? '' : (files.get(readme)?.toString('utf8') ?? ''))
+    .slice(0, LIMITS.search_readme_chars)
+    .toWellFormed()
+    .replaceAll('\0', ' ')
 
 /** Every file that the manifest names is there, and each object is what the manifest says. */
 function checkFiles(manifest: Manifest, files: ReadonlyMap<string, Buffer>): void {

@@ -1,5 +1,7 @@
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
+import { oldestKernel } from '../domain/kernel-series.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { Manifest } from '../domain/manifest.ts'
 import { lookOf } from '../domain/name-rules.ts'
 import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
@@ -46,8 +48,22 @@ export function databaseCatalog(database: Database): Catalog {
     readableBlob: async (digest, readable) => {
       // what is quarantined nobody gets, whoever may see it
       const program = { ...readableOnly(readable), quarantined: null }
-      const files = { some: { release: { quarantined: null, deletedAt: null, program } } }
-      return (await prisma.blob.findFirst({ where: { digest, files }, select: { size: true } }))?.size
+      const rows = await prisma.releaseFile.findMany({
+        where: { digest, release: { quarantined: null, deletedAt: null, program } },
+        orderBy: { release: { publishedAt: 'desc' } },
+        take: LIMITS.page_items,
+        select: {
+          ...{ name: true, blob: { select: { size: true } } },
+          release: { select: { id: true, mainObject: true, program: { select: { visibility: true } } } },
+        },
+      })
+      const [newest] = rows
+      if (newest === undefined) return undefined
+      return {
+        size: newest.blob.size,
+        open: rows.some(({ release }) => release.program.visibility === 'public'),
+        countedFor: rows.find(({ name, release }) => release.mainObject === name)?.release.id,
+      }
     },
     setVisibility: (program, visibility, by) => setVisibility(database, program, visibility, by),
   }
@@ -79,12 +95,12 @@ const namedBy = (readable: Readable): Prisma.ProgramWhereInput => ({
 })
 
 async function setVisibility(
-  { transact }: Database,
+  { change }: Database,
   ref: ProgramId,
   visibility: Visibility,
   by: Actor,
 ): Promise<void> {
-  await transact(async (transaction) => {
+  await change(async (transaction) => {
     const before = await transaction.program.findUnique({ where: { ref }, select: { visibility: true } })
     if (before === null) throw absentProgram(ref)
     if (before.visibility === visibility) return
@@ -112,9 +128,12 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
         bundle,
         namespaceId,
         signer,
+        readme: release.readme,
+        mainObject: manifest.programs[0]?.object ?? '',
         files: { createMany: { data: files.map(({ name, digest }) => ({ name, digest })) } },
       },
     })
+    await transaction.program.update({ where: { id: programId }, data: { updatedAt: row.publishedAt } })
     await recordSteps(transaction, manifest.name)
     const ref = releaseRef(manifest.name, manifest.version)
     await audit(transaction, by, 'release.publish', ref, { after: { signer } })
@@ -127,9 +146,9 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
 async function programForRelease(
   transaction: Transaction,
   namespaceId: string,
-  { manifest, visibility }: NewRelease,
+  { manifest, visibility, readme }: NewRelease,
 ): Promise<string> {
-  const { name: ref, version, summary } = manifest
+  const { name: ref, version } = manifest
   const known = await transaction.program.findUnique({
     where: { ref },
     select: {
@@ -141,7 +160,7 @@ async function programForRelease(
     const look = lookOf(ref.slice(ref.indexOf('/') + 1))
     const other = await transaction.program.findFirst({ where: { namespaceId, look }, select: { ref: true } })
     if (other !== null) throw new DomainError('name_look_alike', `${ref} looks like ${other.ref}`)
-    const data = { namespaceId, ref, look, visibility, latest: version, summary }
+    const data = { namespaceId, ref, look, visibility, latest: version, ...shownBy(manifest, readme) }
     return (await transaction.program.create({ data })).id
   }
   // a deleted one counts here: what its version stood for must not change
@@ -151,9 +170,22 @@ async function programForRelease(
     .filter(({ quarantined, deletedAt }) => quarantined === null && deletedAt === null)
     .map((release) => ({ version: release.version, yanked: release.yanked !== null }))
   if (latestVersion([...offered, { version, yanked: false }]) === version)
-    await transaction.program.update({ where: { id: known.id }, data: { latest: version, summary } })
+    await transaction.program.update({
+      where: { id: known.id },
+      data: { latest: version, ...shownBy(manifest, readme) },
+    })
   return known.id
 }
+
+/** What a program is shown and found by, of the release that it is shown by. */
+export const shownBy = (manifest: Manifest, readme: string) => ({
+  summary: manifest.summary,
+  words: [...manifest.name.split(/[/-]/), manifest.name, ...manifest.keywords].join(' '),
+  readme: readme.slice(0, LIMITS.search_readme_chars),
+  hooks: [...new Set(manifest.programs.map(({ hook }) => hook))],
+  license: manifest.license,
+  minKernel: oldestKernel(manifest.requires?.kernel),
+})
 
 async function readProgram({ prisma }: Database, ref: ProgramId, readable: Readable): Promise<ProgramView> {
   const row = await prisma.program.findFirst({

@@ -6,7 +6,7 @@ import { type ProgramId, releaseRef } from '../domain/names.ts'
 import { ReportReason, type ReportView } from '../domain/release.ts'
 import { latestVersion, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Lifecycle, Subject } from '../ports/lifecycle.ts'
-import { absentProgram, absentRelease, readableOnly } from './catalog.ts'
+import { absentProgram, absentRelease, readableOnly, shownBy } from './catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { readHeads, readOffered, recordSteps } from './function-steps.ts'
 import type { Prisma, Release, Report } from './generated/client.ts'
@@ -149,18 +149,18 @@ async function refresh(transaction: Transaction, ref: ProgramId): Promise<void> 
     select: { version: true, yanked: true },
   })
   const latest = latestVersion(rows.map(({ version, yanked }) => ({ version, yanked: yanked !== null })))
-  await transaction.program.update({ where: { id }, data: await shownBy(transaction, id, latest) })
+  await transaction.program.update({ where: { id }, data: await newlyShownBy(transaction, id, latest) })
   await recordSteps(transaction, ref)
 }
 
-async function shownBy(
+async function newlyShownBy(
   transaction: Transaction,
   programId: string,
   latest: string | undefined,
 ): Promise<Prisma.ProgramUpdateInput> {
   if (latest === undefined) return { latest: '' }
   const row = await transaction.release.findFirstOrThrow({ where: { programId, version: latest } })
-  return { latest, summary: Manifest.parse(row.manifest).summary }
+  return { latest, ...shownBy(Manifest.parse(row.manifest), row.readme) }
 }
 
 async function remove(

@@ -68,6 +68,7 @@ describe('help', () => {
       'publish',
       'pull',
       'report',
+      'search',
       'serve',
       'show',
       'status',

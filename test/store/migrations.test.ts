@@ -96,6 +96,7 @@ async function columnsOf(url: string): Promise<string[]> {
 const PG_TYPES: Record<string, string> = {
   ...{ String: 'text', Bytes: 'bytea', Int: 'int4', BigInt: 'int8' },
   ...{ Boolean: 'bool', DateTime: 'timestamptz' },
+  ...{ '@db.Date': 'date', Unsupported: 'tsvector' },
   ...{ '@db.Uuid': 'uuid', '@db.Timestamptz': 'timestamptz', '@db.Json': 'json' },
 }
 
@@ -110,7 +111,7 @@ async function columnsOfSchema(): Promise<string[]> {
     .flatMap(([, , body = '']) => {
       const table = /@@map\("(\w+)"\)/.exec(body)?.[1]
       return body.split('\n').flatMap((line) => {
-        const [, field, type = '', optional] = /^ {2}(\w+)\s+(\w+)(\?|\[\])?/.exec(line) ?? []
+        const [, field, type = '', optional] = /^ {2}(\w+)\s+(\w+)(?:\("\w+"\))?(\?|\[\])?/.exec(line) ?? []
         const native = /@db\.\w+/.exec(line)?.[0]
         const pgType = types[native ?? type]
         if (field === undefined || pgType === undefined) return [] // a relation, not a column
