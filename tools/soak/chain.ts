@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { Hook } from '../../src/domain/hook.ts'
-import { showProgress, whole } from './options.ts'
+import { attachmentOf, showProgress, whole } from './options.ts'
 import { type SoakReport, soakChain } from './run-chain.ts'
 
 const HELP = `npm run soak:chain -- [options]: changes a chain under traffic, and counts every packet
@@ -8,7 +8,8 @@ const HELP = `npm run soak:chain -- [options]: changes a chain under traffic, an
   --packets N  at least so many packets (default 10000000)
   --rate N     packets/s asked of the sender (default 400000)
   --seed N     which changes (default 1): the same seed gives the same changes
-  --hook H     xdp (default), tc-ingress
+  --hook H     xdp (default), tc-ingress, tc-egress
+  --attach A   to TC by tcx or clsact; by default as an agent does here
   --json       the report as JSON, as the last line
 Needs root. Attaches only to an interface of a network namespace that it makes.
 Exit code 1 when a good packet was lost, one that must be dropped escaped, or a state map missed a packet.`
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '400000' },
     seed: { type: 'string', default: '1' },
     hook: { type: 'string', default: 'xdp' },
+    attach: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -43,6 +45,7 @@ else {
     whole('soak:chain', name, values[name], least)
   const report = await soakChain({
     hook: Hook.parse(values.hook),
+    tc: attachmentOf('soak:chain', values.attach),
     changes: number('changes', 1),
     packets: number('packets', 0),
     rate_pps: number('rate', 1),

@@ -12,12 +12,11 @@ import { openAgentState } from '../../src/store/agent-state.ts'
 import { compileBpf } from '../compile-bpf.ts'
 import { readyEntry } from '../lab/ready-entry.ts'
 import type { Member } from './change.ts'
+import { chainedInterface } from './road.ts'
 
 export const BPFFS = '/sys/fs/bpf'
 const LOADER = new URL('../../src/bin/loader.ts', import.meta.url)
 const SOURCES = fileURLToPath(new URL('sources', import.meta.url))
-/** The node's interface towards the sender. */
-const INTERFACE = 'eth1'
 const LABEL = 'cfg_label'
 
 /** Which agent it is, and where its chain runs; as plain data, to be handed to a process. */
@@ -27,6 +26,8 @@ export interface HostPlace {
   /** The network namespace's file. */
   readonly netns: string
   readonly hook: Hook
+  /** How a chain is attached to TC. */
+  readonly tc: 'tcx' | 'clsact'
 }
 
 /** What an agent on a node works with, all of it the real thing. */
@@ -38,12 +39,13 @@ export interface Host extends Disposable {
 }
 
 /** Opens an agent's state and kernel; what is pinned is left as it is, also at the end. */
-export async function openHost({ agent, stateDir, netns, hook }: HostPlace): Promise<Host> {
+export async function openHost({ agent, stateDir, netns, hook, tc }: HostPlace): Promise<Host> {
   const loader = childLoader(LOADER)
-  const kernel = hookChains({ bpffs: BPFFS, agent, netns, loader })
+  const kernel = hookChains({ bpffs: BPFFS, agent, netns, loader, tc })
   const state = await openAgentState(stateDir)
-  const at = kernel.interfaces().find(({ name }) => name === INTERFACE)
-  if (at === undefined) throw new Error(`the namespace has no ${INTERFACE}`)
+  const chained = chainedInterface(hook)
+  const at = kernel.interfaces().find(({ name }) => name === chained)
+  if (at === undefined) throw new Error(`the namespace has no ${chained}`)
   return {
     chains: new ChainSet(kernel, state, netns, () => new Date()),
     kernel,

@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util'
 import { Hook } from '../../src/domain/hook.ts'
-import { showProgress, whole } from './options.ts'
+import { attachmentOf, showProgress, whole } from './options.ts'
 import { type KillReport, soakKill } from './run-kill.ts'
 
 const HELP = `npm run soak:kill -- [options]: kills agents in the middle of a change, under traffic, and looks what is left
   --count N    how many (default 200)
   --rate N     packets/s asked of the sender (default 100000)
   --seed N     which changes, and when (default 1)
-  --hook H     xdp (default), tc-ingress
+  --hook H     xdp (default), tc-ingress, tc-egress
+  --attach A   to TC by tcx or clsact; by default as an agent does here
   --json       the report as JSON, as the last line
 Needs root. Attaches only to an interface of a network namespace that it makes.
 Exit code 1 when a kill left anything but a whole generation, a packet was lost or escaped, or a pin is left over.`
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
     hook: { type: 'string', default: 'xdp' },
+    attach: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -41,6 +43,7 @@ else {
   const count = whole('soak:kill', 'count', values.count, 1)
   const report = await soakKill({
     hook: Hook.parse(values.hook),
+    tc: attachmentOf('soak:kill', values.attach),
     count,
     rate_pps: whole('soak:kill', 'rate', values.rate, 1),
     seed: whole('soak:kill', 'seed', values.seed, 0),

@@ -22,8 +22,8 @@ import {
 
 /** For packets that wait while the receiver's cpu is busy with something else: seconds of them. */
 const RECEIVE_BUFFER_BYTES = 1 << 29
-/** One packet in ten must not get through. */
-const MIX = { good: 9, bogus: 1 }
+/** One packet in ten must not get through. It is as valid as the others: nothing but the chain keeps a node from forwarding it. */
+const MIX = { good: 9, flood: 1 }
 /** RFC 5737 and RFC 3849. */
 const NODE_ADDRESSES = {
   in: ['192.0.2.1/24', '2001:db8:1::1/64'],
@@ -35,10 +35,11 @@ const ENOUGH_SECONDS = 24 * 3600
 export interface Crossing {
   readonly packets: number
   readonly good: number
-  readonly bogus: number
+  /** Packets that must not get through. */
+  readonly banned: number
   /** Good packets that were taken by the sender's interface and did not arrive, but for those told apart below. */
   readonly lost: number
-  /** Packets that must not get through and did. */
+  /** Those of them that did. */
   readonly escaped: number
   readonly duplicates: number
   /** By the queues of the veth pairs, where they took a packet and then had no room; the sender's refusals are offered again. */
@@ -49,6 +50,11 @@ export interface Crossing {
   readonly softnetDrops: number
   readonly ppsMedian: number
 }
+
+/** The node's interfaces: towards the sender, and where it forwards. */
+const [TOWARDS_SENDER, ONWARD] = ['eth1', 'out'] as const
+/** Which of them the chain is on: egress is where the node forwards. */
+export const chainedInterface = (hook: Hook): string => (hook === 'tc-egress' ? ONWARD : TOWARDS_SENDER)
 
 /** Traffic that goes on while other work does. */
 export interface Road {
@@ -63,8 +69,8 @@ export interface RoadEnds extends Disposable {
   readonly lab: Lab
   readonly node: Namespace
   readonly from: LinkEnd
-  /** Where the chain runs. */
-  readonly chain: LinkEnd
+  /** The node's end, where the chain runs unless it is on egress. */
+  readonly into: LinkEnd
   /** The node's other interface, where it forwards. */
   readonly out: LinkEnd | undefined
   /** Where packets are counted as received. */
@@ -79,13 +85,13 @@ export function layRoad(hook: Hook): RoadEnds {
   const lab = new Lab()
   try {
     const node = lab.namespace('node')
-    const { a: from, b: chain } = lab.link(
+    const { a: from, b: into } = lab.link(
       { namespace: lab.namespace('sender'), interface: 'eth1' },
-      { namespace: node, interface: 'eth1', addresses: hook === 'xdp' ? [] : NODE_ADDRESSES.in },
+      { namespace: node, interface: TOWARDS_SENDER, addresses: hook === 'xdp' ? [] : NODE_ADDRESSES.in },
     )
     const onward = hook === 'xdp' ? undefined : forward(lab, node)
-    const at = onward?.b ?? chain
-    return { lab, node, from, chain, out: onward?.a, at, [Symbol.dispose]: () => lab.close() }
+    const at = onward?.b ?? into
+    return { lab, node, from, into, out: onward?.a, at, [Symbol.dispose]: () => lab.close() }
   } catch (error) {
     lab.close()
     throw error
@@ -95,7 +101,7 @@ export function layRoad(hook: Hook): RoadEnds {
 /** Makes a node a router for the traffic tool's destinations. */
 function forward(lab: Lab, node: Namespace): { a: LinkEnd; b: LinkEnd } {
   const onward = lab.link(
-    { namespace: node, interface: 'out', addresses: NODE_ADDRESSES.out },
+    { namespace: node, interface: ONWARD, addresses: NODE_ADDRESSES.out },
     { namespace: lab.namespace('receiver'), interface: 'eth1' },
   )
   const run = (command: string, args: readonly string[], input = ''): void =>
@@ -103,31 +109,31 @@ function forward(lab: Lab, node: Namespace): { a: LinkEnd; b: LinkEnd } {
   for (const [path, value] of [
     ['ipv4/ip_forward', '1'],
     ['ipv4/conf/all/rp_filter', '0'],
-    ['ipv4/conf/eth1/rp_filter', '0'],
+    [`ipv4/conf/${TOWARDS_SENDER}/rp_filter`, '0'],
     ['ipv6/conf/all/forwarding', '1'],
   ] as const)
     run('tee', [`/proc/sys/net/${path}`], value)
   for (const destination of Object.values(NO_HOST)) {
-    run('ip', ['route', 'add', destination, 'dev', 'out'])
-    run('ip', ['neighbour', 'add', destination, 'lladdr', NO_HOST_MAC, 'nud', 'permanent', 'dev', 'out'])
+    run('ip', ['route', 'add', destination, 'dev', ONWARD])
+    run('ip', ['neighbour', 'add', destination, 'lladdr', NO_HOST_MAC, 'nud', 'permanent', 'dev', ONWARD])
   }
   return onward
 }
 
 /** Starts good packets with those among them that must not get through. */
-export async function startTraffic({ lab, from, chain, out, at }: RoadEnds, rate_pps: number): Promise<Road> {
+export async function startTraffic({ lab, from, into, out, at }: RoadEnds, rate_pps: number): Promise<Road> {
   const run = newRun()
   const rates: number[] = []
   let last = { sent: 0, elapsed_ms: 0 }
-  const ends = [from, chain, ...(out === undefined ? [] : [out, at])]
+  const ends = [from, into, ...(out === undefined ? [] : [out, at])]
   const before = ends.map(linkCounters)
   const softnet = softnetDrops()
   const seconds = ENOUGH_SECONDS
   const receiving = await startReceiver({ lab, at, run, seconds, bufferBytes: RECEIVE_BUFFER_BYTES })
   const sending: Running<SendReport> = await startSender({
-    ...{ lab, from, run, mix: MIX, rate_pps, seconds, ...(out && { to: { mac: chain.mac } }) },
+    ...{ lab, from, run, mix: MIX, rate_pps, seconds, ...(out && { to: { mac: into.mac } }) },
     onProgress: ({ sent, elapsed_ms }) => {
-      const all = sent.good + sent.bogus
+      const all = sent.good + sent.flood
       rates.push(((all - last.sent) * 1000) / Math.max(1, elapsed_ms - last.elapsed_ms))
       last = { sent: all, elapsed_ms }
     },
@@ -172,11 +178,11 @@ function crossingOf(
   const queueDrops = Math.max(0, sender - refused) + others.reduce((sum, count) => sum + count, 0)
   const sorted = [...rates].sort((a, b) => a - b)
   return {
-    packets: sent.good + sent.bogus,
+    packets: sent.good + sent.flood,
     good: sent.good,
-    bogus: sent.bogus,
+    banned: sent.flood,
     lost: Math.max(0, sent.good - classes.good.distinct - queueDrops - socketDrops),
-    escaped: classes.bogus.received,
+    escaped: classes.flood.received,
     duplicates: classes.good.duplicates,
     queueDrops,
     socketDrops,

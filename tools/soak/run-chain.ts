@@ -7,11 +7,13 @@ import { seededRandom } from '../fuzz/random.ts'
 import { CHANGES, type Change, changeBy, FIRST, type Member } from './change.ts'
 import { BPFFS, change, type Host, openHost, removePins } from './host.ts'
 import { type Crossing, layRoad, startTraffic } from './road.ts'
-import { type Testimony, testimonyOf } from './witness.ts'
+import { intact, type Testimony, testimonyOf } from './witness.ts'
 
 /** How long and how hard. */
 export interface SoakOptions {
   readonly hook: Hook
+  /** How the chain is attached to TC; without a meaning on XDP. */
+  readonly tc: 'tcx' | 'clsact'
   /** At least so many changes, and at least so many packets. */
   readonly changes: number
   readonly packets: number
@@ -41,7 +43,8 @@ export async function soakChain(options: SoakOptions): Promise<SoakReport> {
   const agent = `soak-${process.pid}`
   const stateDir = await mkdtemp(join(tmpdir(), 'hookline-soak-'))
   try {
-    using host = await openHost({ agent, stateDir, netns: road.node.path, hook: options.hook })
+    const { hook, tc } = options
+    using host = await openHost({ agent, stateDir, netns: road.node.path, hook, tc })
     await change(host, FIRST)
     const traffic = await startTraffic(road, options.rate_pps)
     const changed = await changeFor(host, options, () => traffic.sent())
@@ -53,16 +56,6 @@ export async function soakChain(options: SoakOptions): Promise<SoakReport> {
     await rm(stateDir, { recursive: true, force: true })
   }
 }
-
-const intact = (
-  { bogus, queueDrops }: Crossing,
-  { reached, inMap, inVariable, dropped }: Testimony,
-): boolean =>
-  reached > 0 &&
-  inMap === reached &&
-  inVariable === reached &&
-  dropped <= bogus &&
-  dropped >= bogus - queueDrops
 
 async function changeFor(host: Host, options: SoakOptions, sent: () => number) {
   const random = seededRandom(options.seed, 0)

@@ -14,7 +14,7 @@ import { FIRST, GUARD } from './change.ts'
 import type { ChangerTask, ChangerWord } from './changer.ts'
 import { BPFFS, change, type Host, listPins, openHost, pinsOf, removePins } from './host.ts'
 import { type Crossing, layRoad, startTraffic } from './road.ts'
-import { type Testimony, testimonyOf } from './witness.ts'
+import { intact, type Testimony, testimonyOf } from './witness.ts'
 
 const CHANGER = new URL('changer.ts', import.meta.url)
 /** A process that takes longer over one change hangs. */
@@ -25,6 +25,8 @@ const CHANGES_BEFORE = 3
 /** How often, and under how much traffic. */
 export interface KillOptions {
   readonly hook: Hook
+  /** How the chain is attached to TC; without a meaning on XDP. */
+  readonly tc: 'tcx' | 'clsact'
   readonly count: number
   readonly seed: number
   readonly rate_pps: number
@@ -58,7 +60,8 @@ export async function soakKill(options: KillOptions): Promise<KillReport> {
   using road = layRoad(options.hook)
   const agent = `kill-${process.pid}`
   const stateDir = await mkdtemp(join(tmpdir(), 'hookline-kill-'))
-  const place = { agent, stateDir, netns: road.node.path, hook: options.hook }
+  const { hook, tc } = options
+  const place = { agent, stateDir, netns: road.node.path, hook, tc }
   const random = seededRandom(options.seed, 0)
   const faults: string[] = []
   const passed = { before: 0, after: 0 }
@@ -87,7 +90,7 @@ export async function soakKill(options: KillOptions): Promise<KillReport> {
       whole: options.count - faults.length,
       pinsLeaked: leaked.length,
       pinsMissing: missing.length,
-      stateIntact: testimony.inMap === testimony.reached && testimony.inVariable === testimony.reached,
+      stateIntact: intact(crossing, testimony),
     }
   } finally {
     removePins(agent)
@@ -156,7 +159,7 @@ async function inspect(
   if (remembered === undefined) return { fault: `generation ${running.generation} is not remembered` }
   using counters = openPin(join(pinsOf(place.agent), key, `gen-${running.generation}`, 'counters'))
   const room = counters === undefined ? 0 : mapInfo(counters).valueBytes
-  if (room !== remembered.entries.length * counterBytes(rulesOf(hook, 'tcx')))
+  if (room !== remembered.entries.length * counterBytes(rulesOf(hook, place.tc)))
     return { fault: `generation ${running.generation} has not the counters of its entries` }
   if (!remembered.entries.some(({ instance }) => instance === GUARD))
     return { fault: `generation ${running.generation} has no guard` }
@@ -176,7 +179,7 @@ async function tidiness(host: Host, agent: string): Promise<{ leaked: string[]; 
     ({ generation }) => generation === running?.generation || generation === record.previous,
   )
   const needed = new Set([
-    join(key, 'link'),
+    ...(chain?.link?.mode === 'clsact' ? [] : [join(key, 'link')]), // there is none to pin on clsact
     ...(kept ?? []).flatMap(({ generation, stateKeys }) => [
       join(key, `gen-${generation}`, 'program'),
       join(key, `gen-${generation}`, 'counters'),

@@ -5,6 +5,7 @@ import { lookupElement, sumPercpuWords } from '../../src/kernel/bpf-map.ts'
 import { listNames, requirePin } from '../../src/kernel/bpffs.ts'
 import { GUARD, WITNESS } from './change.ts'
 import { type Host, pinsOf } from './host.ts'
+import type { Crossing } from './road.ts'
 
 /** What members of every generation have counted, in their own maps and behind them. */
 export interface Testimony {
@@ -16,6 +17,17 @@ export interface Testimony {
   /** Packets that the guard has counted as dropped. */
   readonly dropped: number
 }
+
+/** Whether the witness's maps hold exactly the packets that reached it, and the guard's those that it had to drop. */
+export const intact = (
+  { banned, queueDrops }: Crossing,
+  { reached, inMap, inVariable, dropped }: Testimony,
+): boolean =>
+  reached > 0 &&
+  inMap === reached &&
+  inVariable === reached &&
+  dropped <= banned &&
+  dropped >= banned - queueDrops
 
 /** Reads the state maps of the witness and the guard, and the chain's own counters. */
 export async function testimonyOf(host: Host, agent: string): Promise<Testimony> {

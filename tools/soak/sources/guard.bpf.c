@@ -5,7 +5,7 @@
 #define FRAME_BYTES 128
 #define TRAILER_BYTES 32
 #define MAGIC 0x686f6f6b6c696e65ULL
-#define BOGUS 1
+#define BANNED 2 /* what the traffic tool calls a flood */
 
 struct trailer {
 	__u64 magic;
@@ -33,7 +33,7 @@ int guard(CONTEXT *ctx)
 
 	if ((void *)(trailer + 1) > (void *)(long)ctx->data_end)
 		return PASS;
-	if (trailer->magic != MAGIC || trailer->class != BOGUS)
+	if (trailer->magic != MAGIC || trailer->class != BANNED)
 		return PASS;
 	labels = cfg_label + RELEASE;
 	dropped = bpf_map_lookup_elem(&guard_dropped, &key);
