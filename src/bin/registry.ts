@@ -1,3 +1,4 @@
+import { PROTECTION, type Protection } from '../http/protection.ts'
 import type { Services } from '../http/services.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
@@ -13,7 +14,12 @@ import { databaseNodes } from '../store/nodes.ts'
 import { databaseSearch } from '../store/search.ts'
 
 /** Puts the registry's services together over an open database and a blob store; `report` is told of its own failures. */
-export function composeRegistry(database: Database, blobs: BlobStore, report: Services['report']): Services {
+export function composeRegistry(
+  database: Database,
+  blobs: BlobStore,
+  report: Services['report'],
+  protection: Protection = PROTECTION,
+): Services {
   const clock = (): Date => new Date()
   const { notices } = database
   const fleet = databaseFleet(database)
@@ -32,6 +38,7 @@ export function composeRegistry(database: Database, blobs: BlobStore, report: Se
     nodeDesk: openNodeDesk(nodes, notices, clock),
     desiredDesk: openDesiredDesk(fleet, notices),
     ping: () => database.ping(),
+    protection,
     report,
   }
 }

@@ -6,6 +6,7 @@ import { jsonText } from '../cli/terminal.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { buildApp } from '../http/app.ts'
+import type { Protection } from '../http/protection.ts'
 import type { Services } from '../http/services.ts'
 import { createFirstAccount, recoverToken } from '../registry/tokens.ts'
 import { openDatabase } from '../store/database.ts'
@@ -30,6 +31,8 @@ export interface ServeOptions {
   readonly databaseUrl?: string
   /** The bucket that keeps blobs; default: files in the data directory. */
   readonly s3?: S3Settings
+  /** How much it puts up with; default: what is usual. */
+  readonly protection?: Protection
   /** Make a new token for the first administrator, whose old ones may be lost. */
   readonly newAdminToken?: boolean
   /** Told of the registry's own failures; default: nobody. */
@@ -84,7 +87,7 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
     const database = openDatabase(postgres.url)
     undo.push(() => database.close())
     await database.listen()
-    const services = composeRegistry(database, blobs, options.report ?? (() => {}))
+    const services = composeRegistry(database, blobs, options.report ?? (() => {}), options.protection)
     const app = await buildApp(services)
     undo.push(() => app.close())
     const { host = '127.0.0.1', port = DEFAULT_PORT } = options

@@ -150,6 +150,8 @@ export const ERRORS = {
     'Node signature refused',
     'check the node’s clock, or enrol it again',
   ),
+  rate_limited: entry('unavailable', 'Too many requests', 'wait as long as Retry-After says'),
+  overloaded: entry('unavailable', 'Overloaded', 'wait as long as Retry-After says, or send a token'),
   blob_store_failed: entry(
     'unavailable',
     'Blob store does not do its part',

@@ -109,6 +109,22 @@ export const LIMITS = {
   /** Pause between two looks of `hookline status --watch`. */
   watch_ms: 2000,
   page_items: 100,
+  /** Requests in a minute: of an address without credentials, of an account, of a node. */
+  rate_window_ms: 60_000,
+  rate_anonymous: 6000,
+  rate_reads: 6000,
+  rate_writes: 1200,
+  rate_publishes: 120,
+  rate_nodes: 1200,
+  /** Of one address with credentials that are refused. */
+  rate_refusals: 60,
+  /** When the process answers so late, requests of nobody in particular are sent away; how often that is looked at. */
+  loop_delay_ms: 1000,
+  loop_sample_ms: 250,
+  overload_retry_s: 5,
+  /** Connections at a time, and how long one may be idle. */
+  connections: 10_000,
+  connection_idle_ms: 65_000,
   /** Characters and words of a search, values of one filter, values of a facet that are counted. */
   search_chars: 200,
   search_words: 8,

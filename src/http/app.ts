@@ -16,6 +16,7 @@ import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
 import { rememberMethods } from './other-methods.ts'
 import { answerError, answerUnreadable } from './problem.ts'
+import { guard } from './protection.ts'
 import type { App } from './route.ts'
 import { searchRoutes } from './search-routes.ts'
 import type { Services } from './services.ts'
@@ -28,6 +29,7 @@ export async function buildApp(services: Services): Promise<App> {
     bodyLimit: LIMITS.request_bytes,
     requestTimeout: LIMITS.request_ms,
     forceCloseConnections: 'idle',
+    keepAliveTimeout: LIMITS.connection_idle_ms,
     // a closing registry answers what still comes, rather than in a format of its own
     return503OnClosing: false,
     frameworkErrors: answer,
@@ -39,6 +41,7 @@ export async function buildApp(services: Services): Promise<App> {
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler(answer)
+  app.server.maxConnections = LIMITS.connections
   app.setNotFoundHandler((request) => {
     throw new DomainError('not_found', `there is no ${request.method} ${request.url.split('?', 1)[0]}`)
   })
@@ -46,8 +49,10 @@ export async function buildApp(services: Services): Promise<App> {
     if (headers.host === undefined && raw.httpVersion === '1.1')
       throw new DomainError('invalid_request', 'the request has no Host (RFC 9112 section 3.2)')
   })
-  app.addHook('onSend', async (_request, reply) => {
-    reply.header('x-content-type-options', 'nosniff')
+  app.addHook('onSend', async (request, reply) => {
+    // what is said to somebody in particular is for nobody else
+    if (request.actor?.kind !== 'anonymous' && !reply.hasHeader('cache-control'))
+      reply.header('cache-control', 'private, no-store')
   })
   // bodies stay bytes until the credentials hold: see checkCredentials
   app.removeAllContentTypeParsers()
@@ -56,7 +61,9 @@ export async function buildApp(services: Services): Promise<App> {
   )
   app.addHook('onClose', () => services.downloads.close())
   await app.register(multipart, MULTIPART)
-  checkCredentials(app, services)
+  const guards = await guard(app, services.protection)
+  checkCredentials(app, services, guards.countRefusal)
+  guards.countRequests()
   await describeRoutes(app)
   const refuseOtherMethods = rememberMethods(app)
   catalogRoutes(app, services)

@@ -6,6 +6,7 @@ import { parseStrictJson } from '../domain/strict-json.ts'
 import { requireRight } from '../registry/access.ts'
 import type { KnownNode } from '../registry/nodes.ts'
 import { authenticate } from '../registry/tokens.ts'
+import type { CountRefusal } from './protection.ts'
 import { type Access, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
 
@@ -44,19 +45,28 @@ export function checkCredentials(
     nodeDesk,
     desiredDesk,
   }: Pick<Services, 'accounts' | 'clock' | 'nodeDesk' | 'desiredDesk'>,
+  countRefusal: CountRefusal,
 ): void {
   app.decorateRequest('node', undefined)
   app.decorateRequest('actor')
   app.decorateRequest('bytes')
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const address = request.ip
     request.actor = { kind: 'anonymous', address }
     // a route that forgot to say who may use it is for nobody but admins
     const access = request.routeOptions.config.access ?? (request.is404 ? 'anyone' : 'admin')
+    const counted = async <T>(checking: Promise<T>): Promise<T> => {
+      try {
+        return await checking
+      } catch (thrown) {
+        await countRefusal(request, reply)
+        throw thrown
+      }
+    }
     const secret = access === 'node' || access === 'joining' ? undefined : bearerToken(request)
     const signed = access === 'anyone' && secret === undefined && 'signature' in request.headers
     if (access === 'node' || signed) {
-      const node = await nodeDesk.claimed(request.headers)
+      const node = await counted(nodeDesk.claimed(request.headers))
       request.node = node
       // what it may read it is told in its desired state
       const programs = signed ? await desiredDesk.programs(node.labels) : []
@@ -64,7 +74,7 @@ export function checkCredentials(
       return
     }
     if (access === 'joining') return
-    if (secret !== undefined) request.actor = await authenticate(accounts, clock, secret, address)
+    if (secret !== undefined) request.actor = await counted(authenticate(accounts, clock, secret, address))
     if (access !== 'anyone') requireRight(request.actor, access, subjectOf(request))
   })
   app.addHook('preValidation', async (request) => {

@@ -37,6 +37,7 @@ type Problem = z.infer<typeof Problem>
 const OWN_STATUS: Partial<Record<ErrorCode, number>> = {
   method_not_allowed: 405,
   unsupported_media_type: 415,
+  rate_limited: 429,
 }
 
 /** The status that a code is answered with. */

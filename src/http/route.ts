@@ -68,7 +68,8 @@ export function described<S extends Schemas>(access: Access, description: Descri
   const { errors = [], ...named } = description
   const typed: ErrorCode[] = schemas.body === undefined ? [] : ['unsupported_media_type']
   const codes = new Set<ErrorCode>([
-    ...(['invalid_request', ...refusalsOf(access), ...errors, ...typed, 'internal'] as const),
+    ...(['invalid_request', ...refusalsOf(access), ...errors, ...typed] as const),
+    ...(['rate_limited', 'overloaded', 'internal'] as const),
   ])
   // handlers are checked against their own answers only; those of errors are sent by the error boundary
   const response: S['response'] = { ...problems([...codes]), ...schemas.response }

@@ -10,6 +10,7 @@ import type { Downloads, Search } from '../ports/search.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { NodeDesk } from '../registry/nodes.ts'
 import type { ReportFailure } from './problem.ts'
+import type { Protection } from './protection.ts'
 
 /** What the HTTP edge is built over. */
 export interface Services {
@@ -25,6 +26,7 @@ export interface Services {
   readonly clock: Clock
   readonly nodeDesk: NodeDesk
   readonly desiredDesk: DesiredDesk
+  readonly protection: Protection
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>
   readonly report: ReportFailure

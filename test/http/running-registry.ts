@@ -7,6 +7,7 @@ import { type FleetRole, type Role, SCOPES, type Scope } from '../../src/domain/
 import { NewToken, type TokenRequest } from '../../src/domain/token.ts'
 import { buildApp } from '../../src/http/app.ts'
 import { Problem } from '../../src/http/problem.ts'
+import type { Protection } from '../../src/http/protection.ts'
 import type { Services } from '../../src/http/services.ts'
 import { createFirstAccount } from '../../src/registry/tokens.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
@@ -78,7 +79,7 @@ export async function temporaryDirectory(): Promise<string> {
 export const COPY_DIR = process.getuid?.() === 0 ? '/var/lib/hookline' : tmpdir()
 
 /** Starts a registry of its own for a test file. */
-export async function startRegistry(): Promise<RunningRegistry> {
+export async function startRegistry(protection?: Protection): Promise<RunningRegistry> {
   const dataDir = await temporaryDirectory()
   const postgres = await startPostgres(dataDir, COPY_DIR)
   await migrate(postgres.url, 'prisma/migrations')
@@ -86,7 +87,7 @@ export async function startRegistry(): Promise<RunningRegistry> {
   await database.listen()
   const failures: unknown[] = []
   const blobs = await openFileBlobs(join(dataDir, 'blobs'))
-  const services = composeRegistry(database, blobs, (error) => failures.push(error))
+  const services = composeRegistry(database, blobs, (error) => failures.push(error), protection)
   const app = await buildApp(services)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const admin = (await createFirstAccount(services.accounts, services.clock)) ?? ''
