@@ -9,11 +9,10 @@ export const SearchSort = z.enum(['relevance', 'downloads', 'recent', 'name'])
 export type SearchSort = z.infer<typeof SearchSort>
 
 /** Who signed a release: a key, or an identity by a certificate. */
-export const SignedBy = z.enum(['key', 'identity'])
-export type SignedBy = z.infer<typeof SignedBy>
+const SignedBy = z.enum(['key', 'identity'])
 
 /** A kernel by its first two numbers, such as 5.15. */
-export const KernelSeries = z.string().regex(/^[1-9][0-9]{0,2}\.(0|[1-9][0-9]{0,2})$/, 'such as 5.15')
+const KernelSeries = z.string().regex(/^[1-9][0-9]{0,2}\.(0|[1-9][0-9]{0,2})$/, 'such as 5.15')
 
 const several = <T extends z.ZodType>(item: T) => z.array(item).max(LIMITS.search_filters)
 
@@ -22,7 +21,7 @@ export const SearchRequest = z.strictObject({
   /** Words; typing errors are forgiven where nothing fits exactly. Empty finds everything. */
   q: z.string().max(LIMITS.search_chars).default(''),
   hook: several(Hook).default([]),
-  license: several(z.string().max(100)).default([]),
+  license: several(z.string().regex(/^[ -~]{1,100}$/, 'an SPDX expression')).default([]),
   namespace: several(Name).default([]),
   signed: several(SignedBy).default([]),
   /** Programs that run on this kernel, as far as their manifests say. */

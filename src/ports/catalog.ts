@@ -21,7 +21,7 @@ export interface NewRelease {
 }
 
 /** A blob that may be read. */
-export interface ReadableBlob {
+interface ReadableBlob {
   readonly size: number
   /** Whether everybody may read it. */
   readonly open: boolean
