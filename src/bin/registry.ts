@@ -1,9 +1,10 @@
-import { PROTECTION, type Protection } from '../http/protection.ts'
+import type { Protection } from '../http/protection.ts'
 import type { Services } from '../http/services.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
 import { openNodeDesk } from '../registry/nodes.ts'
 import { databaseAccounts } from '../store/accounts.ts'
+import { databaseAuditLog } from '../store/audit-log.ts'
 import { databaseCatalog } from '../store/catalog.ts'
 import type { Database } from '../store/database.ts'
 import { databaseDownloads } from '../store/downloads.ts'
@@ -18,7 +19,7 @@ export function composeRegistry(
   database: Database,
   blobs: BlobStore,
   report: Services['report'],
-  protection: Protection = PROTECTION,
+  protection: Protection,
 ): Services {
   const clock = (): Date => new Date()
   const { notices } = database
@@ -29,6 +30,7 @@ export function composeRegistry(
     namespaces: databaseNamespaces(database),
     catalog: databaseCatalog(database),
     lifecycle: databaseLifecycle(database),
+    auditLog: databaseAuditLog(database),
     search: databaseSearch(database),
     downloads: databaseDownloads(database, (error) => report(error, 'keeping download counts')),
     fleet,

@@ -6,7 +6,7 @@ import { jsonText } from '../cli/terminal.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { buildApp } from '../http/app.ts'
-import type { Protection } from '../http/protection.ts'
+import { PATIENT, type Protection } from '../http/protection.ts'
 import type { Services } from '../http/services.ts'
 import { createFirstAccount, recoverToken } from '../registry/tokens.ts'
 import { openDatabase } from '../store/database.ts'
@@ -31,7 +31,7 @@ export interface ServeOptions {
   readonly databaseUrl?: string
   /** The bucket that keeps blobs; default: files in the data directory. */
   readonly s3?: S3Settings
-  /** How much it puts up with; default: what is usual. */
+  /** How much it puts up with; by default it sends nobody away for load. */
   readonly protection?: Protection
   /** Make a new token for the first administrator, whose old ones may be lost. */
   readonly newAdminToken?: boolean
@@ -87,7 +87,12 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
     const database = openDatabase(postgres.url)
     undo.push(() => database.close())
     await database.listen()
-    const services = composeRegistry(database, blobs, options.report ?? (() => {}), options.protection)
+    const services = composeRegistry(
+      database,
+      blobs,
+      options.report ?? (() => {}),
+      options.protection ?? PATIENT,
+    )
     const app = await buildApp(services)
     undo.push(() => app.close())
     const { host = '127.0.0.1', port = DEFAULT_PORT } = options

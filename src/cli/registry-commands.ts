@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { AccountName, FleetRole, ROLES, Role, SCOPES, Scope } from '../domain/account.ts'
+import { AuditRequest } from '../domain/audit.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { NamePattern } from '../domain/name-pattern.ts'
 import { Name } from '../domain/names.ts'
@@ -30,12 +31,38 @@ export function defineRegistryCommands(program: Command, io: Io): void {
   does(io, registryFlags(whoami), registryShape, async (flags, context) =>
     (await import('./accounts.ts')).whoAmI(flags, context),
   )
+  defineAudit(program, io)
   defineNamespaces(program, io)
   defineMembers(program, io)
   defineKeys(program, io)
   defineTokens(program, io)
   defineAccounts(program, io)
   defineNodes(program, io)
+}
+
+function defineAudit(program: Command, io: Io): void {
+  const audit = program
+    .command('audit')
+    .description(
+      'Show who changed what, from where: of a namespace for its owners, of everything for administrators.',
+    )
+    .option('--namespace <name>', 'what is about this namespace')
+    .option('--actor <who>', 'such as person:ada')
+    .option('--action <action>', 'such as release.publish, or release.* for all of a kind')
+    .option('--subject <what>', 'such as acme/ratelimit@1.4.0')
+    .option('--limit <count>', 'how many', '50')
+    .option('--cursor <cursor>', 'the next page, as the page before names it')
+    .addHelpText('after', example('hookline audit --namespace acme --action "release.*"'))
+  const { actor, action, subject, cursor, limit } = AuditRequest.shape
+  does(
+    io,
+    registryFlags(audit),
+    {
+      ...{ ...registryShape, namespace: Name.optional(), actor, action, subject, cursor },
+      limit: Count.pipe(limit.unwrap()),
+    },
+    async (flags, context) => (await import('./audit.ts')).audit(flags, context),
+  )
 }
 
 function defineNamespaces(program: Command, io: Io): void {

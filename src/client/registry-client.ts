@@ -9,6 +9,7 @@ import {
   type Role,
   WhoAmI,
 } from '../domain/account.ts'
+import { AuditPage, type AuditRequest } from '../domain/audit.ts'
 import { DomainError } from '../domain/errors.ts'
 import { FunctionHistory, FunctionList, type FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -80,6 +81,8 @@ export interface RegistryClient {
   report(request: ReportRequest): Promise<ReportView>
   reports(state: 'open' | 'resolved'): Promise<ReportView[]>
   resolveReport(id: string, message: string): Promise<ReportView>
+  /** Records of all, or of a namespace, the newest first. */
+  audit(request: Partial<AuditRequest>, namespace?: string): Promise<AuditPage>
   search(request: Partial<SearchRequest>): Promise<SearchPage>
   downloads(program: ProgramId, days: number): Promise<DownloadHistory>
   whoAmI(): Promise<WhoAmI>
@@ -219,6 +222,13 @@ export function registryClient(url: string, token?: string): RegistryClient {
     async resolveReport(id, message) {
       const path = `/api/v1/reports/${encodeURIComponent(id)}/resolution`
       return readJson(await send('PUT', path, { message }), ReportView, 'the report')
+    },
+    async audit(request, namespace) {
+      const query = new URLSearchParams()
+      for (const [name, value] of Object.entries(request))
+        if (value !== undefined) query.set(name, String(value))
+      const path = namespace === undefined ? '/api/v1/audit' : `/api/v1/namespaces/${namespace}/audit`
+      return readJson(await get(`${path}?${query}`), AuditPage, 'the audit')
     },
     async search(request) {
       const query = new URLSearchParams()

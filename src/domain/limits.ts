@@ -109,6 +109,8 @@ export const LIMITS = {
   /** Pause between two looks of `hookline status --watch`. */
   watch_ms: 2000,
   page_items: 100,
+  /** Characters of a filter of the audit log. */
+  audit_filter_chars: 200,
   /** Requests in a minute: of an address without credentials, of an account, of a node. */
   rate_window_ms: 60_000,
   rate_anonymous: 6000,

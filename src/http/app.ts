@@ -4,6 +4,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { accountRoutes } from './account-routes.ts'
+import { auditRoutes } from './audit-routes.ts'
 import { blobRoutes } from './blob-routes.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { closeSoon } from './closing.ts'
@@ -69,6 +70,7 @@ export async function buildApp(services: Services): Promise<App> {
   catalogRoutes(app, services)
   lifecycleRoutes(app, services)
   searchRoutes(app, services)
+  auditRoutes(app, services)
   blobRoutes(app, services)
   accountRoutes(app, services)
   namespaceRoutes(app, services)

@@ -34,6 +34,9 @@ export const PROTECTION: Protection = {
   loop_delay_ms: LIMITS.loop_delay_ms,
 }
 
+/** The same for a process that does other work as well, such as a test: when it is late, that says nothing. */
+export const PATIENT: Protection = { ...PROTECTION, loop_delay_ms: 60_000 }
+
 /** Called for a request whose credentials were refused; throws `rate_limited` when there were too many. */
 export type CountRefusal = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 

@@ -1,4 +1,5 @@
 import type { Accounts } from '../ports/accounts.ts'
+import type { AuditLog } from '../ports/audit-log.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -18,6 +19,7 @@ export interface Services {
   readonly namespaces: Namespaces
   readonly catalog: Catalog
   readonly lifecycle: Lifecycle
+  readonly auditLog: AuditLog
   readonly search: Search
   readonly downloads: Downloads
   readonly fleet: Fleet

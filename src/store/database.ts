@@ -80,6 +80,15 @@ const actorName = (actor: Actor): string => {
   return actor.kind === 'node' ? `node:${actor.name}` : 'anonymous'
 }
 
+/** The namespace that a record is about: of the subject's name, by the kind of thing that the action is done to. */
+function namespaceAbout(action: string, subject: string): string | undefined {
+  const [kind = ''] = action.split('.')
+  if (kind === 'namespace' || kind === 'member') return subject
+  if (['program', 'release', 'channel', 'report'].includes(kind)) return subject.split('/')[0]
+  // a robot's account is namespace.name
+  return kind === 'account' && subject.includes('.') ? subject.split('.')[0] : undefined
+}
+
 /** What a change changed: what was before, what is after; absent where there was, or is, nothing. */
 interface Changed {
   readonly before?: Prisma.InputJsonObject
@@ -97,6 +106,7 @@ export async function audit(
   await transaction.audit.create({
     data: {
       ...{ actor: actorName(by), address: by.address ?? null, action, subject },
+      namespace: namespaceAbout(action, subject) ?? null,
       ...(before === undefined ? {} : { before }),
       ...(after === undefined ? {} : { after }),
     },

@@ -38,6 +38,7 @@ describe('help', () => {
       'admin resolve',
       'admin takedown',
       'agent',
+      'audit',
       'channel remove',
       'channel set',
       'delete',

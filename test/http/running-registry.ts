@@ -7,7 +7,7 @@ import { type FleetRole, type Role, SCOPES, type Scope } from '../../src/domain/
 import { NewToken, type TokenRequest } from '../../src/domain/token.ts'
 import { buildApp } from '../../src/http/app.ts'
 import { Problem } from '../../src/http/problem.ts'
-import type { Protection } from '../../src/http/protection.ts'
+import { PATIENT, type Protection } from '../../src/http/protection.ts'
 import type { Services } from '../../src/http/services.ts'
 import { createFirstAccount } from '../../src/registry/tokens.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
@@ -79,7 +79,7 @@ export async function temporaryDirectory(): Promise<string> {
 export const COPY_DIR = process.getuid?.() === 0 ? '/var/lib/hookline' : tmpdir()
 
 /** Starts a registry of its own for a test file. */
-export async function startRegistry(protection?: Protection): Promise<RunningRegistry> {
+export async function startRegistry(protection: Protection = PATIENT): Promise<RunningRegistry> {
   const dataDir = await temporaryDirectory()
   const postgres = await startPostgres(dataDir, COPY_DIR)
   await migrate(postgres.url, 'prisma/migrations')

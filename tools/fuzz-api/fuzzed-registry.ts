@@ -4,7 +4,7 @@ import { composeRegistry } from '../../src/bin/registry.ts'
 import { SCOPES, type Scope } from '../../src/domain/account.ts'
 import { buildApp } from '../../src/http/app.ts'
 import { openApiYaml } from '../../src/http/openapi.ts'
-import { PROTECTION } from '../../src/http/protection.ts'
+import { PATIENT } from '../../src/http/protection.ts'
 import { hashSecret, newSecret } from '../../src/registry/secrets.ts'
 import { createFirstAccount } from '../../src/registry/tokens.ts'
 import { openDatabase } from '../../src/store/database.ts'
@@ -22,9 +22,8 @@ export async function openFuzzedRegistry(dir: string) {
   const failures: unknown[] = []
   const blobs = await openFileBlobs(join(dir, 'blobs'))
   const services = composeRegistry(database, blobs, (error) => failures.push(error), {
-    ...PROTECTION,
+    ...PATIENT,
     rates: undefined,
-    loop_delay_ms: 60_000,
   })
   const app = await buildApp(services)
   await seedCatalog(database.prisma, { programs: 40, releases: 100, seed: 5 })
