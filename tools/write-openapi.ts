@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { composeRegistry } from '../src/bin/registry.ts'
 import { buildApp } from '../src/http/app.ts'
+import { PATIENT } from '../src/http/protection.ts'
 import { openDatabase } from '../src/store/database.ts'
 import { openFileBlobs } from '../src/store/file-blobs.ts'
 
@@ -11,7 +12,8 @@ export async function describeRegistry(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'hookline-openapi-'))
   const database = openDatabase('postgresql://127.0.0.1:1/none')
   try {
-    const services = composeRegistry(database, await openFileBlobs(dir), (error) => console.error(error))
+    const blobs = await openFileBlobs(dir)
+    const services = composeRegistry(database, blobs, (error) => console.error(error), PATIENT)
     const app = await buildApp(services)
     const { payload } = await app.inject({ url: '/openapi.yaml' })
     await app.close()

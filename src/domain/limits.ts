@@ -122,7 +122,7 @@ export const LIMITS = {
   rate_refusals: 60,
   /** When the process answers so late, requests of nobody in particular are sent away; how often that is looked at. */
   loop_delay_ms: 1000,
-  loop_sample_ms: 250,
+  loop_sample_ms: 1000,
   overload_retry_s: 5,
   /** Connections at a time, and how long one may be idle. */
   connections: 10_000,

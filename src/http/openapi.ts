@@ -27,7 +27,7 @@ const NAMED = {
     FoundProgram,
     SearchPage,
   },
-  ...{ FunctionView, FunctionStep, Desired, NodeView, Observed, ObservedChain },
+  ...{ AuditRecord, FunctionView, FunctionStep, Desired, NodeView, Observed, ObservedChain },
 }
 for (const [id, schema] of Object.entries(NAMED)) z.globalRegistry.add(schema, { id })
 

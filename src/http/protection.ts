@@ -21,8 +21,8 @@ export interface Rates {
 export interface Protection {
   /** Undefined: as much as anybody asks. */
   readonly rates: Rates | undefined
-  /** When requests wait for so long for the process, those of nobody in particular are sent away. */
-  readonly loop_delay_ms: number
+  /** When requests wait for so long for the process, those of nobody in particular are sent away; undefined: never. */
+  readonly loop_delay_ms: number | undefined
 }
 
 /** What is usual. */
@@ -35,7 +35,7 @@ export const PROTECTION: Protection = {
 }
 
 /** The same for a process that does other work as well, such as a test: when it is late, that says nothing. */
-export const PATIENT: Protection = { ...PROTECTION, loop_delay_ms: 60_000 }
+export const PATIENT: Protection = { ...PROTECTION, loop_delay_ms: undefined }
 
 /** Called for a request whose credentials were refused; throws `rate_limited` when there were too many. */
 export type CountRefusal = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
@@ -61,15 +61,7 @@ export async function guard(app: FastifyInstance, { rates, loop_delay_ms }: Prot
     // TLS ends at a proxy, which knows whether everything below its name has it
     strictTransportSecurity: false,
   })
-  await app.register(underPressure, {
-    maxEventLoopDelay: loop_delay_ms,
-    sampleInterval: LIMITS.loop_sample_ms,
-    pressureHandler: async (request, reply) => {
-      if (!isAnonymous(request)) return
-      reply.header('retry-after', LIMITS.overload_retry_s)
-      throw new DomainError('overloaded', 'the registry has more to do than it can')
-    },
-  })
+  if (loop_delay_ms !== undefined) await shedLoad(app, loop_delay_ms)
   await app.register(rateLimit, { global: false })
   if (rates === undefined) return { countRefusal: async () => {}, countRequests: () => {} }
   const limiter = (max: number, keyGenerator: (request: FastifyRequest) => string) => {
@@ -100,6 +92,19 @@ export async function guard(app: FastifyInstance, { rates, loop_delay_ms }: Prot
     countRequests: () =>
       void app.addHook('onRequest', (request, reply) => classes[classOf(request)](request, reply)),
   }
+}
+
+/** Sends requests that bring no credentials away while the process is late. */
+async function shedLoad(app: FastifyInstance, loop_delay_ms: number): Promise<void> {
+  await app.register(underPressure, {
+    maxEventLoopDelay: loop_delay_ms,
+    sampleInterval: LIMITS.loop_sample_ms,
+    pressureHandler: async (request, reply) => {
+      if (!isAnonymous(request)) return
+      reply.header('retry-after', LIMITS.overload_retry_s)
+      throw new DomainError('overloaded', 'the registry has more to do than it can')
+    },
+  })
 }
 
 function classOf({ actor, method, routeOptions }: FastifyRequest): Exclude<keyof Rates, 'refusals'> {

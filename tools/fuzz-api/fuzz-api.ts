@@ -39,7 +39,7 @@ export interface FuzzReport {
 }
 
 /** An answer that must not be, with all that is needed to ask again. */
-export interface FuzzFailure {
+interface FuzzFailure {
   readonly number: number
   readonly request: string
   readonly status: number
