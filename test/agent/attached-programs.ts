@@ -16,7 +16,9 @@ export function attachedTo(end: LinkEnd): number[] {
     const ifindex = interfaceIndex(end.interface)
     const filters = (['tc-ingress', 'tc-egress'] as const).flatMap((hook) => tcFilters(ifindex, hook))
     const listed = tcxSupported() ? TCX.flatMap((list) => programsIn(list, ifindex)) : []
-    return [...listed, ...filters.map(({ programId }) => programId)]
+    // a chain of filters is listed besides those that are in it, as one without a program
+    const ids = filters.map(({ programId }) => programId).filter((id) => id !== 0)
+    return [...listed, ...ids]
   })
   const xdp = xdpProgramOn(end)
   return [...(xdp === undefined ? [] : [xdp]), ...tc]

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -84,6 +84,11 @@ describeAsRoot('an agent with chains on XDP and TC', () => {
         observed.functions.every(({ state }) => state === 'running' || state === 'removed'),
     )
     return hooks.map((hook) => chains.find((chain) => chain.hook === hook) ?? expect.fail(hook))
+  }
+  /** What a host that starts again does to filters of clsact, which no pin holds. */
+  const forgetFilters = ({ namespace, interface: name }: LinkEnd): void => {
+    const tc = ['tc', 'qdisc', 'del', 'dev', name, 'clsact']
+    spawnSync('nsenter', [`--net=${namespace.path}`, ...tc], { stdio: 'ignore' })
   }
   const pinnedMaps = (node: FleetNode): string[] =>
     (pinsOf(node) ?? []).filter((path) => /^maps\/[^/]+\/[^/]+\/seen-/.test(path))
@@ -196,6 +201,7 @@ describeAsRoot('an agent with chains on XDP and TC', () => {
       await fleet.registry.stop()
       const restart = async (): Promise<void> => {
         rmSync(join('/sys/fs/bpf/hookline', node.name), { recursive: true, force: true })
+        forgetFilters(node.edge)
         await expect.poll(() => attachedTo(node.edge)).toEqual([]) // the kernel lets links go in its own time
         fleet.startAgent(node)
       }
