@@ -16,10 +16,11 @@ import { Cleanup } from '../../tools/demo/cleanup.ts'
 import { type Service, startService } from '../../tools/demo/processes.ts'
 import { Lab, type LinkEnd, removeStale } from '../../tools/lab/namespaces.ts'
 import { BINARY } from '../cli/hookline.ts'
+import { emulated } from '../support/emulated.ts'
 import { compile } from './held-release.ts'
 import { listenInside, startRelay } from './relay.ts'
 
-const SETTLE_MS = 20_000
+const SETTLE_MS = emulated(20_000)
 const LOOK_MS = 10
 const BPFFS = '/sys/fs/bpf/hookline'
 

@@ -9,6 +9,7 @@ import type { ObservedChain } from '../../src/domain/node.ts'
 import { requirePin } from '../../src/kernel/bpffs.ts'
 import { hookChains } from '../../src/kernel/chains.ts'
 import { directLoader } from '../../src/kernel/loader.ts'
+import { tcxSupported } from '../../src/kernel/tcx-hook.ts'
 import type { LinkEnd } from '../../tools/lab/namespaces.ts'
 import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
 import { compileSource, entryImage } from '../kernel/chain-entries.ts'
@@ -157,14 +158,30 @@ describeAsRoot('an agent with chains on XDP and TC', () => {
     expect(pinnedMaps(node)).toHaveLength(1) // one instance, one map
   })
 
+  /** The same where TC has filters only: the neighbour is a filter of the same qdisc. */
+  async function besideFilter(node: FleetNode): Promise<void> {
+    const tc = (...args: string[]): string =>
+      execFileSync('nsenter', [`--net=${node.edge.namespace.path}`, 'tc', ...args], { encoding: 'utf8' })
+    const at = ['dev', node.edge.interface, 'ingress']
+    tc('filter', 'add', ...at, 'pref', '60000', 'matchall', 'action', 'pass')
+    await node.agent.stop()
+    expect((await fleet.detach(node)).at(-1)).toContain(`detached 3 chains of ${node.name}; no pin is left`)
+    expect([pinsOf(node), attachedTo(node.edge)]).toEqual([undefined, []])
+    expect(tc('filter', 'show', ...at)).toContain('matchall')
+    tc('filter', 'delete', ...at, 'pref', '60000')
+    fleet.startAgent(node)
+    await untilOn(node, ...EVERY)
+  }
+
   describe('that is detached', () => {
     test('leaves none of its own behind, and what others attached', async () => {
       const node = await fleet.node('gone')
       await fleet.apply('gone', node, { instances: [{ use: 'acme/every@1.0.0' }] })
       const own = await untilOn(node, ...EVERY)
       expect(attachedTo(node.edge)).toEqual(own.map(({ programId }) => programId))
-      const agent = `${node.name}-other`
       const { path: netns } = node.edge.namespace
+      if (!tcxSupported()) return await besideFilter(node)
+      const agent = `${node.name}-other`
       const others = hookChains({ bpffs: '/sys/fs/bpf', agent, netns, loader: directLoader })
       const at = others.interfaces().find(({ name }) => name === 'eth0') ?? expect.fail('no eth0')
       const key = others.keyOf(at.ifindex, 'tc-ingress')

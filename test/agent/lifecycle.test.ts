@@ -412,10 +412,13 @@ describeAsRoot('an agent', () => {
 
   test('says nothing that it cannot carry out is running', async () => {
     const node = await fleet.node('unknown')
+    const publish = (version: string): Promise<unknown> =>
+      fleet.publish('acme/nothing', version, { 'knob.bpf.o': knobObject(9) }, KNOB_MANIFEST)
+    await publish('0.9.0')
     await fleet.apply('unknown', node, { instances: [{ use: 'acme/nothing@^1.0' }] })
     const { chains } = await fleet.untilRefused(node, 'unknown', 'version_not_found')
     expect([chains, xdpProgramOn(node.edge)]).toEqual([[], undefined])
-    await fleet.publish('acme/nothing', '1.0.0', { 'knob.bpf.o': knobObject(9) }, KNOB_MANIFEST)
+    await publish('1.0.0')
     await fleet.untilRuns(node, 'unknown', 'acme/nothing@1.0.0') // it was waited for
   })
 })
