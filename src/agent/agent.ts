@@ -26,6 +26,8 @@ export interface AgentParts extends ReconcileParts {
   readonly confirm_ms: number
 }
 
+/** Chains that one line of the log names. */
+const MOST_NAMED = 8
 const NOTHING: Desired = { functions: [], resolutions: [], releases: [], keys: [] }
 
 /**
@@ -63,6 +65,7 @@ export class Agent {
   async start(): Promise<void> {
     this.#desired = (await this.#parts.state.desired()) ?? NOTHING
     this.#saved = this.#desired
+    await this.#serially(() => this.#sayAdopted())
     await this.#serially(() => this.#reconcile())
     this.#loops.push(
       this.#follow(),
@@ -71,6 +74,20 @@ export class Agent {
       this.#reportLoop(),
       this.#confirmChanges(),
     )
+  }
+
+  /** Says what runs already, from before this process. */
+  async #sayAdopted(): Promise<void> {
+    await this.#chains.refresh()
+    const running = this.#chains.observe()
+    const named = running
+      .slice(0, MOST_NAMED)
+      .map(
+        (chain) =>
+          `${chain.hook} on ${chain.interface} (generation ${chain.generation}, ${chain.entries.length} ${chain.entries.length === 1 ? 'entry' : 'entries'})`,
+      )
+    if (running.length > named.length) named.push(`${running.length - named.length} more`)
+    if (running.length > 0) this.#parts.say(`adopted what runs: ${named.join(', ')}`)
   }
 
   /** Stops following. The chains stay as they are: they are the kernel's. */

@@ -9,10 +9,12 @@ import { type Manifest, mapRole } from '../domain/manifest.ts'
 import type { Digest } from '../domain/names.ts'
 import { resolveProceed } from '../domain/proceed.ts'
 import type { BpfObject } from '../elf/bpf-object.ts'
-import { chainObstacles } from '../elf/chainable.ts'
+import { chainObstacles, kernelName } from '../elf/chainable.ts'
 import { encodeItems } from '../elf/encode-item.ts'
 import { isGplCompatible } from '../elf/license.ts'
+import { MAP_TYPE_PROG_ARRAY } from '../elf/map-types.ts'
 import type { BpfMapDefinition } from '../elf/maps.ts'
+import { arrayPrograms, tailCallsOf } from '../elf/tail-calls.ts'
 import type { EntryImage, EntryMap } from '../ports/chain-kernel.ts'
 import type { VerifiedRelease } from './release-source.ts'
 
@@ -56,9 +58,10 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
       ),
       maps: object.maps.map((map) => mapOf(program.object, map)),
       functions: found.functions,
-      kernelFunctions: found.kfuncs,
+      kernelFunctions: found.kfuncs.map(kernelName),
       btf: object.btf?.raw,
-      arrayPrograms: arrayProgramsOf(object, found.maps),
+      arrayPrograms: arrayPrograms(object, found.maps),
+      tailCalls: tailCallsOf(object, entry),
     }
     const made = {
       function: spec.name,
@@ -71,15 +74,6 @@ export function entriesOf(spec: FunctionSpec, instance: Instance, release: Verif
   })
 }
 
-/** Programs that the arrays of programs which an entry uses hold from the start. */
-const arrayProgramsOf = (object: BpfObject, used: readonly string[]): string[] => [
-  ...new Set(
-    object.maps
-      .filter(({ name }) => used.includes(name))
-      .flatMap(({ programs }) => programs.map(({ program }) => program)),
-  ),
-]
-
 /** Everything that makes an entry what it is. */
 function entrySpec(made: object, { hook, proceed, onMissing, variables, maps }: EntryImage): Digest {
   const values = variables.map(({ section, offset, value }) => [section, offset, value.toString('hex')])
@@ -90,8 +84,6 @@ function entrySpec(made: object, { hook, proceed, onMissing, variables, maps }: 
 /** Where a variable lies; nowhere in an object of the release that does not have it. */
 const placeOf = (object: BpfObject, variable: string): { section: string; offset: number }[] =>
   object.variables.filter(({ name }) => name === variable).map(({ section, offset }) => ({ section, offset }))
-
-const MAP_TYPE_PROG_ARRAY = 3 // linux/bpf.h
 
 /**
  * Makes the maps of an instance's entries, each with the key it is kept under. Constants and arrays of programs belong to a generation. A state

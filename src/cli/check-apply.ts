@@ -3,10 +3,13 @@ import { resolveConfig, resolveLists } from '../domain/config.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type FunctionSpec, instanceName, selects } from '../domain/function.ts'
 import { requireItems } from '../domain/list-config.ts'
-import { parseManifest } from '../domain/manifest.ts'
+import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
 import { resolveProceed } from '../domain/proceed.ts'
+import type { ReleaseView } from '../domain/release.ts'
 import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import { type BpfObject, readObject } from '../elf/bpf-object.ts'
+import { encodeItems } from '../elf/encode-item.ts'
 import { fetchFiles, offeredBy } from './fetch-release.ts'
 
 /** Nodes that a function is for, by the labels that the registry knows, of all that are enrolled. */
@@ -34,7 +37,7 @@ const offeredOf = (client: Pick<RegistryClient, 'program'>, program: ProgramId):
 
 /**
  * Checks each instance by the manifest of the release that its range resolves to: names, types and bounds of its
- * configuration, entries and verdicts of its `proceed`.
+ * configuration, entries and verdicts of its `proceed`, and that the items of its lists fit the maps that they fill.
  * Nothing is signed on the word of these manifests, so they are not verified here; nodes check again, by verified ones.
  * Throws `invalid_config`, `invalid_function`, and what fetching the manifests throws.
  */
@@ -52,18 +55,35 @@ export async function checkInstances(
     if (manifest === undefined)
       throw new DomainError('registry_answer', `${releaseRef(program, version)} has no ${MANIFEST_FILE}`)
     const parsed = parseManifest(manifest.toString('utf8'))
+    let objects: BpfObject[] | undefined
     for (const instance of spec.instances.filter((candidate) => candidate.use === use))
       try {
         resolveProceed(parsed, instance.proceed)
         resolveConfig(parsed, instance.config)
-        for (const { list, items } of resolveLists(parsed, instance.config).values())
+        for (const [map, { list, items }] of resolveLists(parsed, instance.config)) {
           requireItems(list, items, list.name)
+          if (items.length === 0) continue
+          objects ??= await objectsOf(client, view, parsed)
+          const found = objects.flatMap(({ maps }) => maps.filter(({ name }) => name === map))
+          for (const each of found) encodeItems(list, each, items, list.name)
+        }
       } catch (cause) {
         if (!(cause instanceof DomainError)) throw cause
         const where = `instance ${instanceName(instance)} by ${releaseRef(program, version)}`
         throw new DomainError(cause.code, `${where}: ${cause.message}`, { cause })
       }
   }
+}
+
+/** The objects of a release, for what only the maps of these know: how wide an address is, and which keys are one. */
+async function objectsOf(
+  client: Pick<RegistryClient, 'blob'>,
+  view: ReleaseView,
+  { programs }: Manifest,
+): Promise<BpfObject[]> {
+  const names = new Set(programs.map(({ object }) => object))
+  const files = view.files.filter(({ name }) => names.has(name))
+  return [...(await fetchFiles(client, { ...view, files })).files.values()].map(readObject)
 }
 
 /** How many nodes a function's selector meets. A node obeys its own labels, which may have changed since it joined. */

@@ -79,7 +79,7 @@ export function chainObstacles(
  * The name by which a kernel function is found: `bpf_throw` for `bpf_throw___other`. Since libbpf 1.3 what follows the last
  * three underscores is only a flavour (bpf_core_essential_name_len).
  */
-const kernelName = (name: string): string => /^(.*[^_])___[^_]/.exec(name)?.[1] ?? name
+export const kernelName = (name: string): string => /^(.*[^_])___[^_]/.exec(name)?.[1] ?? name
 
 /** The kernel takes callbacks, and tail calls beside subprograms, only with the BTF types of all functions. */
 function missingTypes({ callbacks, tailCalls, functions }: BpfFunction): readonly ChainObstacle[] {

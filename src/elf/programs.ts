@@ -27,6 +27,8 @@ export interface BpfFunction {
   readonly helperIds: readonly number[]
   readonly subprograms: readonly string[]
   readonly tailCalls: boolean
+  /** Functions that it reaches and that make tail calls; those below the entry come back to it. */
+  readonly tailCallers: number
   readonly callbacks: boolean
   readonly kfuncs: readonly string[]
   /** Maps by name, data sections by section name. */
@@ -73,6 +75,7 @@ function describe(
       .map((each) => each.name)
       .sort(),
     tailCalls: reached.helpers.has(TAIL_CALL),
+    tailCallers: [...reached.functions].filter(({ helpers }) => helpers.has(TAIL_CALL)).length,
     callbacks: reached.callbacks,
     kfuncs: [...reached.kernelFunctions].sort(),
     maps: [...reached.maps].sort(),

@@ -92,7 +92,11 @@ const misunderstood = (): DomainError =>
   new DomainError('loader_failed', 'the loading process answered another question')
 
 function start(module: URL, gone: (child: ChildProcess) => void): Running {
-  const child = fork(module, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(module, {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: {}, // the agent's may hold secrets; it needs none
+  })
   const waiting: Running['waiting'] = new Map()
   child.unref()
   child.channel?.unref()

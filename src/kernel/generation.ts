@@ -5,6 +5,7 @@ import { formOf, type Layout, type LayoutEntry, layoutsOf } from '../bytecode/la
 import { counterBytes, proceedMask, rulesOf, type VerdictRules } from '../bytecode/verdict-rules.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { EntryForm } from '../domain/hook.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { mergeFunctionTypes } from '../elf/merge-btf.ts'
 import type { EntryImage } from '../ports/chain-kernel.ts'
 import { mapInfo } from './bpf-info.ts'
@@ -189,7 +190,7 @@ function loadGroup(
             modules: part.modules,
           },
           proceedMask: proceedMask(image.hook, rules, image.proceed),
-          onMissing: onMissingFrom(images, position),
+          onMissing: onMissingFrom(images, position, layout),
         },
       ]
     },
@@ -213,11 +214,22 @@ function loadGroup(
 }
 
 /**
- * The verdict of a packet that cannot go on behind an entry. One that any entry from there on wants dropped is dropped: an
- * entry that uses up the kernel's tail calls must not decide for those that it keeps from running.
+ * The verdict of a packet that cannot go on behind an entry. It is dropped if any entry from there on wants that, and also
+ * where entries before it may have used up the tail calls that the kernel allows a packet: none may decide for those that
+ * it keeps from running.
  */
-const onMissingFrom = (images: readonly EntryImage[], position: number): EntryImage['onMissing'] =>
-  images.slice(position).some(({ onMissing }) => onMissing === 'drop') ? 'drop' : 'pass'
+function onMissingFrom(
+  images: readonly EntryImage[],
+  position: number,
+  layout: Layout,
+): EntryImage['onMissing'] {
+  const before = images.slice(0, position + 1)
+  const calls = before.reduce((sum, { tailCalls }) => sum + tailCalls, layout.length - 1)
+  const wanted = images.slice(position).some(({ onMissing }) => onMissing === 'drop')
+  return wanted || (calls > LIMITS.bpf_tail_calls && before.some(({ tailCalls }) => tailCalls > 0))
+    ? 'drop'
+    : 'pass'
+}
 
 /** The types of a group's functions, if all are known. Its main function has the type of its first entry's. */
 function typesOf(

@@ -54,6 +54,8 @@ export interface EntryImage {
   readonly kernelFunctions: readonly string[]
   /** Programs of the object that its arrays of programs hold from the start. */
   readonly arrayPrograms: readonly string[]
+  /** Tail calls of its own that a packet may make in it. */
+  readonly tailCalls: number
 }
 
 /** A generation that is pinned, whether it runs or not. One whose build was cut short has program 0, which never runs. */

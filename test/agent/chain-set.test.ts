@@ -36,6 +36,7 @@ const ready = (code: string, { revision = 1, maps = ['m1'], name = 'edge' } = {}
             variables: [],
             functions: [],
             arrayPrograms: [],
+            tailCalls: 0,
             kernelFunctions: [],
           },
           ...{ btf: undefined, maps: kept },

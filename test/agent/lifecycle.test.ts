@@ -100,6 +100,8 @@ describeAsRoot('an agent', () => {
       )
       expect(alone).toMatchObject({ chains: [ids], functions: [{ name: 'away', state: 'running' }] })
 
+      expect(node.agent.lines.join('\n')).toMatch(/adopted what runs: xdp on \S+ \(generation 1, 1 entry\)/)
+
       await fleet.startRegistry()
       await fleet.apply('away', node, { priority: 7 })
       await fleet.until(node, 'the new order', ({ chains }) => chains[0]?.functions[0]?.revision === 2)

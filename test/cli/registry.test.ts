@@ -195,6 +195,15 @@ config:
       1,
       expect.stringMatching(/rules\[1\]: prefix = "10\.0\.0\.2\/8" has bits beyond.*\[invalid_config\]/),
     ])
+    const text = await readFile(path, 'utf8')
+    for (const [prefix, why] of [
+      ['fd00::/8', /rules\[1\]: prefix = "fd00::\/8" is not IPv4/],
+      ['10.0.0.1', /rules\[1\] has the same key as rules\[0\]/],
+    ] as const) {
+      await writeFile(path, text.replace('10.0.0.2/8', `'${prefix}'`))
+      const refused = await as(operator, 'function', 'apply', 'listed.yaml', '--key', 'operator.pem')
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(why)])
+    }
   })
 
   test('verify resolves a range, and without one takes the newest', async () => {

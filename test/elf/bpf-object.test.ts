@@ -28,6 +28,7 @@ describe('programs', () => {
       helperIds: [],
       subprograms: [],
       tailCalls: false,
+      tailCallers: 0,
       callbacks: false,
       kfuncs: [],
       maps: [],

@@ -290,7 +290,7 @@ describeAsRoot('building a generation', () => {
   )
 
   test.each([
-    ['pass', 'pass', 2],
+    ['pass', 'pass', 1],
     ['pass', 'drop', 1],
     ['drop', 'pass', 1],
   ] as const)(

@@ -146,7 +146,7 @@ describe('the originals that are kept', () => {
       frags: false,
     },
     ...{ proceed: ['pass'], onMissing: 'pass', maps: [], functions: [], kernelFunctions: [], btf: undefined },
-    ...{ arrayPrograms: [], variables: [] },
+    ...{ arrayPrograms: [], tailCalls: 0, variables: [] },
   }
   const numbered = (at: number): EntryImage => ({ ...none, bytes: Buffer.from(`${at}`) })
   const fake = (code: Buffer) => {
