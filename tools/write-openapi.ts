@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { identitySettings } from '../src/bin/identity-settings.ts'
 import { composeRegistry } from '../src/bin/registry.ts'
 import { buildApp } from '../src/http/app.ts'
 import { PATIENT } from '../src/http/protection.ts'
@@ -13,7 +14,13 @@ export async function describeRegistry(): Promise<string> {
   const database = openDatabase('postgresql://127.0.0.1:1/none')
   try {
     const blobs = await openFileBlobs(dir)
-    const services = composeRegistry(database, blobs, (error) => console.error(error), PATIENT)
+    const services = composeRegistry(
+      database,
+      blobs,
+      (error) => console.error(error),
+      PATIENT,
+      identitySettings({}),
+    )
     const app = await buildApp(services)
     const { payload } = await app.inject({ url: '/openapi.yaml' })
     await app.close()

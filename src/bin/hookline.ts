@@ -35,10 +35,12 @@ process.exitCode = await runCli(
     // each service's modules are loaded only when it runs: an agent never loads the database's
     serve: async ({ data, ...listen }, { json }) => {
       const s3 = (await import('./blob-settings.ts')).blobSettings(process.env)
+      const identity = (await import('./identity-settings.ts')).identitySettings(process.env)
       const { PROTECTION } = await import('../http/protection.ts')
       const unlimited = process.env['HOOKLINE_RATE_LIMITS'] === 'off'
       await (await import('./serve.ts')).runServe({
         protection: unlimited ? { ...PROTECTION, rates: undefined } : PROTECTION,
+        identity,
         ...listen,
         json,
         ...(data === undefined ? {} : { dataDir: data }),

@@ -2,6 +2,7 @@ import type { Protection } from '../http/protection.ts'
 import type { Services } from '../http/services.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
+import { idTokens } from '../registry/id-token.ts'
 import { openNodeDesk } from '../registry/nodes.ts'
 import { databaseAccounts } from '../store/accounts.ts'
 import { databaseAuditLog } from '../store/audit-log.ts'
@@ -13,6 +14,8 @@ import { databaseLifecycle } from '../store/lifecycle.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
 import { databaseSearch } from '../store/search.ts'
+import { databaseTrustedPublishers } from '../store/trusted-publishers.ts'
+import type { IdentitySettings } from './identity-settings.ts'
 
 /** Puts the registry's services together over an open database and a blob store; `report` is told of its own failures. */
 export function composeRegistry(
@@ -20,6 +23,7 @@ export function composeRegistry(
   blobs: BlobStore,
   report: Services['report'],
   protection: Protection,
+  { publicUrl, ciIssuers }: IdentitySettings,
 ): Services {
   const clock = (): Date => new Date()
   const { notices } = database
@@ -41,6 +45,9 @@ export function composeRegistry(
     desiredDesk: openDesiredDesk(fleet, notices),
     ping: () => database.ping(),
     protection,
+    trustedPublishers: databaseTrustedPublishers(database),
+    idTokens: idTokens(ciIssuers),
+    publicUrl,
     report,
   }
 }

@@ -17,6 +17,7 @@ import { makeDirectory } from '../store/make-directory.ts'
 import { migrate } from '../store/migrations.ts'
 import { type Postgres, startPostgres } from '../store/postgres.ts'
 import { openS3Blobs, type S3Settings } from '../store/s3-blobs.ts'
+import type { IdentitySettings } from './identity-settings.ts'
 import { composeRegistry } from './registry.ts'
 
 /** Where a registry keeps its state and where it listens. All have defaults. */
@@ -33,6 +34,8 @@ export interface ServeOptions {
   readonly s3?: S3Settings
   /** How much it puts up with; by default it sends nobody away for load. */
   readonly protection?: Protection
+  /** What it is known by, and whose identity tokens it takes; default: where it listens, and nobody's. */
+  readonly identity?: IdentitySettings
   /** Make a new token for the first administrator, whose old ones may be lost. */
   readonly newAdminToken?: boolean
   /** Told of the registry's own failures; default: nobody. */
@@ -92,6 +95,7 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       blobs,
       options.report ?? (() => {}),
       options.protection ?? PATIENT,
+      options.identity ?? { publicUrl: undefined, ciIssuers: [] },
     )
     const app = await buildApp(services)
     undo.push(() => app.close())

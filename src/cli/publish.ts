@@ -6,7 +6,7 @@ import { releaseRef } from '../domain/names.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
 import { type LocalRelease, readReleaseDirectory } from './release-directory.ts'
-import { connectWithToken, type RegistryFlags } from './settings.ts'
+import { connectToPublish, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 import { bytesText, counted } from './terminal.ts'
 
@@ -22,12 +22,13 @@ export interface PublishFlags extends RegistryFlags {
  * Publishes the release that lies in a directory: checked here first, signed, and uploaded whole. `unsigned` leaves the
  * signature out, which a registry refuses. Throws what the check that failed throws, and what the registry refuses.
  */
-export async function publish(flags: PublishFlags, { io, progress }: Context): Promise<Outcome> {
+export async function publish(flags: PublishFlags, context: Context): Promise<Outcome> {
+  const { io, progress } = context
   const release = await readReleaseDirectory(flags.directory)
   const { manifest, files } = release
   for (const warning of await checkLocally(release)) progress(warning)
   const key = await signingKey(flags)
-  const client = await connectWithToken(io, flags)
+  const client = await connectToPublish(context, flags, manifest.name)
   const ref = releaseRef(manifest.name, manifest.version)
   const rows = [...files].map(([name, bytes]) => [name, bytesText(bytes.length), sha256Digest(bytes)])
   progress(renderTable(io, ['file', 'size', 'digest'], rows))

@@ -5,6 +5,7 @@ import { reportFailure } from './failure.ts'
 import { defineFleetCommands } from './fleet-commands.ts'
 import type { Io } from './io.ts'
 import { defineLifecycleCommands } from './lifecycle-commands.ts'
+import { definePublisherCommands } from './publisher-commands.ts'
 import { defineRegistryCommands } from './registry-commands.ts'
 import { defineReleaseCommands } from './release-commands.ts'
 import { defineServiceCommands, type Services } from './service-commands.ts'
@@ -55,6 +56,7 @@ function buildProgram(
     )
   defineReleaseCommands(program, io)
   defineLifecycleCommands(program, io)
+  definePublisherCommands(program, io)
   defineRegistryCommands(program, io)
   defineFleetCommands(program, io)
   defineServiceCommands(program, io, services)

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { parseRegistryUrl } from '../client/http-call.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { ProgramId } from '../domain/names.ts'
 import { parseStrictJson } from '../domain/strict-json.ts'
 import { parseWith } from '../domain/yaml.ts'
-import type { Io } from './io.ts'
+import type { Context, Io } from './io.ts'
 import { readLocalText } from './local-file.ts'
 import { readSecret } from './secret.ts'
 
@@ -38,6 +40,25 @@ export async function connectWithToken(io: Io, flags: RegistryFlags): Promise<Re
   if (url !== undefined && token === undefined)
     throw new DomainError('no_token', `no token is given for ${url}`)
   return connect(io, { url, token })
+}
+
+/**
+ * The same for publishing `program`: without a token, a job of a pipeline exchanges its identity token for one. `progress` is told
+ * so. Throws `ci_token_failed` and what the registry refuses as well.
+ */
+export async function connectToPublish(
+  { io, progress }: Context,
+  flags: RegistryFlags,
+  program: ProgramId,
+): Promise<RegistryClient> {
+  const { url, token } = await resolveSettings(io, flags)
+  if (url === undefined || token !== undefined) return connect(io, { url, token })
+  const { ciIdToken } = await import('../client/ci-identity.ts')
+  const idToken = await ciIdToken(io.env, parseRegistryUrl(url).origin)
+  if (idToken === undefined) return connectWithToken(io, { url })
+  const { secret, expiresAt } = await (await connect(io, { url })).exchangeIdToken({ program, idToken })
+  progress(`this job may publish ${program} until ${expiresAt}`)
+  return connect(io, { url, token: secret })
 }
 
 async function resolveSettings(io: Io, flags: RegistryFlags): Promise<RegistryFlags> {

@@ -36,6 +36,12 @@ import {
 } from '../domain/release.ts'
 import { DownloadHistory, SearchPage, type SearchRequest } from '../domain/search.ts'
 import { NewJoinToken, NewToken, TokenList, type TokenRequest, type TokenView } from '../domain/token.ts'
+import {
+  type IdTokenExchange,
+  TrustedPublisherList,
+  type TrustedPublisherRequest,
+  TrustedPublisherView,
+} from '../domain/trusted-publisher.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
 
 /** A release to publish, hookline.yaml among `files`; `visibility` counts for the first release of a program. */
@@ -113,6 +119,12 @@ export interface RegistryClient {
   /** Makes a token for the caller, or for the account or robot (namespace.name) that is named. */
   createToken(request: z.input<typeof TokenRequest>, owner?: TokenOwner): Promise<NewToken>
   createJoinToken(request: { ttl_s?: number; maxUses?: number }): Promise<NewJoinToken>
+  /** The pipelines that may publish in a namespace. */
+  trustedPublishers(namespace: string): Promise<TrustedPublisherView[]>
+  addTrustedPublisher(namespace: string, request: TrustedPublisherRequest): Promise<TrustedPublisherView>
+  removeTrustedPublisher(namespace: string, id: string): Promise<void>
+  /** Exchanges a pipeline's identity token, which is then used up. */
+  exchangeIdToken(exchange: IdTokenExchange): Promise<NewToken>
   nodes(): Promise<NodeView[]>
   functions(): Promise<FunctionView[]>
   /** Throws `not_found`. */
@@ -295,6 +307,20 @@ export function registryClient(url: string, token?: string): RegistryClient {
     },
     async createJoinToken(request) {
       return readJson(await send('POST', '/api/v1/join-tokens', request), NewJoinToken, 'the join token')
+    },
+    async trustedPublishers(namespace) {
+      const answer = await get(`/api/v1/namespaces/${namespace}/trusted-publishers`)
+      return readJson(answer, TrustedPublisherList, 'the trusted publishers').publishers
+    },
+    async addTrustedPublisher(namespace, request) {
+      const answer = await send('POST', `/api/v1/namespaces/${namespace}/trusted-publishers`, request)
+      return readJson(answer, TrustedPublisherView, 'the trusted publisher')
+    },
+    async removeTrustedPublisher(namespace, id) {
+      await remove(`/api/v1/namespaces/${namespace}/trusted-publishers/${encodeURIComponent(id)}`)
+    },
+    async exchangeIdToken(exchange) {
+      return readJson(await send('POST', '/api/v1/trusted-publishing/token', exchange), NewToken, 'the token')
     },
     async nodes() {
       return readJson(await get('/api/v1/nodes'), NodeList, 'the nodes').nodes

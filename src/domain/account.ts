@@ -69,7 +69,8 @@ export type AccountChange = z.infer<typeof AccountChange>
 
 /** Who a caller is, by the token that it sent. */
 export const WhoAmI = z.strictObject({
-  account: AccountName,
+  /** A pipeline has the name of its provider and repository. */
+  account: z.string(),
   kind: z.enum(['person', 'robot', 'workload']),
   admin: z.boolean(),
   fleet: FleetRole,

@@ -108,6 +108,28 @@ export const ERRORS = {
   unauthenticated: entry('unauthenticated', 'No valid credentials', 'pass a token of this registry'),
   token_expired: entry('unauthenticated', 'Token has expired', 'log in again, or make a new token'),
   token_revoked: entry('unauthenticated', 'Token was revoked', 'log in again, or make a new token'),
+  id_token_invalid: entry(
+    'unauthenticated',
+    'Identity token is not accepted',
+    'ask the pipeline for a new one, for this registry’s address as its audience',
+  ),
+  id_token_replayed: entry(
+    'unauthenticated',
+    'Identity token was used already',
+    'ask the pipeline for a new one: each is good for one exchange',
+  ),
+  no_trusted_publisher: entry(
+    'forbidden',
+    'No trusted publisher fits this pipeline',
+    'compare its claims with `hookline trusted-publisher list`',
+  ),
+  publisher_exists: entry('conflict', 'Trusted publisher exists already', 'nothing is to be done'),
+  issuer_unavailable: entry('unavailable', 'Issuer cannot be reached', 'try again later'),
+  ci_token_failed: entry(
+    'unavailable',
+    'The pipeline gave no identity token',
+    'let the job have it: `permissions: id-token: write` on GitHub, `id_tokens` on GitLab',
+  ),
   account_disabled: entry('unauthenticated', 'Account is disabled', 'ask an administrator of the registry'),
   forbidden: entry('forbidden', 'Not allowed', 'ask for the role named in the message'),
   scope_missing: entry(

@@ -233,4 +233,22 @@ export const LIMITS = {
   loader_idle_ms: 5000,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
+  /** An identity token of a pipeline; those of GitHub have about 2 KiB. */
+  id_token_chars: 16 << 10,
+  /** Longest life of an identity token that is taken: how long it is remembered as used. */
+  id_token_life_s: 86_400,
+  /** Clock skew accepted in an identity token. */
+  id_token_skew_s: 30,
+  /** Life of the token that a pipeline is given. */
+  workload_token_s: 900,
+  /** Pipelines that may publish one program, and all programs of a namespace. */
+  program_publishers: 16,
+  namespace_publishers: 1000,
+  /** Text in a trusted publisher, and in the claims that it is compared with. */
+  publisher_chars: 400,
+  /** What an issuer of identity tokens says of itself, and its keys. */
+  issuer_bytes: 256 << 10,
+  issuer_ms: 5000,
+  /** How long an issuer's keys are taken from memory; one that is not among them is asked for sooner. */
+  issuer_cache_s: 600,
 } as const

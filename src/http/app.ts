@@ -21,6 +21,7 @@ import { guard } from './protection.ts'
 import type { App } from './route.ts'
 import { searchRoutes } from './search-routes.ts'
 import type { Services } from './services.ts'
+import { trustedPublisherRoutes } from './trusted-publisher-routes.ts'
 import { MULTIPART } from './upload.ts'
 
 /** Builds the HTTP edge over its services, ready to listen or to be asked by `inject`. */
@@ -74,6 +75,7 @@ export async function buildApp(services: Services): Promise<App> {
   blobRoutes(app, services)
   accountRoutes(app, services)
   namespaceRoutes(app, services)
+  trustedPublisherRoutes(app, services)
   nodeRoutes(app, services, closeSoon(app))
   functionRoutes(app, services)
   let description: string | undefined

@@ -8,7 +8,9 @@ import type { Lifecycle } from '../ports/lifecycle.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import type { Downloads, Search } from '../ports/search.ts'
+import type { TrustedPublishers } from '../ports/trusted-publishers.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
+import type { IdTokens } from '../registry/id-token.ts'
 import type { NodeDesk } from '../registry/nodes.ts'
 import type { ReportFailure } from './problem.ts'
 import type { Protection } from './protection.ts'
@@ -29,6 +31,10 @@ export interface Services {
   readonly nodeDesk: NodeDesk
   readonly desiredDesk: DesiredDesk
   readonly protection: Protection
+  readonly trustedPublishers: TrustedPublishers
+  readonly idTokens: IdTokens
+  /** Its address as clients know it; undefined: the one that it listens on. */
+  readonly publicUrl: string | undefined
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>
   readonly report: ReportFailure

@@ -1,10 +1,17 @@
-import { type AccountRequest, type AccountView, type Actor, Scope } from '../domain/account.ts'
+import {
+  type AccountRequest,
+  type AccountRights,
+  type AccountView,
+  type Actor,
+  Scope,
+} from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { lookOf } from '../domain/name-rules.ts'
 import type { Accounts, NewStoredToken } from '../ports/accounts.ts'
 import { audit, type Database, lockAccounts, type Transaction } from './database.ts'
-import type { Account } from './generated/client.ts'
+import type { Account, Prisma } from './generated/client.ts'
+import { workloadRights } from './trusted-publishers.ts'
 
 /** Accounts and their tokens in the database. */
 export function databaseAccounts(database: Database): Accounts {
@@ -48,22 +55,18 @@ export function databaseAccounts(database: Database): Accounts {
     findToken: async (hash) => {
       const row = await prisma.token.findUnique({
         where: { hash: new Uint8Array(hash) },
-        include: { account: { include: { memberships: { include: { namespace: true } } } } },
+        include: {
+          account: { include: { memberships: { include: { namespace: true } } } },
+          publisher: { include: { namespace: true } },
+        },
       })
       if (row === null) return undefined
-      const { account } = row
+      const holder = holderOf(row)
       return {
         id: row.id,
         hash: Buffer.from(row.hash),
-        account: {
-          ...{ id: account.id, name: account.name, kind: account.kind, admin: account.admin },
-          fleet: account.fleet,
-          memberships: account.memberships.map(({ namespace, role }) => ({
-            namespace: namespace.name,
-            role,
-          })),
-        },
-        disabled: account.disabledAt !== null,
+        account: holder,
+        disabled: row.account !== null && row.account.disabledAt !== null,
         scopes: Scope.array().parse(row.scopes),
         programs: row.programs,
         expiresAt: row.expiresAt,
@@ -97,6 +100,23 @@ export function databaseAccounts(database: Database): Accounts {
         await audit(transaction, by, 'token.revoke', id, { before: { account } })
       }),
   }
+}
+
+/** A token's row with whose it is. */
+type OwnedToken = Prisma.TokenGetPayload<{
+  include: {
+    account: { include: { memberships: { include: { namespace: true } } } }
+    publisher: { include: { namespace: true } }
+  }
+}>
+
+/** What the holder of a token may do: an account, or a pipeline, which publishes in its namespace and nothing else. */
+function holderOf({ account, publisher }: OwnedToken): AccountRights {
+  if (publisher !== null) return workloadRights(publisher, publisher.namespace.name)
+  if (account === null) throw new DomainError('internal', 'a token is nobody’s')
+  const { id, name, kind, admin, fleet } = account
+  const memberships = account.memberships.map(({ namespace, role }) => ({ namespace: namespace.name, role }))
+  return { ...{ id, name, kind, admin, fleet }, memberships }
 }
 
 const viewOf = ({ name, kind, admin, fleet, disabledAt, createdAt }: Account): AccountView => ({

@@ -15,7 +15,7 @@ async function help(...path: string[]): Promise<string> {
 }
 /** Names under "Commands:" in a help text. */
 const commandsIn = (text: string): string[] =>
-  [...(text.split('Commands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(
+  [...(text.split('Commands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z-]+)/gm)].map(
     (found) => found[1] ?? '',
   )
 
@@ -76,6 +76,9 @@ describe('help', () => {
       'token create',
       'token list',
       'token revoke',
+      'trusted-publisher add',
+      'trusted-publisher list',
+      'trusted-publisher remove',
       'unyank',
       'verify',
       'whoami',

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { z } from 'zod'
+import { type IdentitySettings, identitySettings } from '../../src/bin/identity-settings.ts'
 import { composeRegistry } from '../../src/bin/registry.ts'
 import { type FleetRole, type Role, SCOPES, type Scope } from '../../src/domain/account.ts'
 import { NewToken, type TokenRequest } from '../../src/domain/token.ts'
@@ -79,7 +80,10 @@ export async function temporaryDirectory(): Promise<string> {
 export const COPY_DIR = process.getuid?.() === 0 ? '/var/lib/hookline' : tmpdir()
 
 /** Starts a registry of its own for a test file. */
-export async function startRegistry(protection: Protection = PATIENT): Promise<RunningRegistry> {
+export async function startRegistry(
+  protection: Protection = PATIENT,
+  identity: IdentitySettings = identitySettings({}),
+): Promise<RunningRegistry> {
   const dataDir = await temporaryDirectory()
   const postgres = await startPostgres(dataDir, COPY_DIR)
   await migrate(postgres.url, 'prisma/migrations')
@@ -87,7 +91,7 @@ export async function startRegistry(protection: Protection = PATIENT): Promise<R
   await database.listen()
   const failures: unknown[] = []
   const blobs = await openFileBlobs(join(dataDir, 'blobs'))
-  const services = composeRegistry(database, blobs, (error) => failures.push(error), protection)
+  const services = composeRegistry(database, blobs, (error) => failures.push(error), protection, identity)
   const app = await buildApp(services)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const admin = (await createFirstAccount(services.accounts, services.clock)) ?? ''

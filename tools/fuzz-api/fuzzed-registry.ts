@@ -21,10 +21,13 @@ export async function openFuzzedRegistry(dir: string) {
   const database = openDatabase(postgres.url)
   const failures: unknown[] = []
   const blobs = await openFileBlobs(join(dir, 'blobs'))
-  const services = composeRegistry(database, blobs, (error) => failures.push(error), {
-    ...PATIENT,
-    rates: undefined,
-  })
+  const services = composeRegistry(
+    database,
+    blobs,
+    (error) => failures.push(error),
+    { ...PATIENT, rates: undefined },
+    { publicUrl: 'http://127.0.0.1', ciIssuers: [] },
+  )
   const app = await buildApp(services)
   await seedCatalog(database.prisma, { programs: 40, releases: 100, seed: 5 })
   await createFirstAccount(services.accounts, services.clock)

@@ -1,0 +1,50 @@
+import { DomainError } from '../domain/errors.ts'
+import { type CiIssuer, CiProvider, PUBLIC_ISSUERS } from '../domain/trusted-publisher.ts'
+
+const [PUBLIC_URL, CI_ISSUERS] = ['HOOKLINE_PUBLIC_URL', 'HOOKLINE_CI_ISSUERS']
+
+/** What a registry is known by, and whose identity tokens it takes. */
+export interface IdentitySettings {
+  /** Its address as clients know it, an origin; undefined: the one that it listens on. */
+  readonly publicUrl: string | undefined
+  readonly ciIssuers: readonly CiIssuer[]
+}
+
+/**
+ * The settings that the environment names. HOOKLINE_CI_ISSUERS: further issuers, such as
+ * `gitlab=https://gitlab.example.org`, separated by spaces. Throws `usage`.
+ */
+export function identitySettings(env: Readonly<Record<string, string | undefined>>): IdentitySettings {
+  const named = (env[CI_ISSUERS] ?? '').split(/\s+/).filter((text) => text !== '')
+  return {
+    publicUrl: env[PUBLIC_URL] ? originOf(PUBLIC_URL, env[PUBLIC_URL]) : undefined,
+    ciIssuers: [...PUBLIC_ISSUERS, ...named.map(issuerOf)],
+  }
+}
+
+function issuerOf(text: string): CiIssuer {
+  const [provider, ...rest] = text.split('=')
+  const issuer = rest.join('=')
+  const known = CiProvider.safeParse(provider)
+  if (!known.success)
+    throw new DomainError('usage', `${CI_ISSUERS}: "${text}" is not github= or gitlab= and an address`)
+  requireSafe(CI_ISSUERS, issuer)
+  if (issuer.endsWith('/')) throw new DomainError('usage', `${CI_ISSUERS}: "${issuer}" ends in a slash`)
+  return { provider: known.data, issuer }
+}
+
+function originOf(name: string, text: string): string {
+  const url = requireSafe(name, text)
+  if (url.href !== `${url.origin}/`)
+    throw new DomainError('usage', `${name}: "${text}" is more than an origin`)
+  return url.origin
+}
+
+/** Only on this machine may an address be without TLS. */
+function requireSafe(name: string, text: string): URL {
+  const url = URL.parse(text)
+  const loopback = url?.protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
+  if (url === null || !(url.protocol === 'https:' || loopback) || url.username !== '' || url.search !== '')
+    throw new DomainError('usage', `${name}: "${text}" is no address such as https://registry.example.org`)
+  return url
+}
