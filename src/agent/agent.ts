@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Desired, ObservedChain, Proven } from '../domain/node.ts'
-import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
+import type { NodePolicy } from './node-policy.ts'
 import { type ReconcileParts, reconcile } from './reconcile.ts'
 import { type FunctionStatus, Reporter } from './reporter.ts'
 
@@ -15,7 +15,7 @@ export interface AgentParts extends ReconcileParts {
   readonly state: AgentState
   readonly registry: NodeRegistry
   /** Reads trust.yaml anew; throws `invalid_policy`. */
-  readonly policy: () => Promise<TrustPolicy>
+  readonly policy: () => Promise<NodePolicy>
   /** Changes when trust.yaml does; never throws. */
   readonly policyStamp: () => Promise<string>
   /** Name of the network namespace, for reports; empty for the host's own. */
@@ -371,7 +371,7 @@ export class Agent {
     return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(LIMITS.agent_fetch_ms)])
   }
 
-  async #readPolicy(): Promise<TrustPolicy | undefined> {
+  async #readPolicy(): Promise<NodePolicy | undefined> {
     try {
       const policy = await this.#parts.policy()
       this.#policyProblem = undefined

@@ -8,13 +8,13 @@ import { type Digest, fitsUse, releaseRef } from '../domain/names.ts'
 import type { AcceptedOrder, Desired, Proven } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
-import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, ChainSite } from '../ports/chain-kernel.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { type Brought, BuildRefused, type ChainSet, partOf, type WantedChain } from './chain-set.ts'
 import { requireFeatures, requireKernel } from './host-requirements.ts'
 import { entriesOf, type ReadyEntry } from './instance.ts'
+import type { NodePolicy } from './node-policy.ts'
 import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
 import { type ChainPlan, type PlannedFunction, planChains } from './plan.ts'
 import { obtainRelease } from './release-source.ts'
@@ -48,7 +48,7 @@ export async function reconcile(
   parts: ReconcileParts,
   chains: ChainSet,
   desired: Desired,
-  policy: TrustPolicy,
+  policy: NodePolicy,
   {
     signal,
     unconfirmed,
@@ -85,7 +85,7 @@ async function candidate(
   parts: ReconcileParts & { readonly signal: AbortSignal },
   source: Source,
   standing: Standing,
-  policy: TrustPolicy,
+  policy: NodePolicy,
   {
     last,
     takenBack,
@@ -129,7 +129,7 @@ async function candidate(
 function fallbacksOf(
   last: Proven,
   standing: ActiveStanding,
-  policy: TrustPolicy,
+  policy: NodePolicy,
   make: (from: Source, by: ActiveStanding) => Promise<PreparedFunction>,
 ): Fallback[] {
   const source = { ...last, keys: readableKeys(last.keys) }
@@ -162,7 +162,7 @@ const proofDigest = ({ revision, entries }: ReadyFunction): Digest =>
 async function reviewAll(
   { state, labels, say }: ReconcileParts,
   desired: Desired,
-  policy: TrustPolicy,
+  policy: NodePolicy,
 ): Promise<{ standings: readonly Standing[]; keys: PublicKey[] }> {
   const held = await state.acceptedOrders()
   const keys = readableKeys([...desired.keys, ...held.map(({ operatorKey }) => operatorKey)])
@@ -198,7 +198,7 @@ async function prepare(
   parts: ReconcileParts & { readonly signal: AbortSignal },
   source: Source,
   standing: ActiveStanding,
-  policy: TrustPolicy,
+  policy: NodePolicy,
 ): Promise<PreparedFunction> {
   const { name, revision, spec } = standing
   const entries = []

@@ -5,17 +5,19 @@ import { LIMITS } from '../domain/limits.ts'
 import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
 import type { ReleaseDescriptor, ReleaseFile } from '../domain/release.ts'
-import { requireMinVersion, ruleFor, signerKeys, type TrustPolicy } from '../domain/trust-policy.ts'
+import type { Signer } from '../domain/signer.ts'
+import { acceptedBy, requireMinVersion, ruleFor } from '../domain/trust-policy.ts'
 import { type BpfObject, readObject } from '../elf/bpf-object.ts'
 import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
+import type { NodePolicy } from './node-policy.ts'
 
 /** A release of which every byte was checked; `files` are the very buffers that were. */
 export interface VerifiedRelease {
   readonly ref: string
   readonly manifest: Manifest
-  readonly signer: Digest
+  readonly signer: Signer
   readonly files: ReadonlyMap<string, Buffer>
   readonly objects: ReadonlyMap<string, BpfObject>
 }
@@ -29,7 +31,7 @@ export interface VerifiedRelease {
  */
 export async function obtainRelease(
   descriptor: ReleaseDescriptor,
-  policy: TrustPolicy,
+  policy: NodePolicy,
   keys: readonly PublicKey[],
   state: Pick<AgentState, 'blob' | 'saveBlob'>,
   registry: Pick<NodeRegistry, 'blob'>,
@@ -42,13 +44,13 @@ export async function obtainRelease(
   requireMinVersion(rule, program, version)
 
   // nothing that was not signed is fetched or kept: a registry must not fill a node's disk
-  const allowed = signerKeys(rule)
+  const [allowed, { root }] = [acceptedBy(rule), policy]
   const digests = listedDigests(ref, descriptor)
-  verifyReleaseDigests({ bundle, program, version, digests, keys, allowed })
+  verifyReleaseDigests({ bundle, program, version, digests, keys, allowed, root })
   const files = new Map<string, Buffer>()
   for (const file of descriptor.files)
     files.set(file.name, await obtainFile(ref, file, state, registry, signal))
-  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed })
+  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed, root })
 
   const manifest = parseManifest(files.get(MANIFEST_FILE)?.toString('utf8') ?? '')
   if (manifest.name !== program || manifest.version !== version)

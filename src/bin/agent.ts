@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { arch, hostname, release } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
 import { parsePrivateKey } from '../attest/keys.ts'
+import { parseTrustedRoot } from '../attest/trusted-root.ts'
 import type { Context } from '../cli/io.ts'
 import { readSecret } from '../cli/secret.ts'
 import type { AgentFlags } from '../cli/service-commands.ts'
@@ -12,7 +13,7 @@ import { printable } from '../cli/terminal.ts'
 import { nodeRegistry } from '../client/node-registry.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type Identity, NodeName } from '../domain/node.ts'
-import { parseTrustPolicy, type TrustPolicy } from '../domain/trust-policy.ts'
+import { parseTrustPolicy } from '../domain/trust-policy.ts'
 import { parseWith } from '../domain/yaml.ts'
 import { ensureBpffs } from '../kernel/bpffs.ts'
 import { hookChains } from '../kernel/chains.ts'
@@ -33,10 +34,10 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
     throw new DomainError('needs_root', 'the agent loads programs into the kernel, which needs root')
   // what is pinned can be detached even when its namespace is gone
   const netns = flags.netns === undefined || flags.detach ? undefined : netnsPath(flags.netns)
-  const policy = readPolicy(flags.trust)
+  const trust = policyFile(flags.trust)
   const say = sayer(context)
   if (flags.detach) return await detach(flags, version, say)
-  await policy() // say what is wrong with it before anything is made
+  await trust.policy() // say what is wrong with it before anything is made
   const state = await openAgentState(flags.state)
   const lock = await lockDirectory(flags.state)
   try {
@@ -44,7 +45,7 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
     const identity = await identify(flags, state, version, say)
     const ownLock = await lockName(identity.name)
     try {
-      await follow(flags, identity, state, { netns, policy, say, version })
+      await follow(flags, identity, state, { netns, ...trust, say, version })
     } finally {
       await ownLock.release()
     }
@@ -61,7 +62,13 @@ async function follow(
   flags: AgentFlags,
   identity: Identity,
   state: AgentState,
-  { netns, policy, say, version }: Pick<AgentParts, 'policy' | 'say' | 'version'> & { netns: NetnsPath },
+  {
+    netns,
+    policy,
+    policyStamp,
+    say,
+    version,
+  }: Pick<AgentParts, 'policy' | 'policyStamp' | 'say' | 'version'> & { netns: NetnsPath },
 ): Promise<void> {
   const loader = childLoader(LOADER)
   const agent = new Agent({
@@ -72,7 +79,7 @@ async function follow(
       key: parsePrivateKey(identity.privateKey),
     }),
     policy,
-    policyStamp: () => stampOf(flags.trust),
+    policyStamp,
     labels: identity.labels,
     netns: flags.netns ?? '',
     kernelRelease: release(),
@@ -114,19 +121,34 @@ const sayer =
 const nodeName = (flags: AgentFlags): string =>
   parseWith(NodeName, (flags.name ?? hostname()).toLowerCase(), 'invalid_name', 'name of this node')
 
-/** Reads trust.yaml anew each time, so that an edit counts from the next change on. */
-const readPolicy = (path: string) => async (): Promise<TrustPolicy> => {
-  let text: string
+/** How a node comes by its policy: read anew each time, so that an edit counts from the next change on. */
+function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
+  let root: string | undefined
+  return {
+    policy: async () => {
+      const policy = parseTrustPolicy(await readTrustFile(path, 'trust policy'))
+      root = policy.trustedRoot === undefined ? undefined : resolve(dirname(path), policy.trustedRoot)
+      return root === undefined
+        ? policy
+        : { ...policy, root: parseTrustedRoot(await readTrustFile(root, 'trusted root')) }
+    },
+    policyStamp: async () =>
+      [path, ...(root === undefined ? [] : [root])]
+        .map(stampOf)
+        .reduce(async (a, b) => `${await a} ${await b}`),
+  }
+}
+
+async function readTrustFile(path: string, what: string): Promise<string> {
   try {
-    text = await readFile(path, 'utf8')
+    return await readFile(path, 'utf8')
   } catch (cause) {
     throw new DomainError(
       'file_unreadable',
-      `the trust policy ${path} cannot be read: without one nothing is trusted`,
+      `the ${what} ${path} cannot be read: without one nothing is trusted`,
       { cause },
     )
   }
-  return parseTrustPolicy(text)
 }
 
 /** Tells one state of a file from the next: an editor writes anew or replaces. */

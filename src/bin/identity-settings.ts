@@ -1,25 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { parseTrustedRoot, type TrustedRoot } from '../attest/trusted-root.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type CiIssuer, CiProvider, PUBLIC_ISSUERS } from '../domain/trusted-publisher.ts'
 
 const [PUBLIC_URL, CI_ISSUERS] = ['HOOKLINE_PUBLIC_URL', 'HOOKLINE_CI_ISSUERS']
+const TRUSTED_ROOT = 'HOOKLINE_TRUSTED_ROOT'
 
 /** What a registry is known by, and whose identity tokens it takes. */
 export interface IdentitySettings {
   /** Its address as clients know it, an origin; undefined: the one that it listens on. */
   readonly publicUrl: string | undefined
   readonly ciIssuers: readonly CiIssuer[]
+  /** What releases that identities signed are checked against; undefined: none is taken. */
+  readonly trustedRoot: TrustedRoot | undefined
 }
 
 /**
  * The settings that the environment names. HOOKLINE_CI_ISSUERS: further issuers, such as
- * `gitlab=https://gitlab.example.org`, separated by spaces. Throws `usage`.
+ * `gitlab=https://gitlab.example.org`, separated by spaces; HOOKLINE_TRUSTED_ROOT: a file. Throws `usage`, `file_unreadable`,
+ * `invalid_trusted_root`.
  */
 export function identitySettings(env: Readonly<Record<string, string | undefined>>): IdentitySettings {
   const named = (env[CI_ISSUERS] ?? '').split(/\s+/).filter((text) => text !== '')
   return {
     publicUrl: env[PUBLIC_URL] ? originOf(PUBLIC_URL, env[PUBLIC_URL]) : undefined,
     ciIssuers: [...PUBLIC_ISSUERS, ...named.map(issuerOf)],
+    trustedRoot: env[TRUSTED_ROOT] ? readTrustedRoot(env[TRUSTED_ROOT]) : undefined,
   }
+}
+
+function readTrustedRoot(path: string): TrustedRoot {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new DomainError('file_unreadable', `${TRUSTED_ROOT}: ${path} cannot be read`, { cause })
+  }
+  return parseTrustedRoot(text)
 }
 
 function issuerOf(text: string): CiIssuer {

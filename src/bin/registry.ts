@@ -23,7 +23,7 @@ export function composeRegistry(
   blobs: BlobStore,
   report: Services['report'],
   protection: Protection,
-  { publicUrl, ciIssuers }: IdentitySettings,
+  { publicUrl, ciIssuers, trustedRoot }: IdentitySettings,
 ): Services {
   const clock = (): Date => new Date()
   const { notices } = database
@@ -48,6 +48,7 @@ export function composeRegistry(
     trustedPublishers: databaseTrustedPublishers(database),
     idTokens: idTokens(ciIssuers),
     publicUrl,
+    trustedRoot,
     report,
   }
 }

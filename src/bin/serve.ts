@@ -95,7 +95,7 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       blobs,
       options.report ?? (() => {}),
       options.protection ?? PATIENT,
-      options.identity ?? { publicUrl: undefined, ciIssuers: [] },
+      options.identity ?? { publicUrl: undefined, ciIssuers: [], trustedRoot: undefined },
     )
     const app = await buildApp(services)
     undo.push(() => app.close())

@@ -1,31 +1,48 @@
+import { dirname, resolve } from 'node:path'
 import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
+import type { TrustedRoot } from '../attest/trusted-root.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { KeyView } from '../domain/namespace.ts'
-import { parseTrustPolicy, requireMinVersion, ruleFor, signerKeys } from '../domain/trust-policy.ts'
+import { IdentityRule, type SignerRule } from '../domain/signer.ts'
+import { acceptedBy, parseTrustPolicy, requireMinVersion, ruleFor } from '../domain/trust-policy.ts'
+import { parseWith } from '../domain/yaml.ts'
 import { readPublicKey } from './key-file.ts'
 import { readLocalText } from './local-file.ts'
+import { readTrustedRoot } from './trusted-root.ts'
 
-/** How a person says whom they trust: keys by file or fingerprint, or a node's trust policy. */
+/** How a person says whom they trust: keys by file or fingerprint, an identity, or a node's trust policy. */
 export interface TrustFlags {
   readonly signer: readonly string[]
   readonly policy?: string | undefined
+  /** One accepted identity, with its issuer and a file with the trusted root. */
+  readonly identity?: string | undefined
+  readonly issuer?: string | undefined
+  readonly trustedRoot?: string | undefined
 }
 
 /** Whose signature counts for one release, and by which rule. */
 export interface AcceptedSigners {
-  readonly allowed: readonly Digest[]
+  readonly allowed: readonly SignerRule[]
+  /** What vouches for identities. */
+  readonly root?: TrustedRoot | undefined
   readonly keys: readonly PublicKey[]
   /** For people: what made them accepted. */
   readonly rule: string
 }
 
 /** Whether anything was said about trust at all. Throws `usage` when two different things were. */
-export function saysTrust({ signer, policy }: TrustFlags): boolean {
-  if (signer.length > 0 && policy !== undefined)
-    throw new DomainError('usage', 'give --signer or --policy, not both')
-  return signer.length > 0 || policy !== undefined
+export function saysTrust({ signer, policy, identity, issuer, trustedRoot }: TrustFlags): boolean {
+  const named = signer.length > 0 || identity !== undefined
+  if (named && policy !== undefined)
+    throw new DomainError('usage', 'give --signer and --identity, or --policy, not both')
+  if (
+    (identity === undefined) !== (issuer === undefined) ||
+    (identity === undefined) !== (trustedRoot === undefined)
+  )
+    throw new DomainError('usage', 'an identity needs all of --identity, --issuer and --trusted-root')
+  return named || policy !== undefined
 }
 
 /**
@@ -34,22 +51,26 @@ export function saysTrust({ signer, policy }: TrustFlags): boolean {
  * `invalid_key`, `file_unreadable`, and `usage` for a fingerprint that is none.
  */
 export async function acceptedSigners(
-  { signer, policy }: TrustFlags,
+  flags: TrustFlags,
   { program, version }: { program: ProgramId; version: string },
   keysFrom: () => Promise<readonly KeyView[]>,
 ): Promise<AcceptedSigners> {
-  const own =
-    policy === undefined ? await namedSigners(signer) : await policySigners(policy, program, version)
+  const { policy } = flags
+  const own = policy === undefined ? await namedSigners(flags) : await policySigners(policy, program, version)
   const known = new Set(own.keys.map(({ fingerprint }) => fingerprint))
-  if (own.allowed.every((fingerprint) => known.has(fingerprint))) return own
+  if (own.allowed.every((rule) => typeof rule !== 'string' || known.has(rule))) return own
   const offered = (await keysFrom())
     .map(({ publicKey }) => readOffered(publicKey))
     .filter((key) => key !== undefined)
   return { ...own, keys: [...own.keys, ...offered] }
 }
 
-async function namedSigners(signers: readonly string[]): Promise<AcceptedSigners> {
-  const allowed: Digest[] = []
+async function namedSigners({ signer: signers, ...flags }: TrustFlags): Promise<AcceptedSigners> {
+  const allowed: SignerRule[] = []
+  const { identity, issuer, trustedRoot } = flags
+  if (identity !== undefined && issuer !== undefined)
+    allowed.push(parseWith(IdentityRule, { identity, issuer }, 'usage', '--identity'))
+  const root = trustedRoot === undefined ? undefined : await readTrustedRoot(trustedRoot)
   const keys: PublicKey[] = []
   for (const signer of signers) {
     if (Digest.safeParse(signer).success) allowed.push(signer)
@@ -64,7 +85,7 @@ async function namedSigners(signers: readonly string[]): Promise<AcceptedSigners
       keys.push(key)
     }
   }
-  return { allowed, keys, rule: '--signer' }
+  return { allowed, keys, root, rule: identity === undefined ? '--signer' : '--identity' }
 }
 
 async function policySigners(path: string, program: ProgramId, version: string): Promise<AcceptedSigners> {
@@ -73,7 +94,10 @@ async function policySigners(path: string, program: ProgramId, version: string):
   if (rule === undefined)
     throw new DomainError('policy_denied', `no rule of ${path} matches ${releaseRef(program, version)}`)
   requireMinVersion(rule, program, version)
-  return { allowed: signerKeys(rule), keys: [], rule: `"${rule.match}" of ${path}` }
+  const { trustedRoot } = policy
+  const root =
+    trustedRoot === undefined ? undefined : await readTrustedRoot(resolve(dirname(path), trustedRoot))
+  return { allowed: acceptedBy(rule), keys: [], root, rule: `"${rule.match}" of ${path}` }
 }
 
 /** A key that the registry offers but that cannot be read helps nobody, and hinders nobody. */

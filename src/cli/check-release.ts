@@ -2,7 +2,8 @@ import type { ReleaseParts } from '../attest/release-statement.ts'
 import { verifyRelease } from '../attest/verify-release.ts'
 import { DomainError } from '../domain/errors.ts'
 import { parseManifest } from '../domain/manifest.ts'
-import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
+import { MANIFEST_FILE, releaseRef } from '../domain/names.ts'
+import type { Signer } from '../domain/signer.ts'
 import type { AcceptedSigners } from './accepted-signers.ts'
 
 /**
@@ -12,8 +13,9 @@ import type { AcceptedSigners } from './accepted-signers.ts'
 export function checkRelease(
   release: ReleaseParts & { readonly bundle: string },
   accepted: AcceptedSigners,
-): { signer: Digest } {
-  const { signer } = verifyRelease({ ...release, keys: accepted.keys, allowed: accepted.allowed })
+): { signer: Signer } {
+  const { keys, allowed, root } = accepted
+  const { signer } = verifyRelease({ ...release, keys, allowed, root })
   const manifest = parseManifest(release.files.get(MANIFEST_FILE)?.toString('utf8') ?? '')
   if (manifest.name !== release.program || manifest.version !== release.version)
     throw new DomainError(

@@ -23,12 +23,22 @@ export const group = (program: Command, name: string, description: string): Comm
   program.command(name).description(description).helpCommand(false)
 
 /** Shapes of the flags that {@link trustFlags} adds. */
-export const trustShape = { signer: z.array(z.string()).default([]), policy: z.string().optional() }
+export const trustShape = {
+  signer: z.array(z.string()).default([]),
+  policy: z.string().optional(),
+  ...{ identity: z.string().optional(), issuer: z.string().optional(), trustedRoot: z.string().optional() },
+}
 
 /** Flags of a command that checks who signed. */
 export const trustFlags = (command: Command): Command =>
   command
     .option('--signer <key...>', 'accepted signers: public key files or fingerprints')
+    .option(
+      '--identity <identity>',
+      'accept this identity, whose certificate --issuer and --trusted-root vouch for',
+    )
+    .option('--issuer <url>', 'who vouches for the identity')
+    .option('--trusted-root <file>', 'authorities of certificates and timestamps, in Sigstore’s form')
     .option('--policy <trust.yaml>', 'accept whom this trust policy accepts')
 
 /** Seconds written as 90, 90s, 15m, 12h or 30d, from `min_s` to `max_s`. */

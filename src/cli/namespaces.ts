@@ -1,5 +1,6 @@
 import type { Role } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
+import type { Digest } from '../domain/names.ts'
 import type { KeyView, MemberView, RobotRequest } from '../domain/namespace.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPublicKey } from './key-file.ts'
@@ -120,6 +121,15 @@ export async function addKey(
     namespace === undefined ? await client.putOperatorKey(key) : await client.putKey(namespace, key)
   const right = namespace === undefined ? 'may sign orders' : `may sign releases of ${namespace}`
   return { json: view, text: `${key.fingerprint} ${right}` }
+}
+
+/** A key signs nothing new of a namespace from then on. Throws `not_found`. */
+export async function removeKey(
+  { namespace, fingerprint, ...flags }: RegistryFlags & { namespace: string; fingerprint: Digest },
+  { io }: Context,
+): Promise<Outcome> {
+  await (await connectWithToken(io, flags)).removeKey(namespace, fingerprint)
+  return { json: { fingerprint }, text: `${fingerprint} signs nothing new of ${namespace}` }
 }
 
 /** Lists the keys that may sign. Throws `usage`. */

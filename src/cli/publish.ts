@@ -3,6 +3,7 @@ import { requireReleaseLimits } from '../attest/release-statement.ts'
 import { DomainError } from '../domain/errors.ts'
 import { requireSupported } from '../domain/manifest.ts'
 import { releaseRef } from '../domain/names.ts'
+import { signerText } from '../domain/signer.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
 import { type LocalRelease, readReleaseDirectory } from './release-directory.ts'
@@ -10,12 +11,20 @@ import { connectToPublish, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 import { bytesText, counted } from './terminal.ts'
 
+/** For whom an identity token is that Fulcio takes. */
+const SIGNING_AUDIENCE = 'sigstore'
+
 /** Flags of `hookline publish`. */
 export interface PublishFlags extends RegistryFlags {
   readonly directory: string
   readonly key?: string | undefined
   readonly unsigned: boolean
   readonly private: boolean
+  /** Sign by the identity of the job that this runs in, through these services. */
+  readonly keyless: boolean
+  readonly fulcioUrl?: string | undefined
+  readonly tsaUrl?: string | undefined
+  readonly rekorUrl?: string | undefined
 }
 
 /**
@@ -28,12 +37,19 @@ export async function publish(flags: PublishFlags, context: Context): Promise<Ou
   const { manifest, files } = release
   for (const warning of await checkLocally(release)) progress(warning)
   const key = await signingKey(flags)
+  const identityToken = flags.keyless ? await tokenToSign(io) : undefined
   const client = await connectToPublish(context, flags, manifest.name)
   const ref = releaseRef(manifest.name, manifest.version)
   const rows = [...files].map(([name, bytes]) => [name, bytesText(bytes.length), sha256Digest(bytes)])
   progress(renderTable(io, ['file', 'size', 'digest'], rows))
-  progress(key === undefined ? `publishing ${ref} UNSIGNED` : `signing ${ref} as ${key.fingerprint}`)
-  const bundle = key === undefined ? undefined : await signAs(release, key)
+  let bundle: string | undefined
+  if (key !== undefined) {
+    progress(`signing ${ref} as ${key.fingerprint}`)
+    bundle = await signAs(release, key)
+  } else if (identityToken !== undefined) {
+    progress(`signing ${ref} by this job’s identity`)
+    bundle = await signByIdentity(release, identityToken, flags)
+  } else progress(`publishing ${ref} UNSIGNED`)
   const total = [...files.values()].reduce((sum, { length }) => sum + length, 0)
   progress(`uploading ${counted(files.size, 'file')}, ${bytesText(total)}`)
   const view = await client.publish({
@@ -41,7 +57,7 @@ export async function publish(flags: PublishFlags, context: Context): Promise<Ou
     bundle,
     ...(flags.private ? { visibility: 'private' as const } : {}),
   })
-  return { json: view, text: `published ${ref}, signed by ${view.signer}` }
+  return { json: view, text: `published ${ref}, signed by ${signerText(view.signer)}` }
 }
 
 /**
@@ -71,13 +87,41 @@ async function checkLocally({ manifest, files }: LocalRelease): Promise<string[]
   })
 }
 
-async function signingKey({ key, unsigned }: PublishFlags): Promise<PrivateKey | undefined> {
+/** The job's identity token for signing. Throws `ci_token_failed`. */
+async function tokenToSign(io: Context['io']): Promise<string> {
+  const { ciIdToken } = await import('../client/ci-identity.ts')
+  const token = await ciIdToken(io.env, SIGNING_AUDIENCE, 'SIGSTORE_ID_TOKEN')
+  if (token === undefined)
+    throw new DomainError(
+      'ci_token_failed',
+      '--keyless signs by the identity of a pipeline’s job, and this is none',
+    )
+  return token
+}
+
+async function signByIdentity(
+  { manifest, files }: LocalRelease,
+  identityToken: string,
+  { fulcioUrl, tsaUrl, rekorUrl }: PublishFlags,
+): Promise<string> {
+  const { PUBLIC_SERVICES, signKeyless } = await import('../attest/sign-keyless.ts')
+  return signKeyless({ program: manifest.name, version: manifest.version, files }, identityToken, {
+    fulcio: fulcioUrl ?? PUBLIC_SERVICES.fulcio,
+    tsa: tsaUrl ?? PUBLIC_SERVICES.tsa,
+    rekor: rekorUrl ?? PUBLIC_SERVICES.rekor,
+  })
+}
+
+async function signingKey({ key, unsigned, keyless }: PublishFlags): Promise<PrivateKey | undefined> {
+  if (keyless && (unsigned || key !== undefined))
+    throw new DomainError('usage', '--keyless contradicts --key and --unsigned')
+  if (keyless) return undefined
   if (unsigned && key !== undefined) throw new DomainError('usage', '--unsigned contradicts --key')
   if (unsigned) return undefined
   if (key === undefined)
     throw new DomainError(
       'usage',
-      'name the key that signs: --key <private key>, as hookline keygen writes it',
+      'name the key that signs: --key <private key>, as hookline keygen writes it; or --keyless in a pipeline’s job',
     )
   return readPrivateKey(key)
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DomainError } from '../domain/errors.ts'
 import { releaseRef } from '../domain/names.ts'
+import { type Signer, signerText } from '../domain/signer.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
 import { checkRelease } from './check-release.ts'
@@ -34,7 +35,7 @@ export async function pull(flags: PullFlags, { io }: Context): Promise<Outcome> 
   const client = await connect(io, flags)
   const { view, files } = await fetchFiles(client, await findRelease(client, flags.ref))
   const ref = releaseRef(view.program, view.version)
-  let signer: string | undefined
+  let signer: Signer | undefined
   if (trusted) {
     const keysFrom = () => client.keys(view.program.split('/')[0] ?? '')
     const release = { program: view.program, version: view.version, files, bundle: view.bundle }
@@ -46,7 +47,7 @@ export async function pull(flags: PullFlags, { io }: Context): Promise<Outcome> 
     throw new DomainError('file_exists', `the release has a file ${BUNDLE_FILE} of its own`)
   await makeOutput(flags.out)
   for (const [name, bytes] of written) await writeNewFile(join(flags.out, name), bytes)
-  const judgement = signer === undefined ? 'NOT VERIFIED' : `signed by ${signer}`
+  const judgement = signer === undefined ? 'NOT VERIFIED' : `signed by ${signerText(signer)}`
   return {
     json: {
       program: view.program,

@@ -4,8 +4,9 @@ import { AccountName, FleetRole, ROLES, Role, SCOPES, Scope } from '../domain/ac
 import { AuditRequest } from '../domain/audit.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { NamePattern } from '../domain/name-pattern.ts'
-import { Name } from '../domain/names.ts'
+import { Digest, Name } from '../domain/names.ts'
 import { RobotRequest } from '../domain/namespace.ts'
+import { IdentityRule } from '../domain/signer.ts'
 import {
   Count,
   does,
@@ -35,6 +36,7 @@ export function defineRegistryCommands(program: Command, io: Io): void {
   defineNamespaces(program, io)
   defineMembers(program, io)
   defineKeys(program, io)
+  defineIdentities(program, io)
   defineTokens(program, io)
   defineAccounts(program, io)
   defineNodes(program, io)
@@ -167,12 +169,71 @@ function defineKeys(program: Command, io: Io): void {
   does(io, registryFlags(owner(add)), { ...ownerShape, file: z.string() }, async (flags, context) =>
     (await import('./namespaces.ts')).addKey(flags, context),
   )
+  const remove = key
+    .command('remove')
+    .description('Let a key sign nothing new. What it signed stays, and nodes go by their own policies.')
+    .argument('<fingerprint>', 'as `hookline key list` shows it')
+    .requiredOption('--namespace <name>', 'the key signs releases of this namespace')
+    .addHelpText('after', example(`hookline key remove sha256:${'5f'.repeat(32)} --namespace acme`))
+  const removal = { ...registryShape, namespace: Name, fingerprint: Digest }
+  does(io, registryFlags(remove), removal, async (flags, context) =>
+    (await import('./namespaces.ts')).removeKey(flags, context),
+  )
   const list = key
     .command('list')
     .description('List the keys that may sign.')
     .addHelpText('after', example('hookline key list --namespace acme'))
   does(io, registryFlags(owner(list)), ownerShape, async (flags, context) =>
     (await import('./namespaces.ts')).listKeys(flags, context),
+  )
+}
+
+function defineIdentities(program: Command, io: Io): void {
+  const identity = group(
+    program,
+    'identity',
+    'Identities that may sign releases, such as those of pipelines.',
+  )
+  const add = identity
+    .command('add')
+    .description('Let an identity sign releases of a namespace; behind @refs/ it may end in *.')
+    .argument('<identity>', 'as its certificates name it')
+    .requiredOption('--issuer <url>', 'who vouches for it')
+    .requiredOption('--namespace <name>', 'the namespace')
+    .addHelpText(
+      'after',
+      example(
+        'hookline identity add "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/*" --issuer https://token.actions.githubusercontent.com --namespace acme',
+      ),
+    )
+  const shape = { ...registryShape, ...IdentityRule.shape, namespace: Name }
+  does(io, registryFlags(add), shape, async (flags, context) =>
+    (await import('./identities.ts')).addIdentity(flags, context),
+  )
+  const list = identity
+    .command('list')
+    .description('List the identities that may sign releases of a namespace.')
+    .requiredOption('--namespace <name>', 'the namespace')
+    .addHelpText('after', example('hookline identity list --namespace acme'))
+  does(io, registryFlags(list), { ...registryShape, namespace: Name }, async (flags, context) =>
+    (await import('./identities.ts')).listIdentities(flags, context),
+  )
+  const remove = identity
+    .command('remove')
+    .description(
+      'Let an identity sign nothing new. What it signed stays, and nodes go by their own policies.',
+    )
+    .argument('<id>', 'as `hookline identity list` shows it')
+    .requiredOption('--namespace <name>', 'the namespace')
+    .addHelpText(
+      'after',
+      example('hookline identity remove 019c2f6e-5a70-7d6f-9c6b-2f4f0f1a2b3c --namespace acme'),
+    )
+  does(
+    io,
+    registryFlags(remove),
+    { ...registryShape, namespace: Name, id: z.uuid() },
+    async (flags, context) => (await import('./identities.ts')).removeIdentity(flags, context),
   )
 }
 

@@ -6,6 +6,8 @@ import { SearchRequest, SearchSort } from '../domain/search.ts'
 import { Count, does, example, registryFlags, registryShape, trustFlags, trustShape } from './command.ts'
 import type { Io } from './io.ts'
 
+const Address = z.url({ protocol: /^https?$/ }).optional()
+
 /** The commands of those who write, publish and check releases. */
 export function defineReleaseCommands(program: Command, io: Io): void {
   const keygen = program
@@ -51,14 +53,25 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     .argument('<directory>', 'where hookline.yaml lies')
     .option('--key <file>', 'private key that signs')
     .option('--private', 'if the program is new: for members, and for nodes that run it, only', false)
+    .option('--keyless', 'sign by the identity of the pipeline’s job that this is', false)
+    .option('--fulcio-url <url>', 'with --keyless: who certifies the identity')
+    .option('--tsa-url <url>', 'with --keyless: who says when it was signed')
+    .option('--rekor-url <url>', 'with --keyless: a transparency log to enter it in')
     .option('--unsigned', 'leave the signature out; the registry refuses that', false)
-    .addHelpText('after', example('hookline publish ./ratelimit --key keys/acme.pem'))
+    .addHelpText(
+      'after',
+      example(
+        'hookline publish ./ratelimit --key keys/acme.pem',
+        'hookline publish ./ratelimit --keyless      # in a job of a pipeline',
+      ),
+    )
   does(
     io,
     registryFlags(publish),
     {
       ...{ ...registryShape, directory: z.string(), key: z.string().optional() },
       ...{ unsigned: z.boolean().default(false), private: z.boolean().default(false) },
+      ...{ keyless: z.boolean().default(false), fulcioUrl: Address, tsaUrl: Address, rekorUrl: Address },
     },
     async (flags, context) => (await import('./publish.ts')).publish(flags, context),
   )

@@ -4,6 +4,7 @@ import { itemText } from '../domain/list-config.ts'
 import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE, parseRef, releaseRef } from '../domain/names.ts'
 import type { ReleaseView } from '../domain/release.ts'
+import { signerText } from '../domain/signer.ts'
 import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Io, Outcome } from './io.ts'
 import { connect, type RegistryFlags } from './settings.ts'
@@ -34,7 +35,7 @@ export async function show(
         .join(', ')
     const rows = view.versions.map((release) => [
       ...[release.version, channelsOf(release.version), release.publishedAt, standingText(release)],
-      release.signer,
+      signerText(release.signer),
     ])
     return {
       json: view,
@@ -66,7 +67,7 @@ export async function show(
         ['deprecated', view.deprecated],
         ['quarantined', view.quarantined],
         ['published', view.publishedAt],
-        ['signer', `${view.signer} (as the registry says; check with hookline verify)`],
+        ['signer', `${signerText(view.signer)} (as the registry says; check with hookline verify)`],
       ]),
       '',
       renderTable(io, ['file', 'size', 'digest'], files),

@@ -5,6 +5,7 @@ import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { type ProgramId, releaseRef } from '../domain/names.ts'
+import { signerText } from '../domain/signer.ts'
 import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
 import { checkRelease } from './check-release.ts'
 import { fetchFiles, findRelease } from './fetch-release.ts'
@@ -57,7 +58,7 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
   const ref = releaseRef(program, version)
   const text = [
     `${ref} holds:`,
-    `- signed by ${signer}, accepted by ${accepted.rule}`,
+    `- signed by ${signerText(signer)}, accepted by ${accepted.rule}`,
     `- the signature is for ${ref}, and so is its manifest`,
     `- its ${counted(files.length, 'file')}, exactly the signed ones:`,
     renderTable(io, ['file', 'size', 'digest'], rows).replace(/^/gm, '  '),

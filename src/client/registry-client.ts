@@ -15,6 +15,8 @@ import { FunctionHistory, FunctionList, type FunctionStep, FunctionView } from '
 import { LIMITS } from '../domain/limits.ts'
 import { type Digest, MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
 import {
+  IdentityList,
+  IdentityView,
   InvitationList,
   type InvitationView,
   KeyList,
@@ -35,6 +37,7 @@ import {
   type Visibility,
 } from '../domain/release.ts'
 import { DownloadHistory, SearchPage, type SearchRequest } from '../domain/search.ts'
+import type { IdentityRule } from '../domain/signer.ts'
 import { NewJoinToken, NewToken, TokenList, type TokenRequest, type TokenView } from '../domain/token.ts'
 import {
   type IdTokenExchange,
@@ -113,6 +116,11 @@ export interface RegistryClient {
   /** The keys that may sign a namespace's releases. */
   keys(namespace: string): Promise<KeyView[]>
   putKey(namespace: string, key: PublicKey): Promise<KeyView>
+  removeKey(namespace: string, fingerprint: Digest): Promise<void>
+  /** The identities that may sign a namespace's releases. */
+  identities(namespace: string): Promise<IdentityView[]>
+  addIdentity(namespace: string, rule: IdentityRule): Promise<IdentityView>
+  removeIdentity(namespace: string, id: string): Promise<void>
   /** The keys that may sign orders. */
   operatorKeys(): Promise<KeyView[]>
   putOperatorKey(key: PublicKey): Promise<KeyView>
@@ -201,6 +209,20 @@ export function registryClient(url: string, token?: string): RegistryClient {
       return readJson(await get(`/api/v1/namespaces/${namespace}/keys`), KeyList, 'the keys').keys
     },
     putKey: (namespace, key) => putKeyAt(`/api/v1/namespaces/${namespace}/keys`, key),
+    async removeKey(namespace, fingerprint) {
+      await remove(`/api/v1/namespaces/${namespace}/keys/${fingerprint}`)
+    },
+    async identities(namespace) {
+      const answer = await get(`/api/v1/namespaces/${namespace}/identities`)
+      return readJson(answer, IdentityList, 'the identities').identities
+    },
+    async addIdentity(namespace, rule) {
+      const answer = await send('POST', `/api/v1/namespaces/${namespace}/identities`, rule)
+      return readJson(answer, IdentityView, 'the identity')
+    },
+    async removeIdentity(namespace, id) {
+      await remove(`/api/v1/namespaces/${namespace}/identities/${encodeURIComponent(id)}`)
+    },
     async operatorKeys() {
       return readJson(await get('/api/v1/operators/keys'), KeyList, 'the operators').keys
     },

@@ -118,6 +118,22 @@ export const ERRORS = {
     'Identity token was used already',
     'ask the pipeline for a new one: each is good for one exchange',
   ),
+  signing_failed: entry('unavailable', 'Signing by identity failed', 'see the message, and try again'),
+  invalid_trusted_root: entry(
+    'invalid',
+    'Trusted root is invalid',
+    'use a trusted_root.json of Sigstore’s form',
+  ),
+  no_trusted_root: entry(
+    'untrusted',
+    'Signature by an identity cannot be checked',
+    'name a trusted root: `trustedRoot` in trust.yaml, --trusted-root, or HOOKLINE_TRUSTED_ROOT of the registry',
+  ),
+  certificate_invalid: entry(
+    'untrusted',
+    'Certificate or timestamp is not good',
+    'have it signed by services that the trusted root names',
+  ),
   no_trusted_publisher: entry(
     'forbidden',
     'No trusted publisher fits this pipeline',

@@ -233,6 +233,16 @@ export const LIMITS = {
   loader_idle_ms: 5000,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
+  /** Name of a signer, and of who vouches for it. */
+  signer_chars: 1000,
+  /** Identities that may sign for one namespace. */
+  namespace_identities: 100,
+  /** Sigstore's own has about 8 KiB. */
+  trusted_root_bytes: 1 << 20,
+  /** Timestamps, and log entries, of one bundle. */
+  bundle_witnesses: 4,
+  /** One request to a signing service. */
+  signing_ms: 15_000,
   /** An identity token of a pipeline; those of GitHub have about 2 KiB. */
   id_token_chars: 16 << 10,
   /** Longest life of an identity token that is taken: how long it is remembered as used. */

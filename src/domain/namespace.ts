@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AccountName, Membership, Role } from './account.ts'
 import { Digest, Name } from './names.ts'
+import { IdentityRule } from './signer.ts'
 
 /** Request for a namespace. */
 export const NamespaceRequest = z.strictObject({ name: Name })
@@ -58,6 +59,17 @@ export const KeyView = z.strictObject({
   addedAt: z.iso.datetime(),
 })
 export type KeyView = z.infer<typeof KeyView>
+
+/** An identity that may sign releases of a namespace. */
+export const IdentityView = z.strictObject({
+  id: z.uuid(),
+  ...IdentityRule.shape,
+  addedAt: z.iso.datetime(),
+})
+export type IdentityView = z.infer<typeof IdentityView>
+
+/** All identities of a namespace. */
+export const IdentityList = z.strictObject({ identities: z.array(IdentityView) })
 
 /** A key to add under its fingerprint. */
 export const KeyUpload = z.strictObject({ publicKey: PublicKeyText })

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { Hook } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Digest, FileName, Name, ProgramId, Version } from './names.ts'
+import { Signer } from './signer.ts'
 
 /** Who may read a program: everybody, or the members of its namespace and the nodes that run it. */
 export const Visibility = z.enum(['public', 'private'])
@@ -83,7 +84,7 @@ export const ReportList = z.strictObject({ reports: z.array(ReportView) })
 /** A release as the catalog shows it. */
 export const ReleaseView = z.strictObject({
   ...ReleaseDescriptor.shape,
-  signer: Digest,
+  signer: Signer,
   publishedAt: z.iso.datetime(),
   summary: z.string(),
   license: z.string(),
@@ -97,7 +98,7 @@ export const ProgramView = z.strictObject({
   program: ProgramId,
   summary: z.string(),
   versions: z.array(
-    z.strictObject({ version: Version, publishedAt: z.iso.datetime(), signer: Digest, ...Standing }),
+    z.strictObject({ version: Version, publishedAt: z.iso.datetime(), signer: Signer, ...Standing }),
   ),
   /** Movable names of releases. */
   channels: z.record(ChannelName, Version).default({}),

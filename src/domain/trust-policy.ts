@@ -2,20 +2,18 @@ import { z } from 'zod'
 import { DomainError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 import { compareVersions, Digest, ProgramId, Version } from './names.ts'
+import { IdentityRule, type SignerRule } from './signer.ts'
 import { parseYaml } from './yaml.ts'
 
 const Pattern = z
   .string()
   .regex(/^(\*|[a-z][a-z0-9-]{0,38})\/(\*|[a-z][a-z0-9-]{0,38}\*?)$/, 'namespace/name, namespace/* or */*')
 
-const Signer = z.union([
-  z.strictObject({ key: Digest }),
-  z.strictObject({ identity: z.string().min(1), issuer: z.string().min(1) }),
-])
+const AcceptedSigner = z.union([z.strictObject({ key: Digest }), IdentityRule])
 
 const ProgramRule = z.strictObject({
   match: Pattern,
-  signers: z.array(Signer).min(1),
+  signers: z.array(AcceptedSigner).min(1),
   minSigners: z.int().min(1).default(1),
   permissions: z.array(z.string()).optional(),
   minAge: z
@@ -30,6 +28,8 @@ export type ProgramRule = z.infer<typeof ProgramRule>
 export const TrustPolicy = z
   .strictObject({
     operators: z.array(z.strictObject({ key: Digest })).default([]),
+    /** A file in Sigstore's form; a relative path is meant from trust.yaml. */
+    trustedRoot: z.string().min(1).max(4096).optional(),
     log: z.unknown().optional(),
     programs: z.array(ProgramRule).max(LIMITS.policy_rules).default([]),
   })
@@ -56,7 +56,11 @@ export function parseTrustPolicy(text: string): TrustPolicy {
     if (rule.permissions !== undefined) refuse(`permissions of ${rule.match}`)
     if (!/^0+[smhd]$/.test(rule.minAge)) refuse(`minAge of ${rule.match}`)
     if (rule.minSigners > 1) refuse(`minSigners of ${rule.match}`)
-    if (rule.signers.some((signer) => 'identity' in signer)) refuse(`a signer by identity of ${rule.match}`)
+    if (policy.trustedRoot === undefined && rule.signers.some((signer) => 'identity' in signer))
+      throw new DomainError(
+        'invalid_policy',
+        `trust.yaml: "${rule.match}" accepts an identity, which only a trustedRoot can vouch for`,
+      )
     for (const program of Object.keys(rule.minVersion))
       if (ruleFor(policy, program) !== rule)
         throw new DomainError(
@@ -85,9 +89,9 @@ export const ruleFor = (policy: TrustPolicy, program: ProgramId): ProgramRule | 
     .filter((rule) => matches(rule.match, program))
     .sort((a, b) => specificity(b.match) - specificity(a.match))[0]
 
-/** Fingerprints of the keys that a rule accepts. */
-export const signerKeys = (rule: ProgramRule): Digest[] =>
-  rule.signers.flatMap((signer) => ('key' in signer ? [signer.key] : []))
+/** The signers that a rule accepts. */
+export const acceptedBy = (rule: ProgramRule): SignerRule[] =>
+  rule.signers.map((signer) => ('key' in signer ? signer.key : signer))
 
 /** Refuses a version below the rule's minimum. Throws `below_min_version`. */
 export function requireMinVersion(rule: ProgramRule, program: ProgramId, version: string): void {

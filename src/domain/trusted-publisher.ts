@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { AccountRights } from './account.ts'
 import { LIMITS } from './limits.ts'
 import { Name, ProgramId } from './names.ts'
 
@@ -139,3 +140,12 @@ export function isRunOf(publisher: TrustedPublisher, run: CiRun): boolean {
     !UNTRUSTED_EVENTS.includes(run.event ?? '')
   )
 }
+
+/** What a pipeline may do: publish in its namespace, within the bounds of its token. It is named by provider and repository. */
+export const workloadRights = (
+  { id, provider, repository }: Pick<TrustedPublisher, 'id' | 'provider' | 'repository'>,
+  namespace: string,
+): AccountRights => ({
+  ...{ id, name: `${provider}:${repository}`, kind: 'workload', admin: false, fleet: 'none' },
+  memberships: [{ namespace, role: 'publisher' }],
+})

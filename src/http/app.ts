@@ -21,6 +21,7 @@ import { guard } from './protection.ts'
 import type { App } from './route.ts'
 import { searchRoutes } from './search-routes.ts'
 import type { Services } from './services.ts'
+import { signerRoutes } from './signer-routes.ts'
 import { trustedPublisherRoutes } from './trusted-publisher-routes.ts'
 import { MULTIPART } from './upload.ts'
 
@@ -75,6 +76,7 @@ export async function buildApp(services: Services): Promise<App> {
   blobRoutes(app, services)
   accountRoutes(app, services)
   namespaceRoutes(app, services)
+  signerRoutes(app, services)
   trustedPublisherRoutes(app, services)
   nodeRoutes(app, services, closeSoon(app))
   functionRoutes(app, services)

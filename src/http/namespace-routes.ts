@@ -3,12 +3,9 @@ import { AccountName } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { requireFreeName } from '../domain/name-rules.ts'
-import { Digest, Name } from '../domain/names.ts'
+import { Name } from '../domain/names.ts'
 import {
   InvitationList,
-  KeyList,
-  KeyUpload,
-  KeyView,
   MemberList,
   MemberRequest,
   MemberView,
@@ -19,18 +16,16 @@ import {
 } from '../domain/namespace.ts'
 import { NewToken, TokenRequest } from '../domain/token.ts'
 import { roleOf } from '../registry/access.ts'
-import { addNamespaceKey, keyView } from '../registry/keys.ts'
 import { createToken } from '../registry/tokens.ts'
 import { type App, described, empty, holderOf } from './route.ts'
 import type { Services } from './services.ts'
 
 const NamespacePath = z.strictObject({ ns: Name })
-const KeyPath = z.strictObject({ ns: Name, fingerprint: Digest })
 const MemberPath = z.strictObject({ ns: Name, account: AccountName })
 const RobotPath = z.strictObject({ ns: Name, robot: Name })
 const tags = ['namespaces']
 
-/** Namespaces: who owns them, who signs and publishes in them. */
+/** Namespaces: who owns them and publishes in them. */
 export function namespaceRoutes(app: App, services: Services): void {
   const { namespaces, clock } = services
   app.post(
@@ -78,39 +73,6 @@ export function namespaceRoutes(app: App, services: Services): void {
         throw new DomainError('not_found', `there is no namespace "${ns}"`)
       return { ...(await namespaces.view(ns)), ...(role === undefined ? {} : { role }) }
     },
-  )
-  app.get(
-    '/api/v1/namespaces/:ns/keys',
-    described(
-      'anyone',
-      {
-        operationId: 'listNamespaceKeys',
-        tags,
-        summary: 'Keys that sign for a namespace',
-        errors: ['not_found'],
-      },
-      { params: NamespacePath, response: { 200: KeyList } },
-    ),
-    async ({ params: { ns }, actor }) => {
-      if (roleOf(actor, ns) === undefined && !(await namespaces.isPublic(ns)))
-        throw new DomainError('not_found', `there is no namespace "${ns}"`)
-      return { keys: (await namespaces.keys(ns)).map(keyView) }
-    },
-  )
-  app.put(
-    '/api/v1/namespaces/:ns/keys/:fingerprint',
-    described(
-      'namespace-manage',
-      {
-        operationId: 'putNamespaceKey',
-        tags,
-        summary: 'Let a key sign for a namespace',
-        errors: ['invalid_json', 'invalid_key', 'not_found'],
-      },
-      { params: KeyPath, body: KeyUpload, response: { 200: KeyView } },
-    ),
-    ({ params, body, actor }) =>
-      addNamespaceKey(namespaces, actor, params.ns, params.fingerprint, body.publicKey),
   )
   memberRoutes(app, services)
   app.get(

@@ -1,3 +1,4 @@
+import type { TrustedRoot } from '../attest/trusted-root.ts'
 import type { Accounts } from '../ports/accounts.ts'
 import type { AuditLog } from '../ports/audit-log.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
@@ -33,6 +34,7 @@ export interface Services {
   readonly protection: Protection
   readonly trustedPublishers: TrustedPublishers
   readonly idTokens: IdTokens
+  readonly trustedRoot: TrustedRoot | undefined
   /** Its address as clients know it; undefined: the one that it listens on. */
   readonly publicUrl: string | undefined
   /** Resolves when the database answers. */

@@ -3,6 +3,7 @@ import type { Manifest } from '../domain/manifest.ts'
 import type { NamePattern } from '../domain/name-pattern.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
 import type { ProgramPage, ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
+import type { Signer } from '../domain/signer.ts'
 
 /** Which private programs a request may read, as patterns; those that are public are for everybody. */
 export type Readable = readonly NamePattern[]
@@ -13,7 +14,7 @@ export interface NewRelease {
   readonly files: readonly ReleaseFile[]
   /** Sigstore bundle, JSON text. */
   readonly bundle: string
-  readonly signer: Digest
+  readonly signer: Signer
   /** Text of its README; empty when it has none. */
   readonly readme: string
   /** Who may read the program, if this is its first release; later ones change nothing of that. */

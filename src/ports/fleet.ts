@@ -28,8 +28,8 @@ export interface FleetSnapshot {
   readonly heads: readonly FunctionHead[]
   /** What every range of an applied function resolves to, by range. */
   readonly resolutions: readonly ResolvedUse[]
-  /** The releases that `resolutions` name, with the SPKI of their signers, by program and version. */
-  readonly releases: readonly { descriptor: ReleaseDescriptor; signer: Buffer }[]
+  /** The releases that `resolutions` name, with the SPKI of the keys that signed them, by program and version. */
+  readonly releases: readonly { descriptor: ReleaseDescriptor; signer: Buffer | undefined }[]
   /** SPKI of all operators, by fingerprint. */
   readonly operators: readonly Buffer[]
 }

@@ -1,6 +1,13 @@
 import type { Actor, Membership, Role } from '../domain/account.ts'
 import type { Digest } from '../domain/names.ts'
-import type { InvitationView, MemberView, NamespaceView, RobotRequest } from '../domain/namespace.ts'
+import type {
+  IdentityView,
+  InvitationView,
+  MemberView,
+  NamespaceView,
+  RobotRequest,
+} from '../domain/namespace.ts'
+import type { IdentityRule } from '../domain/signer.ts'
 
 /** A public key as it is kept: SPKI DER. */
 export interface StoredKey {
@@ -23,6 +30,14 @@ export interface Namespaces {
   keys(namespace: string): Promise<StoredKey[]>
   /** Adds a key, or gives the one that is there. Throws `not_found`. */
   addKey(namespace: string, key: { fingerprint: Digest; spki: Buffer }, by: Actor): Promise<StoredKey>
+  /** A key signs nothing new from then on; what it signed stays. Throws `not_found`. */
+  removeKey(namespace: string, fingerprint: Digest, by: Actor): Promise<void>
+  /** The identities that may sign for a namespace, in the order in which they were added. Throws `not_found`. */
+  identities(namespace: string): Promise<IdentityView[]>
+  /** Adds an identity, or gives the one that is there. Throws `not_found`, `too_many`. */
+  addIdentity(namespace: string, rule: IdentityRule, by: Actor): Promise<IdentityView>
+  /** Likewise. Throws `not_found`. */
+  removeIdentity(namespace: string, id: string, by: Actor): Promise<void>
   /** Members and those invited, by account. Throws `not_found`. */
   members(namespace: string, now: Date): Promise<MemberView[]>
   /**

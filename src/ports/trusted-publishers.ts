@@ -3,7 +3,7 @@ import type { ProgramId } from '../domain/names.ts'
 import type { CiRun, TrustedPublisher, TrustedPublisherView } from '../domain/trusted-publisher.ts'
 
 /** A trusted publisher to keep. */
-export interface NewTrustedPublisher extends Omit<TrustedPublisher, 'id' | 'repositoryId' | 'ownerId'> {
+interface NewTrustedPublisher extends Omit<TrustedPublisher, 'id' | 'repositoryId' | 'ownerId'> {
   /** Name of the program within its namespace. */
   readonly program: string
 }

@@ -13,7 +13,7 @@ import { LIMITS } from '../domain/limits.ts'
 import type { CiIssuer, CiRun } from '../domain/trusted-publisher.ts'
 
 /** An identity token that held. */
-export interface VerifiedIdToken {
+interface VerifiedIdToken {
   readonly run: CiRun
   /** Issuer and `jti`: no other token has both. */
   readonly identity: string

@@ -1,4 +1,5 @@
 import { parsePublicKey, sha256Digest } from '../attest/keys.ts'
+import type { TrustedRoot } from '../attest/trusted-root.ts'
 import { verifyRelease } from '../attest/verify-release.ts'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
@@ -29,8 +30,10 @@ export interface Upload {
 /** What publishing works on. */
 export interface PublishDependencies {
   readonly catalog: Pick<Catalog, 'versions' | 'addRelease'>
-  readonly namespaces: Pick<Namespaces, 'keys'>
+  readonly namespaces: Pick<Namespaces, 'keys' | 'identities'>
   readonly blobs: Pick<BlobStore, 'put'>
+  /** What signatures by identities are checked against. */
+  readonly trustedRoot: TrustedRoot | undefined
 }
 
 /**
@@ -41,7 +44,7 @@ export interface PublishDependencies {
  * object reader finds, `entry_not_found`, `object_mismatch`, and the codes of {@link verifyRelease}.
  */
 export async function publish(
-  { catalog, namespaces, blobs }: PublishDependencies,
+  { catalog, namespaces, blobs, trustedRoot: root }: PublishDependencies,
   actor: Actor,
   { manifest: manifestBytes, bundle, files: others, visibility }: Upload,
 ): Promise<ReleaseView> {
@@ -60,8 +63,11 @@ export async function publish(
     throw new DomainError('release_exists', `${releaseRef(program, version)} is published already`)
   checkFiles(manifest, others)
   const files = new Map([[MANIFEST_FILE, manifestBytes], ...others])
-  const allowed = keys.map(({ fingerprint }) => fingerprint)
-  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed })
+  const allowed = [
+    ...keys.map(({ fingerprint }) => fingerprint),
+    ...(await namespaces.identities(namespace)).map(({ identity, issuer }) => ({ identity, issuer })),
+  ]
+  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed, root })
   const stored = await storeFiles(blobs, files)
   const readme = readmeText(manifest, others)
   return catalog.addRelease({ manifest, files: stored, bundle, signer, readme, visibility }, actor)

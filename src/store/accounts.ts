@@ -8,10 +8,10 @@ import {
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { lookOf } from '../domain/name-rules.ts'
+import { workloadRights } from '../domain/trusted-publisher.ts'
 import type { Accounts, NewStoredToken } from '../ports/accounts.ts'
 import { audit, type Database, lockAccounts, type Transaction } from './database.ts'
 import type { Account, Prisma } from './generated/client.ts'
-import { workloadRights } from './trusted-publishers.ts'
 
 /** Accounts and their tokens in the database. */
 export function databaseAccounts(database: Database): Accounts {

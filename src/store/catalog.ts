@@ -4,15 +4,16 @@ import { oldestKernel } from '../domain/kernel-series.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Manifest } from '../domain/manifest.ts'
 import { lookOf } from '../domain/name-rules.ts'
-import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
+import { compareVersions, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
+import type { Signer } from '../domain/signer.ts'
 import type { Catalog, NewRelease, Readable } from '../ports/catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
 import type { Prisma } from './generated/client.ts'
 import { namespaceOf } from './namespaces.ts'
-import { readFiles, releaseView, standingOf } from './releases.ts'
+import { readFiles, releaseView, signerOf, standingOf } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database): Catalog {
@@ -127,7 +128,9 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
         manifest: JSON.parse(JSON.stringify(manifest)),
         bundle,
         namespaceId,
-        signer,
+        ...(typeof signer === 'string'
+          ? { signer }
+          : { signerIdentity: signer.identity, signerIssuer: signer.issuer }),
         readme: release.readme,
         mainObject: manifest.programs[0]?.object ?? '',
         files: { createMany: { data: files.map(({ name, digest }) => ({ name, digest })) } },
@@ -146,7 +149,7 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
 async function programForRelease(
   transaction: Transaction,
   namespaceId: string,
-  { manifest, visibility, readme }: NewRelease,
+  { manifest, visibility, readme, signer }: NewRelease,
 ): Promise<string> {
   const { name: ref, version } = manifest
   const known = await transaction.program.findUnique({
@@ -160,7 +163,7 @@ async function programForRelease(
     const look = lookOf(ref.slice(ref.indexOf('/') + 1))
     const other = await transaction.program.findFirst({ where: { namespaceId, look }, select: { ref: true } })
     if (other !== null) throw new DomainError('name_look_alike', `${ref} looks like ${other.ref}`)
-    const data = { namespaceId, ref, look, visibility, latest: version, ...shownBy(manifest, readme) }
+    const data = { namespaceId, ref, look, visibility, latest: version, ...shownBy(manifest, readme, signer) }
     return (await transaction.program.create({ data })).id
   }
   // a deleted one counts here: what its version stood for must not change
@@ -172,13 +175,14 @@ async function programForRelease(
   if (latestVersion([...offered, { version, yanked: false }]) === version)
     await transaction.program.update({
       where: { id: known.id },
-      data: { latest: version, ...shownBy(manifest, readme) },
+      data: { latest: version, ...shownBy(manifest, readme, signer) },
     })
   return known.id
 }
 
 /** What a program is shown and found by, of the release that it is shown by. */
-export const shownBy = (manifest: Manifest, readme: string) => ({
+export const shownBy = (manifest: Manifest, readme: string, signer: Signer) => ({
+  signedBy: typeof signer === 'string' ? 'key' : 'identity',
   summary: manifest.summary,
   words: [...manifest.name.split(/[/-]/), manifest.name, ...manifest.keywords].join(' '),
   readme: readme.slice(0, LIMITS.search_readme_chars),
@@ -202,7 +206,7 @@ async function readProgram({ prisma }: Database, ref: ProgramId, readable: Reada
     .map((release) => ({
       version: release.version,
       publishedAt: release.publishedAt.toISOString(),
-      signer: Digest.parse(release.signer),
+      signer: signerOf(release),
       ...standingOf(release),
     }))
   const { yanked: _, ...standing } = standingOf({ ...row, yanked: null })

@@ -212,7 +212,7 @@ async function readReleases(
   const rows = await transaction.release.findMany({
     where: { OR: [...wanted.values()].map(({ ref, version }) => ({ version, program: { ref } })) },
     select: {
-      ...{ id: true, version: true, bundle: true, namespaceId: true, signer: true },
+      ...{ id: true, version: true, bundle: true, namespaceId: true, signer: true, signerIdentity: true },
       program: { select: { ref: true } },
     },
     orderBy: [{ program: { ref: 'asc' } }, { version: 'asc' }],
@@ -222,12 +222,13 @@ async function readReleases(
     rows.map(({ id }) => id),
   )
   const signers = await transaction.signingKey.findMany({
-    where: { fingerprint: { in: rows.map(({ signer }) => signer) } },
+    where: { fingerprint: { in: rows.flatMap(({ signer }) => signer ?? []) } },
   })
   const spkiOf = new Map(signers.map(({ fingerprint, spki }) => [fingerprint, Buffer.from(spki)]))
   return rows.map((row) => {
-    const signer = spkiOf.get(row.signer)
-    if (signer === undefined) throw new DomainError('internal', `the key ${row.signer} is gone`)
+    const signer = row.signer === null ? undefined : spkiOf.get(row.signer)
+    if (signer === undefined && row.signer !== null)
+      throw new DomainError('internal', `the key ${row.signer} is gone`)
     const ref = row.program.ref
     return { descriptor: releaseDescriptor({ ...row, ref, files: files.get(row.id) ?? [] }), signer }
   })

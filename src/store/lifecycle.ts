@@ -10,6 +10,7 @@ import { absentProgram, absentRelease, readableOnly, shownBy } from './catalog.t
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { readHeads, readOffered, recordSteps } from './function-steps.ts'
 import type { Prisma, Release, Report } from './generated/client.ts'
+import { signerOf } from './releases.ts'
 
 /** What becomes of releases, in the database. */
 export function databaseLifecycle(database: Database): Lifecycle {
@@ -160,7 +161,7 @@ async function newlyShownBy(
 ): Promise<Prisma.ProgramUpdateInput> {
   if (latest === undefined) return { latest: '' }
   const row = await transaction.release.findFirstOrThrow({ where: { programId, version: latest } })
-  return { latest, ...shownBy(Manifest.parse(row.manifest), row.readme) }
+  return { latest, ...shownBy(Manifest.parse(row.manifest), row.readme, signerOf(row)) }
 }
 
 async function remove(

@@ -3,10 +3,12 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { lookOf } from '../domain/name-rules.ts'
 import type { Digest } from '../domain/names.ts'
-import type { MemberView } from '../domain/namespace.ts'
+import type { IdentityView, MemberView } from '../domain/namespace.ts'
+import type { IdentityRule } from '../domain/signer.ts'
 import type { Namespaces, StoredKey } from '../ports/namespaces.ts'
 import { accountOf, addAccount } from './accounts.ts'
 import { audit, type Database, lockAccounts, type Transaction } from './database.ts'
+import type { SigningIdentity } from './generated/client.ts'
 import { storedKey } from './keys.ts'
 
 /** Namespaces in the database. */
@@ -31,12 +33,37 @@ export function databaseNamespaces(database: Database): Namespaces {
     keys: async (name) => {
       const { id } = await namespaceOf(prisma, name)
       const rows = await prisma.signingKey.findMany({
-        where: { namespaceId: id },
+        where: { namespaceId: id, removedAt: null },
         orderBy: { fingerprint: 'asc' },
       })
       return rows.map(storedKey)
     },
     addKey: (namespace, key, by) => addKey(database, namespace, key, by),
+    removeKey: (namespace, fingerprint, by) =>
+      transact(async (transaction) => {
+        const { count } = await transaction.signingKey.updateMany({
+          where: { namespace: { name: namespace }, fingerprint, removedAt: null },
+          data: { removedAt: new Date() },
+        })
+        if (count === 0) throw new DomainError('not_found', `"${namespace}" has no key ${fingerprint}`)
+        await audit(transaction, by, 'namespace.key.remove', namespace, { before: { fingerprint } })
+      }),
+    identities: async (name) => {
+      const { id: namespaceId } = await namespaceOf(prisma, name)
+      const rows = await prisma.signingIdentity.findMany({ where: { namespaceId }, orderBy: { id: 'asc' } })
+      return rows.map(identityView)
+    },
+    addIdentity: (...asked) => transact((transaction) => addIdentity(transaction, ...asked)),
+    removeIdentity: (namespace, id, by) =>
+      transact(async (transaction) => {
+        const row = await transaction.signingIdentity.findFirst({
+          where: { id, namespace: { name: namespace } },
+        })
+        if (row === null) throw new DomainError('not_found', `"${namespace}" has no identity ${id}`)
+        await transaction.signingIdentity.delete({ where: { id } })
+        const { identity, issuer } = row
+        await audit(transaction, by, 'namespace.identity.remove', namespace, { before: { identity, issuer } })
+      }),
     members: async (namespace, now) => {
       const { id: namespaceId } = await namespaceOf(prisma, namespace)
       const account = { select: { name: true } }
@@ -134,13 +161,42 @@ async function addKey(
       data: [{ namespaceId, fingerprint, spki: new Uint8Array(spki) }],
       skipDuplicates: true,
     })
-    if (added.count > 0)
+    const again = await transaction.signingKey.updateMany({
+      where: { namespaceId, fingerprint, removedAt: { not: null } },
+      data: { removedAt: null, addedAt: new Date() },
+    })
+    if (added.count + again.count > 0)
       await audit(transaction, by, 'namespace.key.add', namespace, { after: { fingerprint } })
     const row = await transaction.signingKey.findUniqueOrThrow({
       where: { namespaceId_fingerprint: { namespaceId, fingerprint } },
     })
     return storedKey(row)
   })
+}
+
+const identityView = ({ id, identity, issuer, addedAt }: SigningIdentity): IdentityView => ({
+  ...{ id, identity, issuer },
+  addedAt: addedAt.toISOString(),
+})
+
+async function addIdentity(
+  transaction: Transaction,
+  namespace: string,
+  { identity, issuer }: IdentityRule,
+  by: Actor,
+): Promise<IdentityView> {
+  const { id: namespaceId } = await namespaceOf(transaction, namespace)
+  const known = await transaction.signingIdentity.findFirst({ where: { namespaceId, identity, issuer } })
+  if (known !== null) return identityView(known)
+  const count = await transaction.signingIdentity.count({ where: { namespaceId } })
+  if (count >= LIMITS.namespace_identities)
+    throw new DomainError(
+      'too_many',
+      `"${namespace}" has ${count} identities, at most ${LIMITS.namespace_identities}`,
+    )
+  const row = await transaction.signingIdentity.create({ data: { namespaceId, identity, issuer } })
+  await audit(transaction, by, 'namespace.identity.add', namespace, { after: { identity, issuer } })
+  return identityView(row)
 }
 
 async function addMember(

@@ -1,6 +1,7 @@
 import type { Manifest } from '../domain/manifest.ts'
-import { Digest, MANIFEST_FILE, type ProgramId } from '../domain/names.ts'
+import { MANIFEST_FILE, type ProgramId } from '../domain/names.ts'
 import { ReleaseDescriptor, type ReleaseFile, type ReleaseView } from '../domain/release.ts'
+import { Signer } from '../domain/signer.ts'
 import type { Transaction } from './database.ts'
 
 /** What makes a release's descriptor, as rows hold it. */
@@ -34,13 +35,24 @@ export const standingOf = ({ yanked, deprecated, quarantined }: Marks) => ({
   ...(quarantined === null ? {} : { quarantined }),
 })
 
+/** Who signed, as a row holds it: a key, or an identity and its issuer. */
+interface SignedRow {
+  readonly signer: string | null
+  readonly signerIdentity: string | null
+  readonly signerIssuer: string | null
+}
+
+/** Who signed a release. */
+export const signerOf = ({ signer, signerIdentity, signerIssuer }: SignedRow): Signer =>
+  Signer.parse(signer ?? { identity: signerIdentity, issuer: signerIssuer })
+
 /** A release as the catalog shows it. */
 export const releaseView = (
-  release: DescribedRelease & Marks & { signer: string; publishedAt: Date },
+  release: DescribedRelease & Marks & SignedRow & { publishedAt: Date },
   manifest: Manifest,
 ): ReleaseView => ({
   ...releaseDescriptor(release),
-  signer: Digest.parse(release.signer),
+  signer: signerOf(release),
   publishedAt: release.publishedAt.toISOString(),
   summary: manifest.summary,
   license: manifest.license,

@@ -1,4 +1,3 @@
-import type { AccountRights } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import {
@@ -6,6 +5,7 @@ import {
   isRunOf,
   type TrustedPublisher,
   type TrustedPublisherView,
+  workloadRights,
 } from '../domain/trusted-publisher.ts'
 import type { Exchange, TrustedPublishers } from '../ports/trusted-publishers.ts'
 import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
@@ -113,15 +113,6 @@ const namedParts = ({ repository, workflow, ref, environment, event }: CiRun) =>
   ...{ repository, workflow, ref },
   ...(environment === undefined ? {} : { environment }),
   ...(event === undefined ? {} : { event }),
-})
-
-/** What a pipeline may do: publish in its namespace, within the bounds of its token. It is named by provider and repository. */
-export const workloadRights = (
-  { id, provider, repository }: Pick<Row, 'id' | 'provider' | 'repository'>,
-  namespace: string,
-): AccountRights => ({
-  ...{ id, name: `${provider}:${repository}`, kind: 'workload', admin: false, fleet: 'none' },
-  memberships: [{ namespace, role: 'publisher' }],
 })
 
 const publisherOf = (row: Row): TrustedPublisher => ({

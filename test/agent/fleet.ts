@@ -91,6 +91,8 @@ export class Fleet {
   readonly lab: Lab
   readonly dir: string
   readonly cleanup = new Cleanup()
+  /** What commands find in their environment besides. */
+  readonly env: Record<string, string> = {}
   registry!: Service
   publisher!: KeyFile
   operator!: KeyFile
@@ -156,7 +158,7 @@ export class Fleet {
   async hookline(...args: string[]): Promise<unknown> {
     let out = ''
     const io = {
-      env: { HOOKLINE_URL: this.#url, HOOKLINE_TOKEN: this.#token },
+      env: { ...this.env, HOOKLINE_URL: this.#url, HOOKLINE_TOKEN: this.#token },
       home: this.dir,
       columns: undefined,
       write: (text: string) => {

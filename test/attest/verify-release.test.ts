@@ -246,10 +246,6 @@ describe('bundles that are not read', () => {
     ['an empty hint', JSON.stringify({ ...good, verificationMaterial: { publicKey: { hint: '' } } })],
     ['no hint', JSON.stringify({ ...good, verificationMaterial: { publicKey: {} } })],
     [
-      'a certificate',
-      JSON.stringify({ ...good, verificationMaterial: { certificate: { rawBytes: 'AAAA' } } }),
-    ],
-    [
       'a certificate next to the hint',
       JSON.stringify({
         ...good,

@@ -17,6 +17,7 @@ beforeAll(async () => {
   ;[issuer, gitlab] = await Promise.all([startCiIssuer(), startCiIssuer()])
   registry = await startRegistry(PATIENT, {
     publicUrl: undefined,
+    trustedRoot: undefined,
     ciIssuers: [
       { provider: 'github', issuer: issuer.url },
       { provider: 'gitlab', issuer: gitlab.url },
