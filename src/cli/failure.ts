@@ -1,4 +1,6 @@
+import { Check } from '../domain/check.ts'
 import { asDomainError, DomainError, type ErrorKind, reportOf } from '../domain/errors.ts'
+import { renderChecks } from './check-table.ts'
 import type { Io } from './io.ts'
 import { jsonText, printable, printableLines, red } from './terminal.ts'
 
@@ -34,6 +36,8 @@ export function reportFailure(io: Io, json: boolean, thrown: unknown, command?: 
   else {
     io.note(`${red(io, 'hookline:')} ${printable(error.message)} [${error.code}]\n  ${remedy}\n`)
     if (error.log !== undefined) io.note(`${lastLines(error.log)}\n`)
+    const checks = Check.array().safeParse(error.checks)
+    if (checks.success && checks.data.length > 1) io.note(`${renderChecks(io, checks.data)}\n`)
   }
   if (io.env['HOOKLINE_DEBUG'] === '1') io.note(`${stackOf(thrown)}\n`)
   return EXIT_CODES[error.kind]

@@ -1,9 +1,10 @@
 import { type PrivateKey, sha256Digest } from '../attest/keys.ts'
 import { requireReleaseLimits } from '../attest/release-statement.ts'
-import { DomainError } from '../domain/errors.ts'
-import { requireSupported } from '../domain/manifest.ts'
+import type { CheckList } from '../domain/check.ts'
+import { DomainError, isErrorCode } from '../domain/errors.ts'
 import { releaseRef } from '../domain/names.ts'
 import { signerText } from '../domain/signer.ts'
+import { renderChecks } from './check-table.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
 import { type LocalRelease, readReleaseDirectory } from './release-directory.ts'
@@ -20,6 +21,8 @@ export interface PublishFlags extends RegistryFlags {
   readonly key?: string | undefined
   readonly unsigned: boolean
   readonly private: boolean
+  /** Have it checked by the registry, and publish nothing. */
+  readonly dryRun: boolean
   /** Sign by the identity of the job that this runs in, through these services. */
   readonly keyless: boolean
   readonly fulcioUrl?: string | undefined
@@ -35,7 +38,7 @@ export async function publish(flags: PublishFlags, context: Context): Promise<Ou
   const { io, progress } = context
   const release = await readReleaseDirectory(flags.directory)
   const { manifest, files } = release
-  for (const warning of await checkLocally(release)) progress(warning)
+  if (!flags.dryRun) for (const warning of await checkLocally(release)) progress(warning)
   const key = await signingKey(flags)
   const identityToken = flags.keyless ? await tokenToSign(io) : undefined
   const client = await connectToPublish(context, flags, manifest.name)
@@ -52,39 +55,34 @@ export async function publish(flags: PublishFlags, context: Context): Promise<Ou
   } else progress(`publishing ${ref} UNSIGNED`)
   const total = [...files.values()].reduce((sum, { length }) => sum + length, 0)
   progress(`uploading ${counted(files.size, 'file')}, ${bytesText(total)}`)
+  const outgoing = { files, bundle }
+  if (flags.dryRun) return checksOutcome(io, ref, await client.check(outgoing))
   const view = await client.publish({
-    files,
-    bundle,
+    ...outgoing,
     ...(flags.private ? { visibility: 'private' as const } : {}),
   })
   return { json: view, text: `published ${ref}, signed by ${signerText(view.signer)}` }
 }
 
-/**
- * What the registry will check is checked before anything is sent: its answers are then about rights, not mistakes.
- * Gives a warning for each reason why a program cannot be chained: a registry takes it, but no node would run it.
- */
+/** What the files tell is checked before anything is sent: the registry's answers are then about rights. Throws the first error. */
 async function checkLocally({ manifest, files }: LocalRelease): Promise<string[]> {
-  requireSupported(manifest)
   requireReleaseLimits(files)
-  const { readObject } = await import('../elf/bpf-object.ts')
-  const { checkManifestAgainstObjects } = await import('../elf/check-manifest.ts')
-  const { chainObstacles } = await import('../elf/chainable.ts')
-  const objects = new Map(
-    manifest.programs.flatMap(({ object }) => {
-      const bytes = files.get(object)
-      return bytes === undefined ? [] : [[object, readObject(bytes)] as const]
-    }),
-  )
-  checkManifestAgainstObjects(manifest, objects)
-  return manifest.programs.flatMap(({ object: file, entry, hook }) => {
-    const object = objects.get(file)
-    const program = object?.programs.find(({ name }) => name === entry)
-    if (object === undefined || program === undefined) return []
-    return chainObstacles(object, program, hook).map(
-      ({ code, message }) => `warning: ${entry} of ${file} cannot be chained: ${message} [${code}]`,
-    )
-  })
+  const { checkContents } = await import('../elf/check-contents.ts')
+  const checks = checkContents(manifest, files)
+  const first = checks.find(({ level }) => level === 'error')
+  if (first?.code !== undefined && isErrorCode(first.code))
+    throw new DomainError(first.code, first.detail, { checks })
+  return checks.flatMap(({ level, detail }) => (level === 'warning' ? [`warning: ${detail}`] : []))
+}
+
+/** What the registry finds, as a table; a release that it would refuse ends with exit code 1. */
+function checksOutcome(io: Context['io'], ref: string, { publishable, checks }: CheckList): Outcome {
+  const verdict = publishable ? `${ref} could be published; nothing was` : `${ref} would be refused`
+  return {
+    json: { publishable, checks },
+    text: `${renderChecks(io, checks)}\n${verdict}`,
+    failed: !publishable,
+  }
 }
 
 /** The job's identity token for signing. Throws `ci_token_failed`. */
@@ -112,12 +110,12 @@ async function signByIdentity(
   })
 }
 
-async function signingKey({ key, unsigned, keyless }: PublishFlags): Promise<PrivateKey | undefined> {
+async function signingKey({ key, unsigned, keyless, dryRun }: PublishFlags): Promise<PrivateKey | undefined> {
   if (keyless && (unsigned || key !== undefined))
     throw new DomainError('usage', '--keyless contradicts --key and --unsigned')
   if (keyless) return undefined
   if (unsigned && key !== undefined) throw new DomainError('usage', '--unsigned contradicts --key')
-  if (unsigned) return undefined
+  if (unsigned || (dryRun && key === undefined)) return undefined
   if (key === undefined)
     throw new DomainError(
       'usage',

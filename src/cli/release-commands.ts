@@ -53,6 +53,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     .argument('<directory>', 'where hookline.yaml lies')
     .option('--key <file>', 'private key that signs')
     .option('--private', 'if the program is new: for members, and for nodes that run it, only', false)
+    .option('--dry-run', 'have it checked, and publish nothing', false)
     .option('--keyless', 'sign by the identity of the pipeline’s job that this is', false)
     .option('--fulcio-url <url>', 'with --keyless: who certifies the identity')
     .option('--tsa-url <url>', 'with --keyless: who says when it was signed')
@@ -71,6 +72,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     {
       ...{ ...registryShape, directory: z.string(), key: z.string().optional() },
       ...{ unsigned: z.boolean().default(false), private: z.boolean().default(false) },
+      dryRun: z.boolean().default(false),
       ...{ keyless: z.boolean().default(false), fulcioUrl: Address, tsaUrl: Address, rekorUrl: Address },
     },
     async (flags, context) => (await import('./publish.ts')).publish(flags, context),

@@ -14,13 +14,17 @@ export interface LocalRelease {
   readonly files: ReadonlyMap<string, Buffer>
 }
 
-/** Reads hookline.yaml and what it names: objects and readme. Throws `file_unreadable`, `invalid_manifest`, `too_large`. */
+/** The source, where it is a file of the release. */
+const sourceFile = ({ source }: Manifest): string | undefined =>
+  source === undefined || /^https?:/.test(source) ? undefined : source
+
+/** Reads hookline.yaml and what it names: objects, readme, changelog and source. Throws `file_unreadable`, `invalid_manifest`, `too_large`. */
 export async function readReleaseDirectory(directory: string): Promise<LocalRelease> {
   const text = await readLocalFile(join(directory, MANIFEST_FILE), LIMITS.manifest_bytes, 'manifest')
   const manifest = parseManifest(text.toString('utf8'))
   const named = [
     ...manifest.programs.map(({ object }) => object),
-    ...(manifest.readme === undefined ? [] : [manifest.readme]),
+    ...[manifest.readme, manifest.changelog, sourceFile(manifest)].filter((name) => name !== undefined),
   ]
   const files = new Map([[MANIFEST_FILE, text]])
   for (const name of named)

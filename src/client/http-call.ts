@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { asDomainError, DomainError, ERRORS, type ErrorCode } from '../domain/errors.ts'
+import { Check } from '../domain/check.ts'
+import { asDomainError, DomainError, isErrorCode } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { parseStrictJson } from '../domain/strict-json.ts'
 import { parseWith } from '../domain/yaml.ts'
@@ -29,6 +30,7 @@ const Problem = z.object({
   title: z.string().optional(),
   detail: z.string().optional(),
   code: z.string().optional(),
+  checks: z.array(Check).max(LIMITS.checks).optional().catch(undefined),
 })
 
 /** The address of a registry: scheme, host and port. Throws `usage`. */
@@ -109,16 +111,15 @@ async function problemOf(registry: URL, response: Response, path: string): Promi
       `registry ${registry.origin} redirects to ${response.headers.get('location') ?? 'nowhere'}; name that address if it is meant`,
     )
   const problem = Problem.safeParse(attempt(() => JSON.parse(body.toString('utf8'))))
-  const { code, detail, title } = problem.data ?? {}
+  const { code, detail, title, checks } = problem.data ?? {}
   const message = detail ?? title
-  if (code !== undefined && isErrorCode(code) && message !== undefined) return new DomainError(code, message)
+  if (code !== undefined && isErrorCode(code) && message !== undefined)
+    return new DomainError(code, message, checks === undefined ? {} : { checks })
   return new DomainError(
     'registry_answer',
     `registry ${registry.origin} answered ${[status, response.statusText, message].filter(Boolean).join(' ')}`,
   )
 }
-
-const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code)
 
 function attempt(parse: () => unknown): unknown {
   try {

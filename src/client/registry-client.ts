@@ -10,6 +10,7 @@ import {
   WhoAmI,
 } from '../domain/account.ts'
 import { AuditPage, type AuditRequest } from '../domain/audit.ts'
+import { CheckList } from '../domain/check.ts'
 import { DomainError } from '../domain/errors.ts'
 import { FunctionHistory, FunctionList, type FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -73,6 +74,8 @@ function tokensPath(owner: TokenOwner | undefined): string {
 export interface RegistryClient {
   /** Uploads a release, hookline.yaml among `files`; an absent bundle is for the registry to refuse. */
   publish(release: OutgoingRelease): Promise<ReleaseView>
+  /** Checks a release as a publish would. */
+  check(release: OutgoingRelease): Promise<CheckList>
   programs(page: { cursor?: string | undefined; limit?: number }): Promise<ProgramPage>
   program(program: ProgramId): Promise<ProgramView>
   release(program: ProgramId, version: string): Promise<ReleaseView>
@@ -183,6 +186,17 @@ export function registryClient(url: string, token?: string): RegistryClient {
         timeout_s: LIMITS.upload_timeout_s,
       })
       return readJson(answer, ReleaseView, 'the release')
+    },
+    async check(release) {
+      const answer = await callRegistry(registry, {
+        method: 'POST',
+        path: '/api/v1/checks',
+        headers: authorization,
+        body: releaseForm(release),
+        maxBytes: LIMITS.answer_bytes,
+        timeout_s: LIMITS.upload_timeout_s,
+      })
+      return readJson(answer, CheckList, 'the checks')
     },
     async programs({ cursor, limit }) {
       const query = new URLSearchParams()

@@ -134,6 +134,21 @@ export const ERRORS = {
     'Certificate or timestamp is not good',
     'have it signed by services that the trusted root names',
   ),
+  invalid_license: entry(
+    'invalid',
+    'Licence is no SPDX expression',
+    'write it as in GPL-2.0-only, or BSD-2-Clause OR GPL-2.0-only',
+  ),
+  source_missing: entry(
+    'invalid',
+    'Source is missing',
+    'name it in the manifest: `source:` with an address, or with a file of the release',
+  ),
+  gpl_required: entry(
+    'invalid',
+    'Helper is for GPL-compatible programs only',
+    'declare a licence that the kernel takes as compatible, such as "GPL" or "Dual BSD/GPL"',
+  ),
   no_trusted_publisher: entry(
     'forbidden',
     'No trusted publisher fits this pipeline',
@@ -337,6 +352,9 @@ export const ERRORS = {
 /** A code of {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS
 
+/** Whether a text is one of the codes. */
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code)
+
 /** Characters of a message: it may quote what a stranger sent, and is printed, kept and reported. */
 const MESSAGE_CHARS = 2000
 
@@ -351,11 +369,18 @@ export class DomainError extends Error {
   readonly log: string | undefined
   /** Position in its chain of the entry that is to blame, where that is known. */
   readonly entry: number | undefined
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { log?: string; entry?: number }) {
+  /** All that was checked, where this is one failed check of several. */
+  readonly checks: readonly unknown[] | undefined
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { log?: string; entry?: number; checks?: readonly unknown[] },
+  ) {
     super(bounded(message), options)
     this.code = code
     this.log = options?.log
     this.entry = options?.entry
+    this.checks = options?.checks
   }
   get kind(): ErrorKind {
     return ERRORS[this.code].kind

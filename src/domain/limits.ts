@@ -233,6 +233,8 @@ export const LIMITS = {
   loader_idle_ms: 5000,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
+  /** What one publish is told at most. */
+  checks: 1000,
   /** Name of a signer, and of who vouches for it. */
   signer_chars: 1000,
   /** Identities that may sign for one namespace. */

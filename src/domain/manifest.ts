@@ -48,8 +48,17 @@ export const Manifest = z
     version: Version,
     summary: z.string().min(1).max(200),
     license: z.string().min(1).max(100),
-    source: z.url({ protocol: /^https?$/ }).optional(),
+    /** Where its source is: an address, or a file of the release. */
+    source: z
+      .string()
+      .max(400)
+      .refine(
+        (text) => /^https?:\/\/[!-~]+$/.test(text) || FileName.safeParse(text).success,
+        'is no http address, and no file name',
+      )
+      .optional(),
     readme: FileName.optional(),
+    changelog: FileName.optional(),
     keywords: z
       .array(z.string().regex(/^[a-z0-9][a-z0-9-]{0,30}$/))
       .max(20)

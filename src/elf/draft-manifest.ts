@@ -37,7 +37,7 @@ export function draftManifest(
   document.commentBefore = ' A draft from what the objects tell: go through it, then delete the comments.'
   annotate(document, {
     summary: 'what it does, in one line',
-    license: `SPDX expression; the object says ${JSON.stringify(license)}`,
+    license: `SPDX expression; the object says ${JSON.stringify(license)}. GPL alone needs source: an address, or a file`,
     programs:
       'hook (xdp, tc-ingress, tc-egress) is a guess from the section; proceed: [pass] lists the verdicts after which the chain goes on',
     maps: 'state is kept when the program changes; metric is only counted; one that a list of config fills needs no line here',

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { CheckList } from '../domain/check.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Name, ProgramId, Version } from '../domain/names.ts'
 import { ProgramPage, ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
 import { readableBy } from '../registry/access.ts'
-import { publish } from '../registry/publish.ts'
+import { checkUpload, publish } from '../registry/publish.ts'
 import { type App, bytes, described, empty } from './route.ts'
 import type { Services } from './services.ts'
 import { readUpload } from './upload.ts'
@@ -46,6 +47,9 @@ export function catalogRoutes(app: App, services: Services): void {
           'unsupported_media_type',
           'elf_malformed',
           'entry_not_found',
+          'invalid_license',
+          'source_missing',
+          'gpl_required',
           'object_mismatch',
           'bundle_missing',
           'bundle_invalid',
@@ -69,6 +73,29 @@ export function catalogRoutes(app: App, services: Services): void {
       const release = await publish(services, request.actor, { ...upload, ...request.query })
       const [path, version] = [release.program, release.version]
       return reply.code(201).header('location', `/api/v1/programs/${path}/versions/${version}`).send(release)
+    },
+  )
+  const checking = described(
+    'publish',
+    {
+      operationId: 'checkRelease',
+      tags,
+      summary: 'Check a release as a publish would, and publish nothing',
+      errors: ['too_large', 'invalid_manifest', 'not_found', 'unsupported_media_type'],
+    },
+    { body: ReleaseUpload, response: { 200: CheckList } },
+  )
+  app.post(
+    '/api/v1/checks',
+    {
+      ...checking,
+      schema: { ...checking.schema, consumes: ['multipart/form-data'] },
+      validatorCompiler: () => (value) => ({ value }),
+    },
+    async (request) => {
+      const upload = { ...(await readUpload(request)), visibility: 'public' as const }
+      const { checks } = await checkUpload(services, request.actor, upload)
+      return { publishable: checks.every(({ level }) => level !== 'error'), checks }
     },
   )
   app.get(

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { Check } from '../domain/check.ts'
 import { DomainError, ERRORS, type ErrorCode, type ErrorKind } from '../domain/errors.ts'
 
 /** Status by kind of failure. A kernel's or machine's failure is never this request's: it is an internal error. */
@@ -30,8 +31,9 @@ export const Problem = z.strictObject({
   code: z.string(),
   detail: z.string(),
   remedy: z.string(),
+  /** Of a refused publish: all that was checked. */
+  checks: z.array(Check).optional(),
 })
-type Problem = z.infer<typeof Problem>
 
 /** Codes with a status of their own. */
 const OWN_STATUS: Partial<Record<ErrorCode, number>> = {
@@ -68,8 +70,9 @@ function domainErrorOf(error: unknown): DomainError {
 /** What a requester is told of a failure that is none of his doing. */
 const HIDDEN = new DomainError('internal', 'the registry could not do this; its log says why')
 
-const problemOf = ({ code, title, remedy, message }: DomainError, status: number): Problem => ({
+const problemOf = ({ code, title, remedy, message, checks }: DomainError, status: number) => ({
   ...{ type: `urn:hookline:error:${code}`, title, status, code, detail: message, remedy },
+  ...(checks === undefined ? {} : { checks }),
 })
 
 /** The one place where errors become answers. What is not the requester's doing is reported and not shown. */

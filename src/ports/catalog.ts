@@ -21,6 +21,13 @@ export interface NewRelease {
   readonly visibility: Visibility
 }
 
+/** A release that has a file. */
+interface Holder {
+  readonly digest: Digest
+  readonly program: ProgramId
+  readonly version: string
+}
+
 /** A blob that may be read. */
 interface ReadableBlob {
   readonly size: number
@@ -39,6 +46,8 @@ export interface Catalog {
    * Throws `release_exists`, `name_look_alike`, `not_found` for the namespace.
    */
   addRelease(release: NewRelease, by: Actor): Promise<ReleaseView>
+  /** Releases that may be read and have one of these files, the oldest of each first. */
+  holders(digests: readonly Digest[], readable: Readable): Promise<Holder[]>
   /** Up to `limit` programs by name, those behind `after`. */
   programs(after: string | undefined, limit: number, readable: Readable): Promise<ProgramPage>
   /** Throws `not_found`, for a program that may not be read as for one that is not there. */

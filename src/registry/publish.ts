@@ -2,18 +2,19 @@ import { parsePublicKey, sha256Digest } from '../attest/keys.ts'
 import type { TrustedRoot } from '../attest/trusted-root.ts'
 import { verifyRelease } from '../attest/verify-release.ts'
 import type { Actor } from '../domain/account.ts'
-import { DomainError } from '../domain/errors.ts'
+import { type Check, checked, warned } from '../domain/check.ts'
+import { DomainError, type ErrorCode, isErrorCode } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
+import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import { requireFreeName } from '../domain/name-rules.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
 import type { ReleaseView, Visibility } from '../domain/release.ts'
-import { readObject } from '../elf/bpf-object.ts'
-import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
+import type { Signer } from '../domain/signer.ts'
+import { checkContents } from '../elf/check-contents.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog } from '../ports/catalog.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
-import { requirePublisher } from './access.ts'
+import { readableBy, requirePublisher } from './access.ts'
 
 /** A release as it was sent. */
 export interface Upload {
@@ -29,27 +30,57 @@ export interface Upload {
 
 /** What publishing works on. */
 export interface PublishDependencies {
-  readonly catalog: Pick<Catalog, 'versions' | 'addRelease'>
+  readonly catalog: Pick<Catalog, 'versions' | 'addRelease' | 'holders'>
   readonly namespaces: Pick<Namespaces, 'keys' | 'identities'>
   readonly blobs: Pick<BlobStore, 'put'>
   /** What signatures by identities are checked against. */
   readonly trustedRoot: TrustedRoot | undefined
 }
 
+/** A release that may be published. */
+interface SoundRelease {
+  readonly manifest: Manifest
+  readonly files: ReadonlyMap<string, Buffer>
+  readonly signer: Signer
+}
+
 /**
- * Publishes a release: all of it becomes visible at once, or nothing. What costs little and refuses most comes first;
- * files are stored before the one transaction that names them, so that a release never lacks a file.
- *
- * Throws `invalid_manifest`, `not_supported_yet`, what {@link requirePublisher} does, `name_reserved`, `name_look_alike`, `release_exists`, what the
- * object reader finds, `entry_not_found`, `object_mismatch`, and the codes of {@link verifyRelease}.
+ * Publishes a release: all of it becomes visible at once, or nothing. Files are stored before the one transaction that names
+ * them, so that a release never lacks a file. Throws as {@link checkUpload}, the first check that failed with the list of all,
+ * and `name_look_alike`.
  */
 export async function publish(
-  { catalog, namespaces, blobs, trustedRoot: root }: PublishDependencies,
+  dependencies: PublishDependencies,
   actor: Actor,
-  { manifest: manifestBytes, bundle, files: others, visibility }: Upload,
+  upload: Upload,
 ): Promise<ReleaseView> {
+  const { catalog, blobs } = dependencies
+  const { checks, sound } = await checkUpload(dependencies, actor, upload)
+  const first = checks.find(({ level }) => level === 'error')
+  if (first !== undefined || sound === undefined)
+    throw new DomainError(errorCode(first?.code), first?.detail ?? 'the release cannot be published', {
+      checks,
+    })
+  const { manifest, files, signer } = sound
+  const { bundle, visibility } = upload
+  const stored = await storeFiles(blobs, files)
+  const readme = readmeText(manifest, files)
+  return catalog.addRelease({ manifest, files: stored, bundle, signer, readme, visibility }, actor)
+}
+
+const errorCode = (code: string | undefined): ErrorCode =>
+  code !== undefined && isErrorCode(code) ? code : 'internal'
+
+/**
+ * Checks a release as it was sent, and gives all that was found; whoever may not publish it hears only that. Throws
+ * `invalid_manifest` for what is none, and what {@link requirePublisher} does.
+ */
+export async function checkUpload(
+  { catalog, namespaces, trustedRoot: root }: PublishDependencies,
+  actor: Actor,
+  { manifest: manifestBytes, bundle, files: others }: Upload,
+): Promise<{ checks: Check[]; sound: SoundRelease | undefined }> {
   const manifest = parseManifest(utf8(manifestBytes))
-  requireSupported(manifest)
   // a text column cannot hold it, and no reader could show it
   if (manifest.summary.includes('\0'))
     throw new DomainError('invalid_manifest', 'hookline.yaml: summary: it holds a NUL character')
@@ -57,20 +88,55 @@ export async function publish(
   const namespace = program.slice(0, program.indexOf('/'))
   const versions = await catalog.versions(program)
   requirePublisher(actor, program, versions === undefined)
-  if (versions === undefined) requireFreeName(program.slice(namespace.length + 1))
   const keys = (await namespaces.keys(namespace)).map(({ spki }) => parsePublicKey(spki))
-  if (versions?.includes(version) === true)
-    throw new DomainError('release_exists', `${releaseRef(program, version)} is published already`)
-  checkFiles(manifest, others)
-  const files = new Map([[MANIFEST_FILE, manifestBytes], ...others])
+  const identities = await namespaces.identities(namespace)
   const allowed = [
     ...keys.map(({ fingerprint }) => fingerprint),
-    ...(await namespaces.identities(namespace)).map(({ identity, issuer }) => ({ identity, issuer })),
+    ...identities.map(({ identity, issuer }) => ({ identity, issuer })),
   ]
-  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed, root })
-  const stored = await storeFiles(blobs, files)
-  const readme = readmeText(manifest, others)
-  return catalog.addRelease({ manifest, files: stored, bundle, signer, readme, visibility }, actor)
+  const files = new Map([[MANIFEST_FILE, manifestBytes], ...others])
+  let signer: Signer | undefined
+  const ref = releaseRef(program, version)
+  const checks = [
+    checked('name', program, () => {
+      if (versions === undefined) requireFreeName(program.slice(namespace.length + 1))
+    }),
+    checked('version', `${ref} is free`, () => {
+      if (versions?.includes(version) === true)
+        throw new DomainError('release_exists', `${ref} is published already`)
+    }),
+    ...checkContents(manifest, others),
+    checked('signature', 'an accepted signer signed exactly these files', () => {
+      signer = verifyRelease({ bundle, program, version, files, keys, allowed, root }).signer
+    }),
+    ...(await checkDuplicates(catalog, actor, manifest, others)),
+  ]
+  return { checks, sound: signer === undefined ? undefined : { manifest, files, signer } }
+}
+
+/** Objects that another program has, of those that the publisher may see. */
+async function checkDuplicates(
+  catalog: Pick<Catalog, 'holders'>,
+  actor: Actor,
+  manifest: Manifest,
+  files: ReadonlyMap<string, Buffer>,
+): Promise<Check[]> {
+  const objects = [...new Set(manifest.programs.map(({ object }) => object))].flatMap((name) => {
+    const bytes = files.get(name)
+    return bytes === undefined ? [] : [{ name, digest: sha256Digest(bytes) }]
+  })
+  const held = await catalog.holders(
+    objects.map(({ digest }) => digest),
+    readableBy(actor),
+  )
+  return objects.flatMap(({ name, digest }) => {
+    const other = held.find((one) => one.digest === digest && one.program !== manifest.name)
+    if (other === undefined) return []
+    const ref = releaseRef(other.program, other.version)
+    return [
+      warned('duplicate', `${name} is byte for byte an object of ${ref}`, `use ${ref}, or say what differs`),
+    ]
+  })
 }
 
 /** The manifest's bytes as text, refused rather than mended: what is shown must be what was signed. */
@@ -88,21 +154,6 @@ const readmeText = ({ readme }: Manifest, files: ReadonlyMap<string, Buffer>): s
     .slice(0, LIMITS.search_readme_chars)
     .toWellFormed()
     .replaceAll('\0', ' ')
-
-/** Every file that the manifest names is there, and each object is what the manifest says. */
-function checkFiles(manifest: Manifest, files: ReadonlyMap<string, Buffer>): void {
-  if (manifest.readme !== undefined && !files.has(manifest.readme))
-    throw new DomainError('object_mismatch', `the manifest names ${manifest.readme}, which was not sent`)
-  const objects = new Map(
-    [...new Set(manifest.programs.map(({ object }) => object))].map((name) => {
-      const bytes = files.get(name)
-      if (bytes === undefined)
-        throw new DomainError('object_mismatch', `the manifest names ${name}, which was not sent`)
-      return [name, readObject(bytes)] as const
-    }),
-  )
-  checkManifestAgainstObjects(manifest, objects)
-}
 
 async function storeFiles(
   blobs: Pick<BlobStore, 'put'>,

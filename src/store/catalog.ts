@@ -4,7 +4,7 @@ import { oldestKernel } from '../domain/kernel-series.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Manifest } from '../domain/manifest.ts'
 import { lookOf } from '../domain/name-rules.ts'
-import { compareVersions, type ProgramId, releaseRef } from '../domain/names.ts'
+import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
 import type { Signer } from '../domain/signer.ts'
@@ -27,6 +27,20 @@ export function databaseCatalog(database: Database): Catalog {
         })
       )?.releases.map(({ version }) => version),
     addRelease: (release, by) => addRelease(database, release, by),
+    holders: async (digests, readable) => {
+      const rows = await prisma.releaseFile.findMany({
+        where: {
+          digest: { in: [...digests] },
+          release: { deletedAt: null, program: readableOnly(readable) },
+        },
+        orderBy: { release: { publishedAt: 'asc' } },
+        take: LIMITS.page_items,
+        select: { digest: true, release: { select: { version: true, program: { select: { ref: true } } } } },
+      })
+      return rows.map(({ digest, release }) => ({
+        ...{ digest: Digest.parse(digest), program: release.program.ref, version: release.version },
+      }))
+    },
     programs: async (after, limit, readable) => {
       // one more than asked for tells whether there is a next page
       const rows = await prisma.program.findMany({

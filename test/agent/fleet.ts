@@ -39,7 +39,7 @@ const KNOB = `
 export const knobObject = (step = 1): Buffer => compile(KNOB, { STEP: step })
 /** The rest of a manifest around {@link knobObject}. */
 export const KNOB_MANIFEST = {
-  ...{ summary: 'Passes or drops everything', license: 'GPL-2.0-only' },
+  ...{ summary: 'Passes or drops everything', license: 'MIT OR GPL-2.0-only' },
   programs: [{ object: 'knob.bpf.o', entry: 'xdp_knob', hook: 'xdp' }],
   config: [{ name: 'drop', variable: 'cfg_drop', type: 'u32', default: 0, max: 1 }],
 }

@@ -57,7 +57,7 @@ describeAsRoot('an agent with chains on XDP and TC', () => {
       version,
       { 'every.bpf.o': compile(EVERY_HOOK) },
       {
-        ...{ summary: 'Counts on every hook', license: 'GPL-2.0-only', programs },
+        ...{ summary: 'Counts on every hook', license: 'MIT OR GPL-2.0-only', programs },
       },
     )
   const every = { instances: [{ use: 'acme/every@^1.0' }] }

@@ -52,7 +52,7 @@ test.each<[keyof typeof read, string, string, string]>([
   ['manifest', 'license: MIT\n', '', 'hookline.yaml: license: is missing'],
   ['manifest', 'license: MIT', 'license: 7', 'line 4: license: must be text, not 7'],
   ['manifest', 'summary: Limits', 'summary: ""', 'line 3: summary: must have at least 1 character'],
-  ['manifest', 'license: MIT', 'license: MIT\nsource: nowhere', 'line 5: source: is no url'],
+  ['manifest', 'license: MIT', 'license: MIT\nsource: ../up', 'line 5: source: is no http address'],
   ['manifest', 'type: u32', 'type: u33', 'line 10: config[0].type: must be one of u8, u16'],
   ['manifest', 'default: 5', 'defalt: 5', 'line 10: config[0].defalt: is not known: did you mean default?'],
   ['function', 'kind: function', 'kind: funktion', 'line 1: kind: must be function'],

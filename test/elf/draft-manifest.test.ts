@@ -73,7 +73,9 @@ describe('a draft', () => {
   test('says above each guess what to look at', () => {
     const { text } = draft('maps')
     expect(text).toMatch(/^# A draft/)
-    expect(text).toMatch(/^# SPDX expression; the object says "GPL"\nlicense: GPL-2.0-only$/m)
+    expect(text).toMatch(
+      /^# SPDX expression; the object says "GPL"\. GPL alone needs source.*\nlicense: GPL-2.0-only$/m,
+    )
     expect(text).toMatch(
       /^# hook (.*) is a guess.*\nprograms:\n {2}- \{ object: maps\.bpf\.o, entry: use_maps, hook: xdp \}$/m,
     )

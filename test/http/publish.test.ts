@@ -6,6 +6,7 @@ import { signRelease } from '../../src/attest/sign-release.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { ProgramView, ReleaseView } from '../../src/domain/release.ts'
 import { Problem } from '../../src/http/problem.ts'
+import { compileBpf } from '../support/compile-bpf.ts'
 import { buildRelease, newKey, openNamespace, publishAt, releaseForm, xdpObject } from './release-builder.ts'
 import { type RunningRegistry, startRegistry } from './running-registry.ts'
 
@@ -325,3 +326,64 @@ test('the audit names who published what', async () => {
   expect(record).toMatchObject({ action: 'release.publish', after: { signer: key.fingerprint } })
   expect([record?.actor, record?.address]).toEqual(['person:audited', '127.0.0.1'])
 })
+
+describe('checks before a publish', () => {
+  const check = (release: Parameters<typeof releaseForm>[0], token = registry.admin) =>
+    registry.call('POST', '/api/v1/checks', { token, form: releaseForm(release) })
+  test('tell all that a publish would refuse, and publish nothing', async () => {
+    const key = newKey()
+    await openNamespace(registry, 'checked', key)
+    const good = await buildRelease('checked/app', '1.0.0', key)
+    const sound = await check(good)
+    expect(sound.json).toMatchObject({ publishable: true })
+    expect((await registry.call('GET', '/api/v1/programs/checked/app')).code).toBe('not_found')
+
+    const bad = await buildRelease('checked/app', '1.0.0', newKey(), {
+      manifest: { license: 'GPL v2', changelog: 'CHANGES.md' },
+    })
+    const { publishable, checks } = Object((await check(bad)).json)
+    const wrong = checks.flatMap((one: { check: string; level: string; code?: string }) =>
+      one.level === 'error' ? [`${one.check} ${one.code}`] : [],
+    )
+    const all = ['licence invalid_license', 'files object_mismatch', 'signature signer_not_allowed']
+    expect([publishable, wrong]).toEqual([false, all])
+    // a publish refuses with the first, and the list
+    const refused = await publishAt(registry, bad)
+    expect([refused.status, refused.code]).toEqual([400, 'invalid_license'])
+    expect(Object(refused.json).checks).toEqual(checks)
+
+    await publishAt(registry, good)
+    expect(Object((await check(good)).json).checks).toContainEqual(
+      expect.objectContaining({ check: 'version', level: 'error', code: 'release_exists' }),
+    )
+    const copy = Object((await check(await buildRelease('checked/copy', '1.0.0', key))).json)
+    expect(copy).toMatchObject({ publishable: true })
+    expect(copy.checks.find((one: { check: string }) => one.check === 'duplicate')).toMatchObject({
+      level: 'warning',
+      detail: expect.stringMatching(/small\.bpf\.o is byte for byte an object of \w+\/\w+@/),
+    })
+  })
+
+  test('tell nobody of private programs that are not his, nor of namespaces', async () => {
+    const key = newKey()
+    await openNamespace(registry, 'hidden', key)
+    const files: [string, Buffer][] = [['secret.bpf.o', compileBpf(SECRET)]]
+    const manifest = { programs: [{ object: 'secret.bpf.o', entry: 'secret', hook: 'xdp' }], config: [] }
+    const secret = await buildRelease('hidden/secret', '1.0.0', key, { manifest, files })
+    const path = '/api/v1/releases?visibility=private'
+    await registry.call('POST', path, { token: registry.admin, form: releaseForm(secret) })
+    const stranger = await registry.account('curious')
+    const own = newKey()
+    await openNamespace({ ...registry, admin: stranger }, 'curious', own)
+    const same = await buildRelease('curious/same', '1.0.0', own, { manifest, files })
+    const { checks } = Object((await check(same, stranger)).json)
+    expect(checks.map((one: { check: string }) => one.check)).not.toContain('duplicate')
+    expect((await check(await buildRelease('hidden/other', '1.0.0', own), stranger)).code).toBe('not_found')
+  })
+})
+
+const SECRET = `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+char LICENSE[] SEC("license") = "GPL";
+SEC("xdp") int secret(struct xdp_md *ctx) { return XDP_TX; }
+`

@@ -42,6 +42,7 @@ export async function buildRelease(
     version,
     summary: `Test ${version}`,
     license: 'GPL-2.0-only',
+    source: 'https://example.org/source',
     programs: [{ object: 'small.bpf.o', entry: 'xdp_small', hook: 'xdp' }],
     config: [{ name: 'limit', variable: 'cfg_limit', type: 'u32', default: 5 }],
     ...manifest,
