@@ -4,7 +4,7 @@ import { DomainError } from '../domain/errors.ts'
 import { type CiIssuer, CiProvider, PUBLIC_ISSUERS } from '../domain/trusted-publisher.ts'
 
 const [PUBLIC_URL, CI_ISSUERS] = ['HOOKLINE_PUBLIC_URL', 'HOOKLINE_CI_ISSUERS']
-const TRUSTED_ROOT = 'HOOKLINE_TRUSTED_ROOT'
+const [TRUSTED_ROOT, WEBHOOKS] = ['HOOKLINE_TRUSTED_ROOT', 'HOOKLINE_WEBHOOKS']
 
 /** What a registry is known by, and whose identity tokens it takes. */
 export interface IdentitySettings {
@@ -13,6 +13,8 @@ export interface IdentitySettings {
   readonly ciIssuers: readonly CiIssuer[]
   /** What releases that identities signed are checked against; undefined: none is taken. */
   readonly trustedRoot: TrustedRoot | undefined
+  /** Whether webhooks may lead to addresses that are not of the internet, and go without TLS. */
+  readonly privateWebhooks: boolean
 }
 
 /**
@@ -26,6 +28,7 @@ export function identitySettings(env: Readonly<Record<string, string | undefined
     publicUrl: env[PUBLIC_URL] ? originOf(PUBLIC_URL, env[PUBLIC_URL]) : undefined,
     ciIssuers: [...PUBLIC_ISSUERS, ...named.map(issuerOf)],
     trustedRoot: env[TRUSTED_ROOT] ? readTrustedRoot(env[TRUSTED_ROOT]) : undefined,
+    privateWebhooks: privateAllowed(env[WEBHOOKS]),
   }
 }
 
@@ -37,6 +40,12 @@ function readTrustedRoot(path: string): TrustedRoot {
     throw new DomainError('file_unreadable', `${TRUSTED_ROOT}: ${path} cannot be read`, { cause })
   }
   return parseTrustedRoot(text)
+}
+
+function privateAllowed(text = ''): boolean {
+  if (!['', 'public', 'private'].includes(text))
+    throw new DomainError('usage', `${WEBHOOKS} is public or private, not "${text}"`)
+  return text === 'private'
 }
 
 function issuerOf(text: string): CiIssuer {

@@ -4,6 +4,7 @@ import type { BlobStore } from '../ports/blob-store.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
 import { idTokens } from '../registry/id-token.ts'
 import { openNodeDesk } from '../registry/nodes.ts'
+import { startWebhookWorker } from '../registry/webhook-worker.ts'
 import { databaseAccounts } from '../store/accounts.ts'
 import { databaseAuditLog } from '../store/audit-log.ts'
 import { databaseCatalog } from '../store/catalog.ts'
@@ -15,6 +16,7 @@ import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
 import { databaseSearch } from '../store/search.ts'
 import { databaseTrustedPublishers } from '../store/trusted-publishers.ts'
+import { databaseWebhooks } from '../store/webhooks.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 
 /** Puts the registry's services together over an open database and a blob store; `report` is told of its own failures. */
@@ -23,12 +25,13 @@ export function composeRegistry(
   blobs: BlobStore,
   report: Services['report'],
   protection: Protection,
-  { publicUrl, ciIssuers, trustedRoot }: IdentitySettings,
+  { publicUrl, ciIssuers, trustedRoot, privateWebhooks }: IdentitySettings,
 ): Services {
   const clock = (): Date => new Date()
   const { notices } = database
   const fleet = databaseFleet(database)
   const nodes = databaseNodes(database)
+  const webhooks = databaseWebhooks(database)
   return {
     accounts: databaseAccounts(database),
     namespaces: databaseNamespaces(database),
@@ -48,6 +51,11 @@ export function composeRegistry(
     trustedPublishers: databaseTrustedPublishers(database),
     idTokens: idTokens(ciIssuers),
     publicUrl,
+    webhooks,
+    webhookWorker: startWebhookWorker(webhooks, clock, {
+      allowPrivate: privateWebhooks,
+      report: (error) => report(error, 'telling webhooks'),
+    }),
     trustedRoot,
     report,
   }

@@ -95,7 +95,12 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       blobs,
       options.report ?? (() => {}),
       options.protection ?? PATIENT,
-      options.identity ?? { publicUrl: undefined, ciIssuers: [], trustedRoot: undefined },
+      options.identity ?? {
+        publicUrl: undefined,
+        ciIssuers: [],
+        trustedRoot: undefined,
+        privateWebhooks: false,
+      },
     )
     const app = await buildApp(services)
     undo.push(() => app.close())

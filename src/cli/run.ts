@@ -9,6 +9,7 @@ import { definePublisherCommands } from './publisher-commands.ts'
 import { defineRegistryCommands } from './registry-commands.ts'
 import { defineReleaseCommands } from './release-commands.ts'
 import { defineServiceCommands, type Services } from './service-commands.ts'
+import { defineWebhookCommands } from './webhook-commands.ts'
 
 /**
  * Runs one command line (without the program's name) and gives its exit code: 0 done, 1 failed, 2 wrong usage, 3 refused
@@ -58,6 +59,7 @@ function buildProgram(
   defineLifecycleCommands(program, io)
   definePublisherCommands(program, io)
   defineRegistryCommands(program, io)
+  defineWebhookCommands(program, io)
   defineFleetCommands(program, io)
   defineServiceCommands(program, io, services)
   return program

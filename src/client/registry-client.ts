@@ -46,6 +46,14 @@ import {
   type TrustedPublisherRequest,
   TrustedPublisherView,
 } from '../domain/trusted-publisher.ts'
+import {
+  DeliveryList,
+  DeliveryView,
+  NewWebhook,
+  WebhookList,
+  type WebhookRequest,
+  type WebhookView,
+} from '../domain/webhook.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
 
 /** A release to publish, hookline.yaml among `files`; `visibility` counts for the first release of a program. */
@@ -69,6 +77,9 @@ function tokensPath(owner: TokenOwner | undefined): string {
   if ('account' in owner) return `/api/v1/accounts/${owner.account}/tokens`
   return `/api/v1/namespaces/${owner.namespace}/robots/${owner.robot}/tokens`
 }
+
+const webhooksPath = (namespace: string | undefined, id?: string): string =>
+  `/api/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}webhooks${id === undefined ? '' : `/${id}`}`
 
 /** The registry as people use it. Every method also throws what {@link callRegistry} does. */
 export interface RegistryClient {
@@ -136,6 +147,13 @@ export interface RegistryClient {
   removeTrustedPublisher(namespace: string, id: string): Promise<void>
   /** Exchanges a pipeline's identity token, which is then used up. */
   exchangeIdToken(exchange: IdTokenExchange): Promise<NewToken>
+  /** Webhooks of a namespace, or of the registry. */
+  webhooks(namespace: string | undefined): Promise<WebhookView[]>
+  addWebhook(namespace: string | undefined, request: WebhookRequest): Promise<NewWebhook>
+  removeWebhook(namespace: string | undefined, id: string): Promise<void>
+  deliveries(namespace: string | undefined, id: string, limit: number): Promise<DeliveryView[]>
+  redeliver(namespace: string | undefined, id: string, delivery: string): Promise<DeliveryView>
+  testWebhook(namespace: string | undefined, id: string): Promise<DeliveryView>
   nodes(): Promise<NodeView[]>
   functions(): Promise<FunctionView[]>
   /** Throws `not_found`. */
@@ -357,6 +375,26 @@ export function registryClient(url: string, token?: string): RegistryClient {
     },
     async exchangeIdToken(exchange) {
       return readJson(await send('POST', '/api/v1/trusted-publishing/token', exchange), NewToken, 'the token')
+    },
+    async webhooks(namespace) {
+      return readJson(await get(webhooksPath(namespace)), WebhookList, 'the webhooks').webhooks
+    },
+    async addWebhook(namespace, request) {
+      return readJson(await send('POST', webhooksPath(namespace), request), NewWebhook, 'the webhook')
+    },
+    async removeWebhook(namespace, id) {
+      await remove(webhooksPath(namespace, id))
+    },
+    async deliveries(namespace, id, limit) {
+      const answer = await get(`${webhooksPath(namespace, id)}/deliveries?limit=${limit}`)
+      return readJson(answer, DeliveryList, 'the deliveries').deliveries
+    },
+    async redeliver(namespace, id, delivery) {
+      const path = `${webhooksPath(namespace, id)}/deliveries/${delivery}/redeliver`
+      return readJson(await bare('POST', path), DeliveryView, 'the delivery')
+    },
+    async testWebhook(namespace, id) {
+      return readJson(await bare('POST', `${webhooksPath(namespace, id)}/test`), DeliveryView, 'the delivery')
     },
     async nodes() {
       return readJson(await get('/api/v1/nodes'), NodeList, 'the nodes').nodes

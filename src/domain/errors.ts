@@ -149,6 +149,12 @@ export const ERRORS = {
     'Helper is for GPL-compatible programs only',
     'declare a licence that the kernel takes as compatible, such as "GPL" or "Dual BSD/GPL"',
   ),
+  address_not_allowed: entry(
+    'invalid',
+    'Address may not be asked',
+    'name a host of the internet by https; a private registry may allow others: HOOKLINE_WEBHOOKS=private',
+  ),
+  delivery_failed: entry('unavailable', 'No answer came', 'see the message'),
   no_trusted_publisher: entry(
     'forbidden',
     'No trusted publisher fits this pipeline',

@@ -233,6 +233,29 @@ export const LIMITS = {
   loader_idle_ms: 5000,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
+  /** Releases in a feed, and how long a feed or badge may be taken from a cache. */
+  feed_entries: 50,
+  feed_age_s: 300,
+  /** Webhooks of one namespace, or of the registry. */
+  webhooks: 20,
+  webhook_url_chars: 1000,
+  webhook_events: 32,
+  /** How often a process looks for what is due. */
+  webhook_poll_ms: 1000,
+  /** Deliveries that a process makes at a time. */
+  webhook_batch: 16,
+  webhook_timeout_ms: 10_000,
+  /** How long a delivery is one process's: longer than it can last, so that a process that died does not keep it. */
+  webhook_lease_ms: 60_000,
+  /** Of an answer that is kept. */
+  webhook_answer_bytes: 1024,
+  /** Pauses between tries: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h. */
+  webhook_pauses_s: [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400],
+  /** After so long without one success a webhook is disabled. */
+  webhook_hope_s: 5 * 86_400,
+  /** Deliveries that are done with are kept so long, and looked through so often. */
+  webhook_kept_s: 30 * 86_400,
+  webhook_prune_ms: 3_600_000,
   /** What one publish is told at most. */
   checks: 1000,
   /** Name of a signer, and of who vouches for it. */

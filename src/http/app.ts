@@ -9,6 +9,7 @@ import { blobRoutes } from './blob-routes.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { closeSoon } from './closing.ts'
 import { checkCredentials } from './credentials.ts'
+import { feedRoutes } from './feed-routes.ts'
 import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { lifecycleRoutes } from './lifecycle-routes.ts'
@@ -24,6 +25,7 @@ import type { Services } from './services.ts'
 import { signerRoutes } from './signer-routes.ts'
 import { trustedPublisherRoutes } from './trusted-publisher-routes.ts'
 import { MULTIPART } from './upload.ts'
+import { webhookRoutes } from './webhook-routes.ts'
 
 /** Builds the HTTP edge over its services, ready to listen or to be asked by `inject`. */
 export async function buildApp(services: Services): Promise<App> {
@@ -63,6 +65,7 @@ export async function buildApp(services: Services): Promise<App> {
     done(null, body),
   )
   app.addHook('onClose', () => services.downloads.close())
+  app.addHook('onClose', () => services.webhookWorker.close())
   await app.register(multipart, MULTIPART)
   const guards = await guard(app, services.protection)
   checkCredentials(app, services, guards.countRefusal)
@@ -76,7 +79,9 @@ export async function buildApp(services: Services): Promise<App> {
   blobRoutes(app, services)
   accountRoutes(app, services)
   namespaceRoutes(app, services)
+  feedRoutes(app, services)
   signerRoutes(app, services)
+  webhookRoutes(app, services)
   trustedPublisherRoutes(app, services)
   nodeRoutes(app, services, closeSoon(app))
   functionRoutes(app, services)

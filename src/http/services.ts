@@ -10,9 +10,11 @@ import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import type { Downloads, Search } from '../ports/search.ts'
 import type { TrustedPublishers } from '../ports/trusted-publishers.ts'
+import type { Webhooks } from '../ports/webhooks.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { IdTokens } from '../registry/id-token.ts'
 import type { NodeDesk } from '../registry/nodes.ts'
+import type { WebhookWorker } from '../registry/webhook-worker.ts'
 import type { ReportFailure } from './problem.ts'
 import type { Protection } from './protection.ts'
 
@@ -33,6 +35,8 @@ export interface Services {
   readonly desiredDesk: DesiredDesk
   readonly protection: Protection
   readonly trustedPublishers: TrustedPublishers
+  readonly webhooks: Webhooks
+  readonly webhookWorker: WebhookWorker
   readonly idTokens: IdTokens
   readonly trustedRoot: TrustedRoot | undefined
   /** Its address as clients know it; undefined: the one that it listens on. */

@@ -28,6 +28,15 @@ interface Holder {
   readonly version: string
 }
 
+/** A release that everybody may read, in a line. */
+export interface NewestRelease {
+  readonly program: ProgramId
+  readonly version: string
+  readonly publishedAt: string
+  readonly summary: string
+  readonly yanked: string | undefined
+}
+
 /** A blob that may be read. */
 interface ReadableBlob {
   readonly size: number
@@ -48,6 +57,8 @@ export interface Catalog {
   addRelease(release: NewRelease, by: Actor): Promise<ReleaseView>
   /** Releases that may be read and have one of these files, the oldest of each first. */
   holders(digests: readonly Digest[], readable: Readable): Promise<Holder[]>
+  /** The newest public releases, of all, of a namespace or of a program. */
+  newest(within: string | undefined, limit: number): Promise<NewestRelease[]>
   /** Up to `limit` programs by name, those behind `after`. */
   programs(after: string | undefined, limit: number, readable: Readable): Promise<ProgramPage>
   /** Throws `not_found`, for a program that may not be read as for one that is not there. */

@@ -41,6 +41,29 @@ export function databaseCatalog(database: Database): Catalog {
         ...{ digest: Digest.parse(digest), program: release.program.ref, version: release.version },
       }))
     },
+    newest: async (within, limit) => {
+      const [namespace, name] = within?.split('/') ?? []
+      const rows = await prisma.release.findMany({
+        where: {
+          ...readableReleases([]),
+          program: {
+            ...readableOnly([]),
+            ...(name === undefined ? {} : { ref: within ?? '' }),
+            ...(namespace === undefined ? {} : { namespace: { name: namespace } }),
+          },
+        },
+        orderBy: [{ publishedAt: 'desc' }, { id: 'desc' }],
+        take: limit,
+        select: {
+          ...{ version: true, publishedAt: true, manifest: true, yanked: true },
+          program: { select: { ref: true } },
+        },
+      })
+      return rows.map(({ version, publishedAt, manifest, yanked, program }) => ({
+        ...{ program: program.ref, version, publishedAt: publishedAt.toISOString() },
+        ...{ summary: Manifest.parse(manifest).summary, yanked: yanked ?? undefined },
+      }))
+    },
     programs: async (after, limit, readable) => {
       // one more than asked for tells whether there is a next page
       const rows = await prisma.program.findMany({

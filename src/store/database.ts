@@ -95,22 +95,54 @@ interface Changed {
   readonly after?: Prisma.InputJsonObject
 }
 
-/** Records who changed what from where, in the transaction that does it. */
+/**
+ * Records who changed what from where, in the transaction that does it, and has webhooks told. `namespace` is what it is about,
+ * where subject and action do not say.
+ */
 export async function audit(
   transaction: Transaction,
   by: Actor,
   action: string,
   subject: string,
   { before, after }: Changed = {},
+  namespace = namespaceAbout(action, subject),
 ): Promise<void> {
-  await transaction.audit.create({
+  const [actor, changed] = [
+    actorName(by),
+    { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) },
+  ]
+  const { id, at } = await transaction.audit.create({
     data: {
-      ...{ actor: actorName(by), address: by.address ?? null, action, subject },
-      namespace: namespaceAbout(action, subject) ?? null,
-      ...(before === undefined ? {} : { before }),
-      ...(after === undefined ? {} : { after }),
+      ...{ actor, address: by.address ?? null, action, subject, namespace: namespace ?? null },
+      ...changed,
     },
   })
+  const data = {
+    record: String(id),
+    actor,
+    subject,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...changed,
+  }
+  const body = JSON.stringify({ type: action, timestamp: at.toISOString(), data })
+  await tellWebhooks(transaction, action, namespace, body)
+}
+
+/** Has the webhooks that want it told of a change: those of its namespace and those of the registry. */
+async function tellWebhooks(
+  transaction: Transaction,
+  action: string,
+  namespace: string | undefined,
+  body: string,
+): Promise<void> {
+  await transaction.$executeRaw`
+    INSERT INTO "webhook_delivery" ("id", "webhook_id", "event", "body", "next_at")
+    SELECT gen_random_uuid(), "w"."id", ${action}, ${body}, now()
+    FROM "webhook" "w" LEFT JOIN "namespace" "n" ON "n"."id" = "w"."namespace_id"
+    WHERE "w"."disabled_at" IS NULL AND ("w"."namespace_id" IS NULL OR "n"."name" = ${namespace ?? null}::text)
+      AND EXISTS (
+        SELECT 1 FROM unnest("w"."events") AS "e"("pattern")
+        WHERE "pattern" = ${action} OR ("pattern" LIKE '%*' AND starts_with(${action}, left("pattern", -1))))`
 }
 
 const ACCOUNTS_LOCK = 72707371

@@ -85,6 +85,12 @@ describe('help', () => {
       'trusted-publisher remove',
       'unyank',
       'verify',
+      'webhook add',
+      'webhook deliveries',
+      'webhook list',
+      'webhook redeliver',
+      'webhook remove',
+      'webhook test',
       'whoami',
       'yank',
     ])

@@ -50,6 +50,7 @@ beforeAll(async () => {
       publicUrl: undefined,
       ciIssuers: [{ provider: 'github', issuer: issuer.url }],
       trustedRoot: parseTrustedRoot(sigstore.trustedRoot),
+      privateWebhooks: false,
     },
   })
   await writeFile(join(folder, 'root.json'), sigstore.trustedRoot)

@@ -18,6 +18,7 @@ beforeAll(async () => {
   registry = await startRegistry(PATIENT, {
     publicUrl: undefined,
     trustedRoot: undefined,
+    privateWebhooks: false,
     ciIssuers: [
       { provider: 'github', issuer: issuer.url },
       { provider: 'gitlab', issuer: gitlab.url },

@@ -26,7 +26,7 @@ export async function openFuzzedRegistry(dir: string) {
     blobs,
     (error) => failures.push(error),
     { ...PATIENT, rates: undefined },
-    { publicUrl: 'http://127.0.0.1', ciIssuers: [], trustedRoot: undefined },
+    { publicUrl: 'http://127.0.0.1', ciIssuers: [], trustedRoot: undefined, privateWebhooks: false },
   )
   const app = await buildApp(services)
   await seedCatalog(database.prisma, { programs: 40, releases: 100, seed: 5 })
