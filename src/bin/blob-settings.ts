@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { DomainError } from '../domain/errors.ts'
 import type { S3Settings } from '../store/s3-blobs.ts'
+import { readSecretFile } from './secret-file.ts'
 
 /** Names of the variables that say where blobs are kept; each secret may come from the file that `<name>_FILE` names. */
 const [ENDPOINT, BUCKET, REGION] = ['HOOKLINE_S3_ENDPOINT', 'HOOKLINE_S3_BUCKET', 'HOOKLINE_S3_REGION']
@@ -12,9 +12,7 @@ const [ACCESS_KEY, SECRET_KEY] = ['HOOKLINE_S3_ACCESS_KEY', 'HOOKLINE_S3_SECRET_
  */
 export function blobSettings(env: Readonly<Record<string, string | undefined>>): S3Settings | undefined {
   const value = (name: string): string | undefined => {
-    const file = env[`${name}_FILE`]
-    if (file !== undefined && file !== '') return readSecretFile(name, file)
-    return env[name] === '' ? undefined : env[name]
+    return readSecretFile(env, name) ?? (env[name] === '' ? undefined : env[name])
   }
   const required = (name: string): string => {
     const found = value(name)
@@ -26,13 +24,5 @@ export function blobSettings(env: Readonly<Record<string, string | undefined>>):
   return {
     ...{ endpoint, bucket: required(BUCKET), region: value(REGION) },
     ...{ accessKey: required(ACCESS_KEY), secretKey: required(SECRET_KEY) },
-  }
-}
-
-function readSecretFile(name: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch (cause) {
-    throw new DomainError('file_unreadable', `${name}_FILE: ${path} cannot be read`, { cause })
   }
 }

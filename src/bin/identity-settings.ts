@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { parseTrustedRoot, type TrustedRoot } from '../attest/trusted-root.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type CiIssuer, CiProvider, PUBLIC_ISSUERS } from '../domain/trusted-publisher.ts'
+import type { OidcSettings } from '../registry/login.ts'
+import { readSecretFile } from './secret-file.ts'
 
 const [PUBLIC_URL, CI_ISSUERS] = ['HOOKLINE_PUBLIC_URL', 'HOOKLINE_CI_ISSUERS']
 const [TRUSTED_ROOT, WEBHOOKS] = ['HOOKLINE_TRUSTED_ROOT', 'HOOKLINE_WEBHOOKS']
@@ -15,6 +17,13 @@ export interface IdentitySettings {
   readonly trustedRoot: TrustedRoot | undefined
   /** Whether webhooks may lead to addresses that are not of the internet, and go without TLS. */
   readonly privateWebhooks: boolean
+  /** Where people log in; undefined: nowhere, they have tokens. */
+  readonly oidc: OidcSettings | undefined
+}
+
+/** Nothing set: nobody but those with tokens, and webhooks to the internet only. */
+export const NO_IDENTITIES: IdentitySettings = {
+  ...{ publicUrl: undefined, ciIssuers: [], trustedRoot: undefined, privateWebhooks: false, oidc: undefined },
 }
 
 /**
@@ -29,7 +38,26 @@ export function identitySettings(env: Readonly<Record<string, string | undefined
     ciIssuers: [...PUBLIC_ISSUERS, ...named.map(issuerOf)],
     trustedRoot: env[TRUSTED_ROOT] ? readTrustedRoot(env[TRUSTED_ROOT]) : undefined,
     privateWebhooks: privateAllowed(env[WEBHOOKS]),
+    oidc: oidcSettings(env),
   }
+}
+
+/** HOOKLINE_OIDC_ISSUER, _CLIENT_ID, _CLIENT_SECRET or _CLIENT_SECRET_FILE, and _SIGNUP (yes or no). */
+function oidcSettings(env: Readonly<Record<string, string | undefined>>): OidcSettings | undefined {
+  const name = (part: string): string => `HOOKLINE_OIDC_${part}`
+  const issuer = env[name('ISSUER')]
+  if (!issuer) return undefined
+  requireSafe(name('ISSUER'), issuer)
+  const required = (part: string): string => {
+    const value = env[name(part)] || readSecretFile(env, name(part))
+    if (!value) throw new DomainError('usage', `${name('ISSUER')} is set, and ${name(part)} is not`)
+    return value
+  }
+  const signup = env[name('SIGNUP')] || 'no'
+  if (signup !== 'yes' && signup !== 'no')
+    throw new DomainError('usage', `${name('SIGNUP')} is yes or no, not "${signup}"`)
+  const [clientId, clientSecret] = [required('CLIENT_ID'), required('CLIENT_SECRET')]
+  return { issuer, clientId, clientSecret, signup: signup === 'yes' }
 }
 
 function readTrustedRoot(path: string): TrustedRoot {

@@ -3,6 +3,7 @@ import type { Services } from '../http/services.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
 import { idTokens } from '../registry/id-token.ts'
+import { openLoginDesk } from '../registry/login.ts'
 import { openNodeDesk } from '../registry/nodes.ts'
 import { startWebhookWorker } from '../registry/webhook-worker.ts'
 import { databaseAccounts } from '../store/accounts.ts'
@@ -12,6 +13,7 @@ import type { Database } from '../store/database.ts'
 import { databaseDownloads } from '../store/downloads.ts'
 import { databaseFleet } from '../store/fleet.ts'
 import { databaseLifecycle } from '../store/lifecycle.ts'
+import { databaseLogins } from '../store/logins.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
 import { databaseSearch } from '../store/search.ts'
@@ -25,15 +27,18 @@ export function composeRegistry(
   blobs: BlobStore,
   report: Services['report'],
   protection: Protection,
-  { publicUrl, ciIssuers, trustedRoot, privateWebhooks }: IdentitySettings,
+  { publicUrl, ciIssuers, trustedRoot, privateWebhooks, oidc }: IdentitySettings,
 ): Services {
   const clock = (): Date => new Date()
   const { notices } = database
   const fleet = databaseFleet(database)
   const nodes = databaseNodes(database)
   const webhooks = databaseWebhooks(database)
+  const [accounts, logins] = [databaseAccounts(database), databaseLogins(database)]
   return {
-    accounts: databaseAccounts(database),
+    accounts,
+    logins,
+    loginDesk: openLoginDesk(oidc, { logins, accounts, clock }),
     namespaces: databaseNamespaces(database),
     catalog: databaseCatalog(database),
     lifecycle: databaseLifecycle(database),

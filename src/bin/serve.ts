@@ -17,7 +17,7 @@ import { makeDirectory } from '../store/make-directory.ts'
 import { migrate } from '../store/migrations.ts'
 import { type Postgres, startPostgres } from '../store/postgres.ts'
 import { openS3Blobs, type S3Settings } from '../store/s3-blobs.ts'
-import type { IdentitySettings } from './identity-settings.ts'
+import { type IdentitySettings, NO_IDENTITIES } from './identity-settings.ts'
 import { composeRegistry } from './registry.ts'
 
 /** Where a registry keeps its state and where it listens. All have defaults. */
@@ -95,12 +95,7 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       blobs,
       options.report ?? (() => {}),
       options.protection ?? PATIENT,
-      options.identity ?? {
-        publicUrl: undefined,
-        ciIssuers: [],
-        trustedRoot: undefined,
-        privateWebhooks: false,
-      },
+      options.identity ?? NO_IDENTITIES,
     )
     const app = await buildApp(services)
     undo.push(() => app.close())

@@ -74,6 +74,15 @@ export async function changeAccount(
   return { json: view, text: `account ${view.name}: ${rights.join(', ')}` }
 }
 
+/** Says who logs in as an account. Throws `not_found`, `account_exists`, `login_unavailable`. */
+export async function linkLogin(
+  { name, subject, ...flags }: RegistryFlags & { name: string; subject: string },
+  { io }: Context,
+): Promise<Outcome> {
+  await (await connectWithToken(io, flags)).linkLogin(name, subject)
+  return { json: { name, subject }, text: `"${subject}" logs in as ${name}` }
+}
+
 /** What a new token is for. */
 interface NewTokenFlags extends RegistryFlags {
   readonly scope?: readonly Scope[] | undefined

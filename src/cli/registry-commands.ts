@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { AccountName, FleetRole, ROLES, Role, SCOPES, Scope } from '../domain/account.ts'
 import { AuditRequest } from '../domain/audit.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { LoginLink } from '../domain/login.ts'
 import { NamePattern } from '../domain/name-pattern.ts'
 import { Digest, Name } from '../domain/names.ts'
 import { RobotRequest } from '../domain/namespace.ts'
@@ -23,6 +24,9 @@ import type { Io } from './io.ts'
 const TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.token_ttl_s] as const
 const JOIN_TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.join_token_ttl_s] as const
 
+/** Words separated by commas. */
+const Listed = z.string().transform((text) => text.split(','))
+
 /** The commands about who may do what: accounts, namespaces, keys, tokens, and the nodes that have joined. */
 export function defineRegistryCommands(program: Command, io: Io): void {
   const whoami = program
@@ -32,6 +36,7 @@ export function defineRegistryCommands(program: Command, io: Io): void {
   does(io, registryFlags(whoami), registryShape, async (flags, context) =>
     (await import('./accounts.ts')).whoAmI(flags, context),
   )
+  defineLogin(program, io)
   defineAudit(program, io)
   defineNamespaces(program, io)
   defineMembers(program, io)
@@ -40,6 +45,30 @@ export function defineRegistryCommands(program: Command, io: Io): void {
   defineTokens(program, io)
   defineAccounts(program, io)
   defineNodes(program, io)
+}
+
+function defineLogin(program: Command, io: Io): void {
+  const login = program
+    .command('login')
+    .description('Log in to a registry by a browser, and keep the token in the settings file.')
+    .option('--url <url>', 'address of the registry (else HOOKLINE_URL, else the settings file)')
+    .option('--scope <scopes>', `what the token is for, of ${SCOPES.join(',')}; default: all but admin`)
+    .option('--name <name>', 'how a new account is to be called')
+    .option('--with-token', 'take the token from standard input instead', false)
+    .addHelpText(
+      'after',
+      example('hookline login --url https://registry.example.org', 'hookline login --with-token < token'),
+    )
+  const shape = {
+    ...{ url: z.string().optional(), scope: Listed.pipe(z.array(Scope)).optional() },
+    ...{ name: Name.optional(), withToken: z.boolean().default(false) },
+  }
+  does(io, login, shape, async (flags, context) => (await import('./login.ts')).login(flags, context))
+  const logout = program
+    .command('logout')
+    .description('End the token of the settings file, and forget it.')
+    .addHelpText('after', example('hookline logout'))
+  does(io, logout, {}, async (flags, context) => (await import('./login.ts')).logout(flags, context))
 }
 
 function defineAudit(program: Command, io: Io): void {
@@ -257,7 +286,6 @@ function defineTokens(program: Command, io: Io): void {
       'after',
       example('hookline token create --scope publish-update --programs "acme/*" --account acme.ci --ttl 30d'),
     )
-  const Listed = z.string().transform((text) => text.split(','))
   const shape = {
     ...registryShape,
     scope: Listed.pipe(z.array(Scope)).optional(),
@@ -332,6 +360,18 @@ function defineAccounts(program: Command, io: Io): void {
       fleet: FleetRole.optional(),
     },
     async (flags, context) => (await import('./accounts.ts')).changeAccount(flags, context),
+  )
+  const link = account
+    .command('link')
+    .description('Say who logs in as an account: a subject of the registry’s identity provider.')
+    .argument('<name>')
+    .requiredOption('--subject <subject>', 'the provider’s name for the person (`sub`)')
+    .addHelpText('after', example('hookline account link ada --subject 248289761001'))
+  does(
+    io,
+    registryFlags(link),
+    { ...registryShape, name: AccountName, ...LoginLink.shape },
+    async (flags, context) => (await import('./accounts.ts')).linkLogin(flags, context),
   )
 }
 

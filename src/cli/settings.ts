@@ -20,6 +20,17 @@ export interface RegistryFlags {
   readonly tokenFile?: string | undefined
 }
 
+/** Where the settings file of a user lies. */
+export const settingsPath = (io: Pick<Io, 'home'>): string =>
+  join(io.home, '.config', 'hookline', 'config.json')
+
+/** The address of the registry: by flag, else by HOOKLINE_URL, else of the settings file. Throws `no_registry`. */
+export async function registryUrl(io: Io, given: string | undefined): Promise<string> {
+  const url = given ?? nonEmpty(io.env['HOOKLINE_URL']) ?? (await readSettings(settingsPath(io))).url
+  if (url === undefined) throw new DomainError('no_registry', 'no registry is named')
+  return url
+}
+
 const SettingsFile = z.strictObject({ url: z.string().optional(), token: z.string().optional() })
 
 /**
@@ -68,12 +79,13 @@ async function resolveSettings(io: Io, flags: RegistryFlags): Promise<RegistryFl
     fromEnvironment: io.env['HOOKLINE_TOKEN'],
   })
   if (named !== undefined && token !== undefined) return { url: named, token }
-  const file = await readSettings(join(io.home, '.config', 'hookline', 'config.json'))
+  const file = await readSettings(settingsPath(io))
   const sameRegistry = named === undefined || (file.url !== undefined && sameUrl(named, file.url))
   return { url: named ?? file.url, token: token ?? (sameRegistry ? file.token : undefined) }
 }
 
-async function readSettings(path: string): Promise<z.infer<typeof SettingsFile>> {
+/** What a settings file holds; nothing when there is none. Throws `invalid_json`, `file_unreadable`. */
+export async function readSettings(path: string): Promise<z.infer<typeof SettingsFile>> {
   if (!existsSync(path)) return {}
   const text = await readLocalText(path, LIMITS.settings_bytes, 'settings')
   return parseWith(SettingsFile, parseStrictJson(text, path), 'invalid_json', path)

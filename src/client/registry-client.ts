@@ -14,6 +14,7 @@ import { CheckList } from '../domain/check.ts'
 import { DomainError } from '../domain/errors.ts'
 import { FunctionHistory, FunctionList, type FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { LoggedIn, type LoginExchange } from '../domain/login.ts'
 import { type Digest, MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
 import {
   IdentityList,
@@ -147,6 +148,10 @@ export interface RegistryClient {
   removeTrustedPublisher(namespace: string, id: string): Promise<void>
   /** Exchanges a pipeline's identity token, which is then used up. */
   exchangeIdToken(exchange: IdTokenExchange): Promise<NewToken>
+  /** Exchanges the code of a login, which is then used up. */
+  exchangeLogin(exchange: LoginExchange): Promise<LoggedIn>
+  /** Says who logs in as an account. */
+  linkLogin(account: string, subject: string): Promise<void>
   /** Webhooks of a namespace, or of the registry. */
   webhooks(namespace: string | undefined): Promise<WebhookView[]>
   addWebhook(namespace: string | undefined, request: WebhookRequest): Promise<NewWebhook>
@@ -375,6 +380,12 @@ export function registryClient(url: string, token?: string): RegistryClient {
     },
     async exchangeIdToken(exchange) {
       return readJson(await send('POST', '/api/v1/trusted-publishing/token', exchange), NewToken, 'the token')
+    },
+    async exchangeLogin(exchange) {
+      return readJson(await send('POST', '/api/v1/login/token', exchange), LoggedIn, 'the token')
+    },
+    async linkLogin(account, subject) {
+      await send('PUT', `/api/v1/accounts/${account}/login`, { subject })
     },
     async webhooks(namespace) {
       return readJson(await get(webhooksPath(namespace)), WebhookList, 'the webhooks').webhooks

@@ -149,6 +149,17 @@ export const ERRORS = {
     'Helper is for GPL-compatible programs only',
     'declare a licence that the kernel takes as compatible, such as "GPL" or "Dual BSD/GPL"',
   ),
+  login_unavailable: entry(
+    'unsupported',
+    'Nobody can log in here by a browser',
+    'use a token: `hookline login --with-token`',
+  ),
+  login_failed: entry('unauthenticated', 'Login failed', 'try again: `hookline login`'),
+  login_unknown: entry(
+    'forbidden',
+    'No account of this name, or of yours',
+    'ask an administrator to link your account, or choose a name: --name',
+  ),
   address_not_allowed: entry(
     'invalid',
     'Address may not be asked',

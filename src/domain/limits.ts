@@ -233,6 +233,10 @@ export const LIMITS = {
   loader_idle_ms: 5000,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
+  /** A login, from its beginning to the browser's return; then its code is good for so long; and the token that is given for it. */
+  login_s: 600,
+  login_code_s: 60,
+  login_token_s: 30 * 86_400,
   /** Releases in a feed, and how long a feed or badge may be taken from a cache. */
   feed_entries: 50,
   feed_age_s: 300,

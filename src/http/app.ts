@@ -13,6 +13,7 @@ import { feedRoutes } from './feed-routes.ts'
 import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { lifecycleRoutes } from './lifecycle-routes.ts'
+import { loginRoutes } from './login-routes.ts'
 import { namespaceRoutes } from './namespace-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
@@ -80,6 +81,7 @@ export async function buildApp(services: Services): Promise<App> {
   accountRoutes(app, services)
   namespaceRoutes(app, services)
   feedRoutes(app, services)
+  loginRoutes(app, services)
   signerRoutes(app, services)
   webhookRoutes(app, services)
   trustedPublisherRoutes(app, services)

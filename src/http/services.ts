@@ -6,6 +6,7 @@ import type { Catalog } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Fleet } from '../ports/fleet.ts'
 import type { Lifecycle } from '../ports/lifecycle.ts'
+import type { Logins } from '../ports/logins.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import type { Downloads, Search } from '../ports/search.ts'
@@ -13,6 +14,7 @@ import type { TrustedPublishers } from '../ports/trusted-publishers.ts'
 import type { Webhooks } from '../ports/webhooks.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { IdTokens } from '../registry/id-token.ts'
+import type { LoginDesk } from '../registry/login.ts'
 import type { NodeDesk } from '../registry/nodes.ts'
 import type { WebhookWorker } from '../registry/webhook-worker.ts'
 import type { ReportFailure } from './problem.ts'
@@ -36,6 +38,8 @@ export interface Services {
   readonly protection: Protection
   readonly trustedPublishers: TrustedPublishers
   readonly webhooks: Webhooks
+  readonly logins: Logins
+  readonly loginDesk: LoginDesk
   readonly webhookWorker: WebhookWorker
   readonly idTokens: IdTokens
   readonly trustedRoot: TrustedRoot | undefined

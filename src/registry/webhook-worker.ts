@@ -12,7 +12,7 @@ export function newWebhookSecret(): { secret: Buffer; text: string } {
 }
 
 /** The signature of a delivery: over its id, the time (Unix seconds) and its body (Standard Webhooks, HMAC-SHA256). */
-export const webhookSignature = (secret: Buffer, id: string, time_s: number, body: string): string =>
+const webhookSignature = (secret: Buffer, id: string, time_s: number, body: string): string =>
   `v1,${createHmac('sha256', secret).update(`${id}.${time_s}.${body}`).digest('base64')}`
 
 /** What delivers: one in every registry process, each delivery by one of them. */

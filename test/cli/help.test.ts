@@ -32,6 +32,7 @@ describe('help', () => {
     expect(commands.map((path) => path.join(' ')).sort()).toEqual([
       'account change',
       'account create',
+      'account link',
       'account list',
       'admin quarantine',
       'admin reports',
@@ -58,6 +59,8 @@ describe('help', () => {
       'key list',
       'key remove',
       'keygen',
+      'login',
+      'logout',
       'member accept',
       'member invitations',
       'member list',

@@ -2,6 +2,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseTrustedRoot } from '../../src/attest/trusted-root.ts'
+import { NO_IDENTITIES } from '../../src/bin/identity-settings.ts'
 import { type Registry, serve } from '../../src/bin/serve.ts'
 import { buildProgram, PROGRAMS } from '../../tools/build-programs.ts'
 import { type CiIssuerDouble, githubClaims, startCiIssuer } from '../support/ci-issuer.ts'
@@ -47,10 +48,9 @@ beforeAll(async () => {
     dataDir: join(folder, 'registry'),
     port: 0,
     identity: {
-      publicUrl: undefined,
+      ...NO_IDENTITIES,
       ciIssuers: [{ provider: 'github', issuer: issuer.url }],
       trustedRoot: parseTrustedRoot(sigstore.trustedRoot),
-      privateWebhooks: false,
     },
   })
   await writeFile(join(folder, 'root.json'), sigstore.trustedRoot)

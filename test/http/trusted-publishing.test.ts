@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import type { JWTPayload } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { NO_IDENTITIES } from '../../src/bin/identity-settings.ts'
 import { NewToken } from '../../src/domain/token.ts'
 import { PATIENT } from '../../src/http/protection.ts'
 import { type CiIssuerDouble, githubClaims, startCiIssuer } from '../support/ci-issuer.ts'
@@ -16,9 +17,7 @@ let owner = ''
 beforeAll(async () => {
   ;[issuer, gitlab] = await Promise.all([startCiIssuer(), startCiIssuer()])
   registry = await startRegistry(PATIENT, {
-    publicUrl: undefined,
-    trustedRoot: undefined,
-    privateWebhooks: false,
+    ...NO_IDENTITIES,
     ciIssuers: [
       { provider: 'github', issuer: issuer.url },
       { provider: 'gitlab', issuer: gitlab.url },

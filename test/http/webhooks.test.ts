@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { NO_IDENTITIES } from '../../src/bin/identity-settings.ts'
 import { PATIENT } from '../../src/http/protection.ts'
 import { startWebhookWorker } from '../../src/registry/webhook-worker.ts'
 import { buildRelease, newKey, openNamespace, publishAt } from './release-builder.ts'
@@ -29,7 +30,7 @@ beforeAll(async () => {
   await new Promise<void>((listening) => receiver.listen(0, '127.0.0.1', listening))
   const address = receiver.address()
   hooks = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
-  const identity = { publicUrl: undefined, ciIssuers: [], trustedRoot: undefined, privateWebhooks: true }
+  const identity = { ...NO_IDENTITIES, privateWebhooks: true }
   registry = await startRegistry(PATIENT, identity)
   owner = await registry.account('founder')
   await openNamespace({ ...registry, admin: owner }, 'acme', key)

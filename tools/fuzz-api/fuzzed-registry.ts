@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { NO_IDENTITIES } from '../../src/bin/identity-settings.ts'
 import { composeRegistry } from '../../src/bin/registry.ts'
 import { SCOPES, type Scope } from '../../src/domain/account.ts'
 import { buildApp } from '../../src/http/app.ts'
@@ -26,7 +27,7 @@ export async function openFuzzedRegistry(dir: string) {
     blobs,
     (error) => failures.push(error),
     { ...PATIENT, rates: undefined },
-    { publicUrl: 'http://127.0.0.1', ciIssuers: [], trustedRoot: undefined, privateWebhooks: false },
+    { ...NO_IDENTITIES, publicUrl: 'http://127.0.0.1' },
   )
   const app = await buildApp(services)
   await seedCatalog(database.prisma, { programs: 40, releases: 100, seed: 5 })
