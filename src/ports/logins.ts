@@ -2,7 +2,7 @@ import type { Actor } from '../domain/account.ts'
 import type { LoginAttempt, ProviderPerson } from '../domain/login.ts'
 
 /** The account of somebody who logs in. */
-export interface LoginAccount {
+interface LoginAccount {
   readonly id: string
   readonly name: string
 }
