@@ -5,12 +5,14 @@ import { stringify } from 'yaml'
 import { z } from 'zod'
 import { AccountView, WhoAmI } from '../domain/account.ts'
 import { AuditRecord } from '../domain/audit.ts'
+import { ERRORS, isErrorCode } from '../domain/errors.ts'
 import { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { InvitationView, KeyView, MemberView, NamespaceView } from '../domain/namespace.ts'
 import { Desired, NodeView, Observed, ObservedChain } from '../domain/node.ts'
 import { ProgramPage, ProgramView, ReleaseDescriptor, ReleaseView, ReportView } from '../domain/release.ts'
 import { FoundProgram, SearchPage } from '../domain/search.ts'
 import { NewToken, TokenRequest, TokenView } from '../domain/token.ts'
+import { exampleOf, exampleProblem } from './examples.ts'
 import { Problem } from './problem.ts'
 import type { App } from './route.ts'
 
@@ -65,19 +67,45 @@ export async function describeRoutes(app: App): Promise<void> {
 /** The description of all routes: OpenAPI 3.1 in YAML. The app must be ready. */
 export function openApiYaml(app: App): string {
   const document: OpenAPIV3_1.Document = JSON.parse(JSON.stringify(app.swagger()))
-  for (const response of responsesOf(document))
-    if (response.description === 'Default Response') response.description = 'done'
-  const components = { ...document.components, schemas: usedSchemas(document) }
+  const examples = addExamples(document)
+  const components = { ...document.components, schemas: usedSchemas(document), examples }
   return stringify({ ...document, components }, { lineWidth: 110, aliasDuplicateObjects: false })
 }
 
-function responsesOf(document: OpenAPIV3_1.Document): OpenAPIV3_1.ResponseObject[] {
-  const operations = Object.values(document.paths ?? {}).flatMap((path) => [
-    ...[path?.get, path?.put, path?.post, path?.delete],
-  ])
-  return operations
-    .flatMap((operation) => Object.values(operation?.responses ?? {}))
-    .flatMap((response) => (response === undefined || '$ref' in response ? [] : [response]))
+const PROBLEM = 'application/problem+json'
+const JSON_TYPE = 'application/json'
+
+function operationsOf(document: OpenAPIV3_1.Document): OpenAPIV3_1.OperationObject[] {
+  const paths = Object.values(document.paths ?? {})
+  return paths
+    .flatMap((path) => [path?.get, path?.put, path?.post, path?.delete, path?.patch])
+    .filter((operation) => operation !== undefined)
+}
+
+/** Gives each request and answer in JSON an example, and each refusal one for each of its codes. */
+function addExamples(document: OpenAPIV3_1.Document): Record<string, OpenAPIV3_1.ExampleObject> {
+  const refusals: Record<string, OpenAPIV3_1.ExampleObject> = {}
+  const parts = document.components?.schemas ?? {}
+  const exemplify = (content: Record<string, OpenAPIV3_1.MediaTypeObject> | undefined): void => {
+    const media = content?.[JSON_TYPE]
+    if (media?.schema !== undefined) media.example = exampleOf(media.schema, parts)
+  }
+  for (const { requestBody, responses } of operationsOf(document)) {
+    if (requestBody !== undefined && !('$ref' in requestBody)) exemplify(requestBody.content)
+    for (const [status, response] of Object.entries(responses ?? {})) {
+      if ('$ref' in response) continue
+      if (response.description === 'Default Response') response.description = 'done'
+      exemplify(response.content)
+      const problem = response.content?.[PROBLEM]
+      if (problem === undefined) continue
+      problem.examples = {}
+      for (const code of response.description.split(', ').filter(isErrorCode)) {
+        refusals[code] ??= { value: exampleProblem(code, Number(status), ERRORS[code]) }
+        problem.examples[code] = { $ref: `#/components/examples/${code}` }
+      }
+    }
+  }
+  return refusals
 }
 
 /** Each named schema comes in a form for requests and one for answers: those that no route leads to are left out. */
