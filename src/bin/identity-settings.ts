@@ -3,6 +3,7 @@ import { parseTrustedRoot, type TrustedRoot } from '../attest/trusted-root.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type CiIssuer, CiProvider, PUBLIC_ISSUERS } from '../domain/trusted-publisher.ts'
 import type { OidcSettings } from '../registry/login.ts'
+import { type ProofPlaces, PUBLIC_PLACES } from '../registry/proofs.ts'
 import { readSecretFile } from './secret-file.ts'
 
 const [PUBLIC_URL, CI_ISSUERS] = ['HOOKLINE_PUBLIC_URL', 'HOOKLINE_CI_ISSUERS']
@@ -19,11 +20,14 @@ export interface IdentitySettings {
   readonly privateWebhooks: boolean
   /** Where people log in; undefined: nowhere, they have tokens. */
   readonly oidc: OidcSettings | undefined
+  /** Where namespaces' proofs are looked for. */
+  readonly proofPlaces: ProofPlaces
 }
 
 /** Nothing set: nobody but those with tokens, and webhooks to the internet only. */
 export const NO_IDENTITIES: IdentitySettings = {
   ...{ publicUrl: undefined, ciIssuers: [], trustedRoot: undefined, privateWebhooks: false, oidc: undefined },
+  proofPlaces: PUBLIC_PLACES,
 }
 
 /**
@@ -39,6 +43,7 @@ export function identitySettings(env: Readonly<Record<string, string | undefined
     trustedRoot: env[TRUSTED_ROOT] ? readTrustedRoot(env[TRUSTED_ROOT]) : undefined,
     privateWebhooks: privateAllowed(env[WEBHOOKS]),
     oidc: oidcSettings(env),
+    proofPlaces: PUBLIC_PLACES,
   }
 }
 

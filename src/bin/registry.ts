@@ -27,7 +27,7 @@ export function composeRegistry(
   blobs: BlobStore,
   report: Services['report'],
   protection: Protection,
-  { publicUrl, ciIssuers, trustedRoot, privateWebhooks, oidc }: IdentitySettings,
+  { publicUrl, ciIssuers, trustedRoot, privateWebhooks, oidc, proofPlaces }: IdentitySettings,
 ): Services {
   const clock = (): Date => new Date()
   const { notices } = database
@@ -56,6 +56,7 @@ export function composeRegistry(
     trustedPublishers: databaseTrustedPublishers(database),
     idTokens: idTokens(ciIssuers),
     publicUrl,
+    proofPlaces,
     webhooks,
     webhookWorker: startWebhookWorker(webhooks, clock, {
       allowPrivate: privateWebhooks,

@@ -1,11 +1,12 @@
 import type { Role } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Digest } from '../domain/names.ts'
-import type { KeyView, MemberView, RobotRequest } from '../domain/namespace.ts'
+import type { KeyView, MemberView, NamespaceView, RobotRequest } from '../domain/namespace.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPublicKey } from './key-file.ts'
 import { connect, connectWithToken, type RegistryFlags } from './settings.ts'
-import { renderTable } from './table.ts'
+import { renderFields, renderTable } from './table.ts'
+import { bytesText } from './terminal.ts'
 
 /** Makes a namespace. Throws `namespace_exists`, `name_look_alike`, `name_reserved`. */
 export async function createNamespace(
@@ -17,6 +18,59 @@ export async function createNamespace(
     json: { name },
     text: `namespace ${name} is made; next: hookline key add <key.pub.pem> --namespace ${name}`,
   }
+}
+
+/** Shows whose a namespace is, and, for members, what it holds. Throws `not_found`. */
+export async function showNamespace(
+  { name, ...flags }: RegistryFlags & { name: string },
+  { io }: Context,
+): Promise<Outcome> {
+  const view = await (await connect(io, flags)).namespace(name)
+  return { json: view, text: renderFields(namespaceFields(view)) }
+}
+
+const namespaceFields = ({
+  name,
+  createdAt,
+  verified,
+  role,
+  usage,
+}: NamespaceView): [string, string | undefined][] => [
+  ['namespace', name],
+  ['since', createdAt],
+  ['verified', verified.map(({ kind, of, at }) => `${of} (${kind}, ${at.slice(0, 10)})`).join(', ') || 'no'],
+  ['your role', role],
+  ['programs', usage && `${usage.programs} of ${usage.mostPrograms}`],
+  ['bytes', usage && `${bytesText(usage.bytes)} of ${bytesText(usage.mostBytes)}`],
+]
+
+/**
+ * Proves whose a namespace is; without a domain or repository, says what to put where. Throws `proof_missing`,
+ * `proof_unreachable`, `usage`.
+ */
+export async function verifyNamespace(
+  {
+    name,
+    dns,
+    repository,
+    ...flags
+  }: RegistryFlags & { name: string; dns?: string | undefined; repository?: string | undefined },
+  { io }: Context,
+): Promise<Outcome> {
+  if (dns !== undefined && repository !== undefined)
+    throw new DomainError('usage', 'give --dns or --repository, not both')
+  const client = await connectWithToken(io, flags)
+  if (dns === undefined && repository === undefined) {
+    const challenge = await client.challenge(name)
+    const { text, dns: record, file } = challenge
+    return { json: challenge, text: `put this text into ${record}, or into ${file}:\n\n  ${text}` }
+  }
+  const proof =
+    dns === undefined
+      ? { kind: 'repository' as const, of: repository ?? '' }
+      : { kind: 'dns' as const, of: dns }
+  const view = await client.prove(name, proof)
+  return { json: view, text: `${name} is verified: ${proof.of}` }
 }
 
 /** Lists the namespaces that the caller is a member of. */
@@ -123,13 +177,16 @@ export async function addKey(
   return { json: view, text: `${key.fingerprint} ${right}` }
 }
 
-/** A key signs nothing new of a namespace from then on. Throws `not_found`. */
+/** A key signs nothing new from then on, no release of a namespace, or no order. Throws `not_found`, `usage`. */
 export async function removeKey(
-  { namespace, fingerprint, ...flags }: RegistryFlags & { namespace: string; fingerprint: Digest },
+  { fingerprint, ...flags }: RegistryFlags & KeyOwner & { fingerprint: Digest },
   { io }: Context,
 ): Promise<Outcome> {
-  await (await connectWithToken(io, flags)).removeKey(namespace, fingerprint)
-  return { json: { fingerprint }, text: `${fingerprint} signs nothing new of ${namespace}` }
+  const namespace = requireOwner(flags)
+  const client = await connectWithToken(io, flags)
+  if (namespace === undefined) await client.removeOperatorKey(fingerprint)
+  else await client.removeKey(namespace, fingerprint)
+  return { json: { fingerprint }, text: `${fingerprint} signs nothing new of ${namespace ?? 'the fleet'}` }
 }
 
 /** Lists the keys that may sign. Throws `usage`. */

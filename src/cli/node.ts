@@ -18,7 +18,24 @@ export async function listNodes(flags: RegistryFlags, { io }: Context): Promise<
     healthOf(node),
   ])
   const head = ['node', 'id', 'labels', 'kernel', 'last seen', 'state']
-  return { json: { nodes }, text: nodes.length === 0 ? 'no nodes' : renderTable(io, head, rows) }
+  return {
+    json: { nodes },
+    text: nodes.length === 0 ? 'no nodes; let one join: hookline node token' : renderTable(io, head, rows),
+  }
+}
+
+/** Forgets a node, by name or id. Throws `not_found`. */
+export async function removeNode(
+  { node: asked, ...flags }: RegistryFlags & { node: string },
+  { io }: Context,
+): Promise<Outcome> {
+  const client = await connectWithToken(io, flags)
+  const { id, facts } = findNode(await client.nodes(), asked)
+  await client.removeNode(id)
+  return {
+    json: { id, name: facts.name },
+    text: `node ${facts.name} is forgotten; what it runs goes on until \`hookline agent --detach\` there`,
+  }
 }
 
 /** Shows one node, by name or id. Throws `not_found`. */

@@ -113,6 +113,35 @@ function defineNamespaces(program: Command, io: Io): void {
   does(io, registryFlags(list), registryShape, async (flags, context) =>
     (await import('./namespaces.ts')).listNamespaces(flags, context),
   )
+  const show = namespace
+    .command('show')
+    .description('Show whose a namespace is, and what it holds.')
+    .argument('<name>', 'the namespace')
+    .addHelpText('after', example('hookline namespace show acme'))
+  does(io, registryFlags(show), { ...registryShape, name: Name }, async (flags, context) =>
+    (await import('./namespaces.ts')).showNamespace(flags, context),
+  )
+  const verify = namespace
+    .command('verify')
+    .description(
+      'Prove that a namespace is of a domain or a repository; without either, say what to put where.',
+    )
+    .argument('<name>', 'the namespace')
+    .option('--dns <domain>', 'look at the domain’s TXT records')
+    .option('--repository <path>', 'look at a file of github.com/owner/name, or on gitlab.com')
+    .addHelpText(
+      'after',
+      example('hookline namespace verify acme', 'hookline namespace verify acme --dns acme.example'),
+    )
+  const shape = {
+    ...registryShape,
+    name: Name,
+    dns: z.string().optional(),
+    repository: z.string().optional(),
+  }
+  does(io, registryFlags(verify), shape, async (flags, context) =>
+    (await import('./namespaces.ts')).verifyNamespace(flags, context),
+  )
   const leave = namespace
     .command('leave')
     .description('End your own membership, or decline an invitation.')
@@ -202,10 +231,9 @@ function defineKeys(program: Command, io: Io): void {
     .command('remove')
     .description('Let a key sign nothing new. What it signed stays, and nodes go by their own policies.')
     .argument('<fingerprint>', 'as `hookline key list` shows it')
-    .requiredOption('--namespace <name>', 'the key signs releases of this namespace')
     .addHelpText('after', example(`hookline key remove sha256:${'5f'.repeat(32)} --namespace acme`))
-  const removal = { ...registryShape, namespace: Name, fingerprint: Digest }
-  does(io, registryFlags(remove), removal, async (flags, context) =>
+  const removal = { ...ownerShape, fingerprint: Digest }
+  does(io, registryFlags(owner(remove)), removal, async (flags, context) =>
     (await import('./namespaces.ts')).removeKey(flags, context),
   )
   const list = key
@@ -391,6 +419,16 @@ function defineNodes(program: Command, io: Io): void {
     .addHelpText('after', example('hookline node show edge-1'))
   does(io, registryFlags(show), { ...registryShape, node: z.string() }, async (flags, context) =>
     (await import('./node.ts')).showNode(flags, context),
+  )
+  const remove = node
+    .command('remove')
+    .description(
+      'Forget a node: its key opens nothing any more. What it runs goes on until it is stopped there.',
+    )
+    .argument('<node>', 'name or id')
+    .addHelpText('after', example('hookline node remove edge-1'))
+  does(io, registryFlags(remove), { ...registryShape, node: z.string() }, async (flags, context) =>
+    (await import('./node.ts')).removeNode(flags, context),
   )
   const token = node
     .command('token')

@@ -89,6 +89,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     .option('--license <licenses...>', 'SPDX expressions')
     .option('--namespace <names...>', 'namespaces')
     .option('--signed <how...>', 'key or identity')
+    .option('--verified <yes|no>', 'of namespaces that proved whose they are')
     .option('--kernel <version>', 'what runs on this kernel, such as 5.15')
     .option('--sort <order>', SearchSort.options.join(', '), 'relevance')
     .option('--limit <count>', 'how many', '20')

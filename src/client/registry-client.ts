@@ -26,9 +26,11 @@ import {
   MemberList,
   MemberView,
   NamespaceList,
+  NamespaceView,
   type RobotRequest,
 } from '../domain/namespace.ts'
 import { NodeList, type NodeView } from '../domain/node.ts'
+import { ChallengeView, type ProofRequest } from '../domain/proof.ts'
 import {
   ProgramPage,
   ProgramView,
@@ -160,6 +162,13 @@ export interface RegistryClient {
   redeliver(namespace: string | undefined, id: string, delivery: string): Promise<DeliveryView>
   testWebhook(namespace: string | undefined, id: string): Promise<DeliveryView>
   nodes(): Promise<NodeView[]>
+  removeNode(id: string): Promise<void>
+  removeOperatorKey(fingerprint: Digest): Promise<void>
+  namespace(name: string): Promise<NamespaceView>
+  /** What to put where to prove whose a namespace is. */
+  challenge(namespace: string): Promise<ChallengeView>
+  /** Has a proof looked for. */
+  prove(namespace: string, proof: ProofRequest): Promise<NamespaceView>
   functions(): Promise<FunctionView[]>
   /** Throws `not_found`. */
   function(name: string): Promise<FunctionView>
@@ -409,6 +418,22 @@ export function registryClient(url: string, token?: string): RegistryClient {
     },
     async nodes() {
       return readJson(await get('/api/v1/nodes'), NodeList, 'the nodes').nodes
+    },
+    async removeNode(id) {
+      await remove(`/api/v1/nodes/${encodeURIComponent(id)}`)
+    },
+    async removeOperatorKey(fingerprint) {
+      await remove(`/api/v1/operators/keys/${fingerprint}`)
+    },
+    async namespace(name) {
+      return readJson(await get(`/api/v1/namespaces/${name}`), NamespaceView, name)
+    },
+    async challenge(namespace) {
+      return readJson(await get(`/api/v1/namespaces/${namespace}/challenge`), ChallengeView, 'the challenge')
+    },
+    async prove(namespace, proof) {
+      const answer = await send('POST', `/api/v1/namespaces/${namespace}/proofs`, proof)
+      return readJson(answer, NamespaceView, namespace)
     },
     async functions() {
       return readJson(await get('/api/v1/functions'), FunctionList, 'the functions').functions

@@ -149,6 +149,17 @@ export const ERRORS = {
     'Helper is for GPL-compatible programs only',
     'declare a licence that the kernel takes as compatible, such as "GPL" or "Dual BSD/GPL"',
   ),
+  quota_exceeded: entry(
+    'forbidden',
+    'No more fits',
+    'delete what is not needed, or ask the registry’s administrators',
+  ),
+  proof_missing: entry(
+    'invalid',
+    'Proof is not there',
+    'put it there: `hookline namespace verify <name>` says what and where; DNS may take a while',
+  ),
+  proof_unreachable: entry('unavailable', 'Proof cannot be looked for', 'try again later'),
   login_unavailable: entry(
     'unsupported',
     'Nobody can log in here by a browser',

@@ -233,6 +233,17 @@ export const LIMITS = {
   loader_idle_ms: 5000,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
+  /** Programs of one namespace, releases of one program a day, and bytes of one namespace's releases. */
+  namespace_programs: 1000,
+  program_releases_a_day: 200,
+  namespace_bytes: 20 * 2 ** 30,
+  /** Proofs of one namespace, a domain's name, a file that proves, and one question to a name server. */
+  namespace_proofs: 16,
+  domain_chars: 253,
+  proof_bytes: 16 << 10,
+  dns_ms: 3000,
+  /** How often nonces of nodes that no longer count are forgotten. */
+  nonce_sweep_ms: 30_000,
   /** A login, from its beginning to the browser's return; then its code is good for so long; and the token that is given for it. */
   login_s: 600,
   login_code_s: 60,

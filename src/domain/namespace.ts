@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AccountName, Membership, Role } from './account.ts'
 import { Digest, Name } from './names.ts'
+import { ProofView } from './proof.ts'
 import { IdentityRule } from './signer.ts'
 
 /** Request for a namespace. */
@@ -11,7 +12,18 @@ export type NamespaceRequest = z.infer<typeof NamespaceRequest>
 export const NamespaceView = z.strictObject({
   name: Name,
   createdAt: z.iso.datetime(),
+  /** What it proved to be of. */
+  verified: z.array(ProofView),
   role: Role.optional(),
+  /** What it holds of what it may; for members. */
+  usage: z
+    .strictObject({
+      programs: z.int(),
+      mostPrograms: z.int(),
+      bytes: z.int(),
+      mostBytes: z.int(),
+    })
+    .optional(),
 })
 export type NamespaceView = z.infer<typeof NamespaceView>
 

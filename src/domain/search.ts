@@ -24,6 +24,8 @@ export const SearchRequest = z.strictObject({
   license: several(z.string().regex(/^[ -~]{1,100}$/, 'an SPDX expression')).default([]),
   namespace: several(Name).default([]),
   signed: several(SignedBy).default([]),
+  /** Of namespaces that proved whose they are, or of others. */
+  verified: several(z.enum(['yes', 'no'])).default([]),
   /** Programs that run on this kernel, as far as their manifests say. */
   kernel: KernelSeries.optional(),
   sort: SearchSort.default('relevance'),
@@ -42,6 +44,8 @@ export const FoundProgram = z.strictObject({
   /** The oldest kernel that its manifest allows. */
   kernel: KernelSeries.optional(),
   signed: SignedBy,
+  /** Whether its namespace proved whose it is. */
+  verified: z.boolean(),
   downloads: z.int(),
   updatedAt: z.iso.datetime(),
   deprecated: Message.optional(),
@@ -57,6 +61,7 @@ export const Facets = z.strictObject({
   license: z.array(FacetValue),
   namespace: z.array(FacetValue),
   signed: z.array(FacetValue),
+  verified: z.array(FacetValue),
   kernel: z.array(FacetValue),
 })
 export type Facets = z.infer<typeof Facets>

@@ -19,6 +19,7 @@ import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
 import { rememberMethods } from './other-methods.ts'
 import { answerError, answerUnreadable } from './problem.ts'
+import { proofRoutes } from './proof-routes.ts'
 import { guard } from './protection.ts'
 import type { App } from './route.ts'
 import { searchRoutes } from './search-routes.ts'
@@ -82,6 +83,7 @@ export async function buildApp(services: Services): Promise<App> {
   namespaceRoutes(app, services)
   feedRoutes(app, services)
   loginRoutes(app, services)
+  proofRoutes(app, services)
   signerRoutes(app, services)
   webhookRoutes(app, services)
   trustedPublisherRoutes(app, services)

@@ -50,6 +50,7 @@ export function catalogRoutes(app: App, services: Services): void {
           'invalid_license',
           'source_missing',
           'gpl_required',
+          'quota_exceeded',
           'object_mismatch',
           'bundle_missing',
           'bundle_invalid',

@@ -80,7 +80,7 @@ export function checkCredentials(
   app.addHook('preValidation', async (request) => {
     request.bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     if (request.node !== undefined) {
-      nodeDesk.prove(request.node, signedPartOf(request))
+      await nodeDesk.prove(request.node, signedPartOf(request))
       if (request.routeOptions.config.access === 'node') requireOwn(request, request.node)
     }
     if (request.routeOptions.schema?.body !== undefined && !request.isMultipart())

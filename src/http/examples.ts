@@ -95,7 +95,8 @@ const VALUES: Readonly<Record<string, readonly unknown[]>> = {
     status: [200, 'ok'],
   },
   ...{
-    kind: ['person', 'apply'],
+    kind: ['person', 'apply', 'dns'],
+    of: ['acme.example'],
     role: ['publisher'],
     fleet: ['operator'],
     reason: ['vulnerability'],

@@ -6,7 +6,7 @@ import { Digest, Name } from '../domain/names.ts'
 import { KeyList, KeyUpload, KeyView } from '../domain/namespace.ts'
 import { putOrder } from '../registry/functions.ts'
 import { addOperatorKey, keyView } from '../registry/keys.ts'
-import { type App, described } from './route.ts'
+import { type App, described, empty } from './route.ts'
 import type { Services } from './services.ts'
 
 /** An envelope in JSON: the few quotes of its own are escaped, and base64 has nothing to escape. */
@@ -44,6 +44,23 @@ export function functionRoutes(app: App, services: Services): void {
       { params: KeyPath, body: KeyUpload, response: { 200: KeyView } },
     ),
     ({ params, body, actor }) => addOperatorKey(fleet, actor, params.fingerprint, body.publicKey),
+  )
+  app.delete(
+    '/api/v1/operators/keys/:fingerprint',
+    described(
+      'admin',
+      {
+        operationId: 'removeOperatorKey',
+        tags,
+        summary: 'Let a key sign no further orders',
+        errors: ['not_found'],
+      },
+      { params: KeyPath, response: { 204: empty('removed') } },
+    ),
+    async ({ params, actor }, reply) => {
+      await fleet.removeOperatorKey(params.fingerprint, actor)
+      return reply.code(204).send()
+    },
   )
   app.get(
     '/api/v1/functions',

@@ -71,7 +71,8 @@ export function namespaceRoutes(app: App, services: Services): void {
       // one that shows nothing to everybody is not there for everybody
       if (role === undefined && !(await namespaces.isPublic(ns)))
         throw new DomainError('not_found', `there is no namespace "${ns}"`)
-      return { ...(await namespaces.view(ns)), ...(role === undefined ? {} : { role }) }
+      const view = await namespaces.view(ns)
+      return role === undefined ? view : { ...view, role, usage: await namespaces.usage(ns) }
     },
   )
   memberRoutes(app, services)

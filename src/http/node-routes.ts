@@ -94,6 +94,23 @@ export function nodeRoutes(
       return reply.header('etag', etag).type('application/json').send(document.body)
     },
   )
+  app.delete(
+    '/api/v1/nodes/:id',
+    described(
+      'fleet-join',
+      {
+        operationId: 'removeNode',
+        tags,
+        summary: 'Forget a node; what it runs goes on until somebody stops it there',
+        errors: ['not_found'],
+      },
+      { params: z.strictObject({ id: z.uuid() }), response: { 204: empty('removed') } },
+    ),
+    async ({ params, actor }, reply) => {
+      await nodes.remove(params.id, actor)
+      return reply.code(204).send()
+    },
+  )
   app.put(
     '/api/v1/nodes/:id/observed',
     {

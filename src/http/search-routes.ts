@@ -10,13 +10,14 @@ import type { Services } from './services.ts'
 const repeated = (schema: z.ZodType) =>
   z.preprocess((given) => (given === undefined ? [] : Array.isArray(given) ? given : [given]), schema)
 
-const { hook, license, namespace, signed, limit: _, ...single } = SearchRequest.shape
+const { hook, license, namespace, signed, verified, limit: _, ...single } = SearchRequest.shape
 const Query = z.strictObject({
   ...single,
   hook: repeated(hook),
   license: repeated(license),
   namespace: repeated(namespace),
   signed: repeated(signed),
+  verified: repeated(verified),
   limit: z.coerce.number().int().min(1).max(LIMITS.page_items).default(20),
 })
 const Days = z.strictObject({

@@ -16,6 +16,7 @@ import type { DesiredDesk } from '../registry/desired.ts'
 import type { IdTokens } from '../registry/id-token.ts'
 import type { LoginDesk } from '../registry/login.ts'
 import type { NodeDesk } from '../registry/nodes.ts'
+import type { ProofPlaces } from '../registry/proofs.ts'
 import type { WebhookWorker } from '../registry/webhook-worker.ts'
 import type { ReportFailure } from './problem.ts'
 import type { Protection } from './protection.ts'
@@ -40,6 +41,7 @@ export interface Services {
   readonly webhooks: Webhooks
   readonly logins: Logins
   readonly loginDesk: LoginDesk
+  readonly proofPlaces: ProofPlaces
   readonly webhookWorker: WebhookWorker
   readonly idTokens: IdTokens
   readonly trustedRoot: TrustedRoot | undefined

@@ -39,6 +39,8 @@ export interface Fleet {
   /** By fingerprint. */
   operatorKeys(): Promise<StoredKey[]>
   /** Adds a key, or gives the one that is there. */
+  /** A key signs no further orders; those in force stay. Throws `not_found`. */
+  removeOperatorKey(fingerprint: Digest, by: Actor): Promise<void>
   addOperatorKey(key: { fingerprint: Digest; spki: Buffer }, by: Actor): Promise<StoredKey>
   /** All functions by name, the removed ones among them. */
   functions(): Promise<FunctionView[]>

@@ -7,6 +7,7 @@ import type {
   NamespaceView,
   RobotRequest,
 } from '../domain/namespace.ts'
+import type { ProofRequest } from '../domain/proof.ts'
 import type { IdentityRule } from '../domain/signer.ts'
 
 /** A public key as it is kept: SPKI DER. */
@@ -21,7 +22,13 @@ export interface Namespaces {
   /** Makes a namespace; the account that asks owns it. Throws `namespace_exists`, `name_look_alike`, `too_many`. */
   add(name: string, by: Actor): Promise<void>
   /** Throws `not_found`. */
-  view(name: string): Promise<Omit<NamespaceView, 'role'>>
+  view(name: string): Promise<Omit<NamespaceView, 'role' | 'usage'>>
+  /** What it holds. Throws `not_found`. */
+  usage(name: string): Promise<NonNullable<NamespaceView['usage']>>
+  /** What it proves by whose it is. Throws `not_found`. */
+  challenge(name: string): Promise<string>
+  /** Notes that a proof was seen, or, without a time, that it is gone. Throws `not_found`, `too_many`. */
+  setProof(name: string, proof: ProofRequest, at: Date | undefined, by: Actor): Promise<void>
   /** Whether something in it is for everybody to see. */
   isPublic(name: string): Promise<boolean>
   /** What an account may do where, by namespace. */

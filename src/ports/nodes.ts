@@ -26,6 +26,10 @@ export interface Nodes {
   find(id: string): Promise<StoredNode | undefined>
   /** Keeps a node's newest report. */
   report(id: string, observed: Observed, receivedAt: Date): Promise<void>
+  /** Remembers a request until `expiresAt`; false when it was there already. */
+  useNonce(digest: Buffer, expiresAt: Date): Promise<boolean>
+  /** Forgets a node: its key opens nothing any more. Throws `not_found`. */
+  remove(id: string, by: Actor): Promise<void>
   /** All nodes by name; `lastSeenAt` is the time of the newest report. */
   list(): Promise<NodeView[]>
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   type RequestHeaders,
   type SignedRequest as RequestParts,
@@ -7,6 +8,7 @@ import {
 import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Labels } from '../domain/function.ts'
+import { LIMITS } from '../domain/limits.ts'
 import type { Enrolment, NodeView, Observed } from '../domain/node.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -35,7 +37,7 @@ export interface NodeDesk {
   /** The node that a request claims to come from, not yet proven. Throws `node_unauthenticated`. */
   claimed(headers: RequestHeaders): Promise<KnownNode>
   /** Proves the claim: signature, time, and that it was not made before. Throws `node_unauthenticated`. */
-  prove(node: KnownNode, request: SignedRequest): void
+  prove(node: KnownNode, request: SignedRequest): Promise<void>
   report(node: KnownNode, observed: Observed): Promise<void>
   list(): Promise<NodeView[]>
 }
@@ -73,8 +75,14 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
         throw new DomainError('node_unauthenticated', `node ${keyId} is not known here: enrol it`)
       return node
     },
-    prove: (node, request) => {
-      nonces.use(verifyRequest(request, node.key, clock()))
+    prove: async (node, request) => {
+      const proven = verifyRequest(request, node.key, clock())
+      nonces.use(proven)
+      // another registry on the same database may have seen it
+      const expiresAt = new Date(clock().getTime() + 2 * LIMITS.signature_skew_s * 1000)
+      const digest = createHash('sha256').update(`${proven.keyId} ${proven.nonce}`).digest()
+      if (!(await nodes.useNonce(digest, expiresAt)))
+        throw new DomainError('node_unauthenticated', 'the request was made before: sign each one anew')
       lastSeen.set(node.id, clock())
     },
     report: (node, observed) => nodes.report(node.id, observed, clock()),

@@ -154,6 +154,7 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
     await lockFleet(transaction)
     const { id: namespaceId } = await namespaceOf(transaction, namespace)
     const programId = await programForRelease(transaction, namespaceId, release)
+    await requireRoom(transaction, { namespaceId, namespace, programId }, release)
     await transaction.blob.createMany({
       data: files.map(({ digest, size }) => ({ digest, size })),
       skipDuplicates: true,
@@ -182,6 +183,28 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
   })
 }
 
+/** Refuses what a namespace has no room for, and counts what is added. Throws `quota_exceeded`. */
+async function requireRoom(
+  transaction: Transaction,
+  { namespaceId, namespace, programId }: { namespaceId: string; namespace: string; programId: string },
+  { manifest, files }: NewRelease,
+): Promise<void> {
+  const refuse = (why: string): never => {
+    throw new DomainError('quota_exceeded', why)
+  }
+  const since = new Date(Date.now() - 86_400_000)
+  const today = await transaction.release.count({ where: { programId, publishedAt: { gt: since } } })
+  if (today >= LIMITS.program_releases_a_day)
+    refuse(`${manifest.name} had ${today} releases within a day, the most that it may have`)
+  const added = files.reduce((sum, { size }) => sum + size, 0)
+  const { storedBytes } = await transaction.namespace.update({
+    where: { id: namespaceId },
+    data: { storedBytes: { increment: added } },
+  })
+  if (storedBytes > LIMITS.namespace_bytes)
+    refuse(`with this release "${namespace}" has ${storedBytes} bytes, at most ${LIMITS.namespace_bytes}`)
+}
+
 /** The program's row with its `latest` counting this release in. The fleet lock is held: nobody adds one meanwhile. */
 async function programForRelease(
   transaction: Transaction,
@@ -200,7 +223,15 @@ async function programForRelease(
     const look = lookOf(ref.slice(ref.indexOf('/') + 1))
     const other = await transaction.program.findFirst({ where: { namespaceId, look }, select: { ref: true } })
     if (other !== null) throw new DomainError('name_look_alike', `${ref} looks like ${other.ref}`)
-    const data = { namespaceId, ref, look, visibility, latest: version, ...shownBy(manifest, readme, signer) }
+    const count = await transaction.program.count({ where: { namespaceId } })
+    if (count >= LIMITS.namespace_programs)
+      throw new DomainError(
+        'quota_exceeded',
+        `the namespace of ${ref} has ${count} programs, the most that it may have`,
+      )
+    const verified = (await transaction.namespaceProof.count({ where: { namespaceId } })) > 0
+    const shown = shownBy(manifest, readme, signer)
+    const data = { namespaceId, ref, look, visibility, latest: version, verified, ...shown }
     return (await transaction.program.create({ data })).id
   }
   // a deleted one counts here: what its version stood for must not change

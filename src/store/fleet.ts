@@ -16,9 +16,21 @@ export function databaseFleet(database: Database): Fleet {
   const { prisma, change } = database
   return {
     operatorKeys: async () => {
-      const rows = await prisma.operatorKey.findMany({ orderBy: { fingerprint: 'asc' } })
+      const rows = await prisma.operatorKey.findMany({
+        where: { removedAt: null },
+        orderBy: { fingerprint: 'asc' },
+      })
       return rows.map(storedKey)
     },
+    removeOperatorKey: (fingerprint, by) =>
+      change(async (transaction) => {
+        const { count } = await transaction.operatorKey.updateMany({
+          where: { fingerprint, removedAt: null },
+          data: { removedAt: new Date() },
+        })
+        if (count === 0) throw new DomainError('not_found', `no operator has the key ${fingerprint}`)
+        await audit(transaction, by, 'operator.key.remove', fingerprint, { before: { fingerprint } })
+      }),
     addOperatorKey: (key, by) =>
       change(async (transaction) => {
         const { fingerprint, spki } = key
@@ -26,7 +38,11 @@ export function databaseFleet(database: Database): Fleet {
           data: [{ fingerprint, spki: new Uint8Array(spki) }],
           skipDuplicates: true,
         })
-        if (added.count > 0)
+        const again = await transaction.operatorKey.updateMany({
+          where: { fingerprint, removedAt: { not: null } },
+          data: { removedAt: null, addedAt: new Date() },
+        })
+        if (added.count + again.count > 0)
           await audit(transaction, by, 'operator.key.add', fingerprint, { after: { fingerprint } })
         return storedKey(await transaction.operatorKey.findUniqueOrThrow({ where: { fingerprint } }))
       }),

@@ -181,7 +181,15 @@ async function remove(
         `${name} was published at ${release.publishedAt.toISOString()}; releases may be deleted for ${LIMITS.delete_within_s / 3600} hours`,
       )
     await requireUnused(transaction, ref, version)
-    const files = await transaction.releaseFile.findMany({ where: { releaseId: release.id } })
+    const files = await transaction.releaseFile.findMany({
+      where: { releaseId: release.id },
+      include: { blob: { select: { size: true } } },
+    })
+    const freed = files.reduce((sum, { blob }) => sum + blob.size, 0)
+    await transaction.namespace.update({
+      where: { id: release.namespaceId },
+      data: { storedBytes: { decrement: freed } },
+    })
     await transaction.releaseFile.deleteMany({ where: { releaseId: release.id } })
     await transaction.release.update({
       where: { id: release.id },

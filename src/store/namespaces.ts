@@ -4,6 +4,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { lookOf } from '../domain/name-rules.ts'
 import type { Digest } from '../domain/names.ts'
 import type { IdentityView, MemberView } from '../domain/namespace.ts'
+import { type ProofRequest, ProofView } from '../domain/proof.ts'
 import type { IdentityRule } from '../domain/signer.ts'
 import type { Namespaces, StoredKey } from '../ports/namespaces.ts'
 import { accountOf, addAccount } from './accounts.ts'
@@ -16,7 +17,25 @@ export function databaseNamespaces(database: Database): Namespaces {
   const { prisma, transact } = database
   return {
     add: (name, by) => transact((transaction) => addNamespace(transaction, name, by)),
-    view: async (name) => ({ name, createdAt: (await namespaceOf(prisma, name)).createdAt.toISOString() }),
+    view: async (name) => {
+      const { id: namespaceId, createdAt } = await namespaceOf(prisma, name)
+      const proofs = await prisma.namespaceProof.findMany({ where: { namespaceId }, orderBy: { of: 'asc' } })
+      const verified = proofs.map(({ kind, of, at }) => ProofView.parse({ kind, of, at: at.toISOString() }))
+      return { name, createdAt: createdAt.toISOString(), verified }
+    },
+    usage: async (name) => {
+      const { id: namespaceId } = await namespaceOf(prisma, name)
+      const { storedBytes } = await prisma.namespace.findUniqueOrThrow({ where: { id: namespaceId } })
+      return {
+        ...{ programs: await prisma.program.count({ where: { namespaceId } }), bytes: Number(storedBytes) },
+        ...{ mostPrograms: LIMITS.namespace_programs, mostBytes: LIMITS.namespace_bytes },
+      }
+    },
+    challenge: async (name) => {
+      const { id } = await namespaceOf(prisma, name)
+      return (await prisma.namespace.findUniqueOrThrow({ where: { id } })).challenge
+    },
+    setProof: (...asked) => transact((transaction) => setProof(transaction, ...asked)),
     isPublic: async (name) =>
       (await prisma.program.findFirst({
         where: { namespace: { name }, visibility: 'public' },
@@ -172,6 +191,32 @@ async function addKey(
     })
     return storedKey(row)
   })
+}
+
+async function setProof(
+  transaction: Transaction,
+  name: string,
+  { kind, of }: ProofRequest,
+  at: Date | undefined,
+  by: Actor,
+): Promise<void> {
+  const { id: namespaceId } = await namespaceOf(transaction, name)
+  const where = { namespaceId, kind, of }
+  const known = await transaction.namespaceProof.count({ where })
+  if (at === undefined) {
+    if (known === 0) return
+    await transaction.namespaceProof.deleteMany({ where })
+    await audit(transaction, by, 'namespace.proof.remove', name, { before: { kind, of } })
+  } else if (known > 0) await transaction.namespaceProof.updateMany({ where, data: { at } })
+  else {
+    const count = await transaction.namespaceProof.count({ where: { namespaceId } })
+    if (count >= LIMITS.namespace_proofs)
+      throw new DomainError('too_many', `"${name}" has ${count} proofs, at most ${LIMITS.namespace_proofs}`)
+    await transaction.namespaceProof.create({ data: { ...where, at } })
+    await audit(transaction, by, 'namespace.proof.add', name, { after: { kind, of } })
+  }
+  const verified = (await transaction.namespaceProof.count({ where: { namespaceId } })) > 0
+  await transaction.program.updateMany({ where: { namespaceId, verified: !verified }, data: { verified } })
 }
 
 const identityView = ({ id, identity, issuer, addedAt }: SigningIdentity): IdentityView => ({

@@ -1,5 +1,6 @@
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { Digest } from '../domain/names.ts'
 import { NodeFacts, type NodeView, Observed } from '../domain/node.ts'
 import type { Nodes } from '../ports/nodes.ts'
@@ -12,6 +13,7 @@ type Joining = Parameters<Nodes['enrol']>[0]
 /** Nodes in the database. */
 export function databaseNodes(database: Database): Nodes {
   const { prisma } = database
+  let swept = 0
   return {
     addJoinToken: (token, by) =>
       database.transact(async (transaction) => {
@@ -34,6 +36,26 @@ export function databaseNodes(database: Database): Nodes {
       const data = { observed: JSON.parse(JSON.stringify(observed)), receivedAt }
       await prisma.nodeObserved.upsert({ where: { nodeId }, create: { nodeId, ...data }, update: data })
     },
+    useNonce: async (digest, expiresAt) => {
+      const now = Date.now()
+      if (now - swept > LIMITS.nonce_sweep_ms) {
+        swept = now
+        await prisma.nodeNonce.deleteMany({ where: { expiresAt: { lt: new Date(now) } } })
+      }
+      const added = await prisma.nodeNonce.createMany({
+        data: [{ digest: new Uint8Array(digest), expiresAt }],
+        skipDuplicates: true,
+      })
+      return added.count === 1
+    },
+    remove: (id, by) =>
+      database.change(async (transaction) => {
+        const row = await transaction.node.findUnique({ where: { id } })
+        if (row === null) throw new DomainError('not_found', `there is no node ${id}`)
+        await transaction.nodeObserved.deleteMany({ where: { nodeId: id } })
+        await transaction.node.delete({ where: { id } })
+        await audit(transaction, by, 'node.remove', row.name, { before: { id, key: row.fingerprint } })
+      }),
     list: async () => {
       const rows = await prisma.node.findMany({ orderBy: { name: 'asc' }, include: { observed: true } })
       return rows.map(

@@ -141,7 +141,7 @@ function pageQuery(
   const inNamespace = filters.namespace ?? Prisma.sql`true`
   return Prisma.sql`
     WITH "hit" AS MATERIALIZED (
-      SELECT "ref", "hooks", "license", split_part("ref", '/', 1) AS "namespace", "min_kernel", "signed_by", "downloads",
+      SELECT "ref", "hooks", "license", split_part("ref", '/', 1) AS "namespace", "min_kernel", "signed_by", "verified", "downloads",
         "updated_at", (${rank})::float8 AS "rank"
       FROM "program"
       WHERE "latest" <> '' AND ${visible(readable)} AND ${where}
@@ -152,8 +152,8 @@ function pageQuery(
     ), "shown" AS (
       SELECT "page".*, "latest", "summary", "deprecated" FROM "page" JOIN "program" USING ("ref")
     ), "group" AS (
-      SELECT "hooks", "license", "min_kernel", "signed_by", ${inNamespace} AS "inside", count(*)::int AS "count"
-      FROM "hit" GROUP BY 1, 2, 3, 4, 5
+      SELECT "hooks", "license", "min_kernel", "signed_by", "verified", ${inNamespace} AS "inside", count(*)::int AS "count"
+      FROM "hit" GROUP BY 1, 2, 3, 4, 5, 6
     ), "owner" AS (
       SELECT "namespace" AS "value", count(*)::int AS "count" FROM "hit" WHERE ${but('namespace')}
       GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${LIMITS.search_facet_values}
@@ -172,12 +172,15 @@ function visible(readable: Readable): Prisma.Sql {
 }
 
 /** The conditions of the filters that the request has, by name. */
-function filtersOf({ hook, license, namespace, signed, kernel }: SearchRequest) {
+function filtersOf({ hook, license, namespace, signed, verified, kernel }: SearchRequest) {
   return {
     ...(hook.length === 0 ? {} : { hook: Prisma.sql`"hooks" && ${hook}` }),
     ...(license.length === 0 ? {} : { license: Prisma.sql`"license" = ANY(${license})` }),
     ...(namespace.length === 0 ? {} : { namespace: Prisma.sql`"namespace" = ANY(${namespace})` }),
     ...(signed.length === 0 ? {} : { signed: Prisma.sql`"signed_by" = ANY(${signed})` }),
+    ...(verified.length === 0
+      ? {}
+      : { verified: Prisma.sql`"verified" = ANY(${verified.map((word) => word === 'yes')})` }),
     ...(kernel === undefined ? {} : { kernel: Prisma.sql`"min_kernel" <= ${kernelNumber(kernel)}` }),
   }
 }
@@ -185,10 +188,12 @@ function filtersOf({ hook, license, namespace, signed, kernel }: SearchRequest) 
 const Found = z.object({
   ...{ ref: z.string(), latest: z.string(), summary: z.string(), hooks: z.array(z.string()) },
   ...{ license: z.string(), min_kernel: z.int(), signed_by: z.string(), downloads: z.int() },
+  verified: z.boolean(),
   ...{ updated_at: z.string(), deprecated: z.string().nullable(), sorted: z.string() },
 })
 const Group = z.object({
   ...{ hooks: z.array(z.string()), license: z.string(), min_kernel: z.int(), signed_by: z.string() },
+  verified: z.boolean(),
   ...{ inside: z.boolean(), count: z.int() },
 })
 type Group = z.infer<typeof Group>
@@ -202,6 +207,8 @@ const passes = {
     request.license.length === 0 || request.license.includes(license),
   signed: ({ signed }: SearchRequest, { signed_by }: Group) =>
     signed.length === 0 || signed.some((wanted) => wanted === signed_by),
+  verified: (request: SearchRequest, { verified }: Group) =>
+    request.verified.length === 0 || request.verified.includes(verified ? 'yes' : 'no'),
   kernel: ({ kernel }: SearchRequest, { min_kernel }: Group) =>
     kernel === undefined || min_kernel <= kernelNumber(kernel),
   namespace: (_: SearchRequest, { inside }: Group) => inside,
@@ -234,6 +241,7 @@ function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boo
   const hook = facet('hook', ({ hooks }) => hooks)
   const license = facet('license', (group) => [group.license])
   const signed = facet('signed', ({ signed_by }) => [signed_by])
+  const verified = facet('verified', (group) => [group.verified ? 'yes' : 'no'])
   const kernel = facet('kernel', ({ min_kernel }) => {
     const series = kernelSeries(min_kernel)
     return series === undefined ? [] : [series]
@@ -244,12 +252,17 @@ function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boo
       return FoundProgram.parse({
         ...{ program: found.ref, latest: found.latest, summary: found.summary, hooks: found.hooks },
         ...{ license: found.license, signed: found.signed_by, downloads: found.downloads },
+        verified: found.verified,
         updatedAt: new Date(found.updated_at).toISOString(),
         ...(series === undefined ? {} : { kernel: series }),
         ...(found.deprecated === null ? {} : { deprecated: found.deprecated }),
       })
     }),
-    ...{ total, facets: { hook, license, namespace, signed, kernel }, forgiven: forgiving && total > 0 },
+    ...{
+      total,
+      facets: { hook, license, namespace, signed, verified, kernel },
+      forgiven: forgiving && total > 0,
+    },
     ...(page.length > request.limit && last !== undefined
       ? { next: writeCursor({ sort: request.sort, value: last.sorted, ref: last.ref, forgiving }) }
       : {}),

@@ -389,7 +389,7 @@ describe('access and nodes', () => {
 
   test('a join token is made, and there are no nodes yet', async () => {
     expect((await json(operator, 'node', 'token', '--ttl', '1h', '--uses', '2')).secret).toMatch(/.{16,}/)
-    expect(await ok(operator, 'node', 'list')).toBe('no nodes\n')
+    expect(await ok(operator, 'node', 'list')).toBe('no nodes; let one join: hookline node token\n')
     expect(await ok(operator, 'status')).toBe('no nodes\n')
     expect((await as(operator, 'node', 'show', 'nobody')).code).toBe(4)
   })

