@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { Io } from '../cli/io.ts'
 import { runCli } from '../cli/run.ts'
+import { applyNetworkSettings } from './network-settings.ts'
 
 /** `npm run` works in the checkout's folder; paths are meant from the folder that npm was called in, which it tells. */
 if (process.env['npm_lifecycle_event'] === 'hookline' && process.env['INIT_CWD'] !== undefined)
@@ -22,6 +23,14 @@ const io: Io = {
   columns: process.stdout.isTTY ? process.stdout.columns || 80 : undefined, // 0: a terminal that does not say,
   write: (text) => void process.stdout.write(text),
   note: (text) => void process.stderr.write(text),
+}
+try {
+  applyNetworkSettings(process.env)
+} catch (cause) {
+  process.stderr.write(
+    `hookline: HOOKLINE_CA_FILE: ${cause instanceof Error ? cause.message : cause} [file_unreadable]\n`,
+  )
+  process.exit(1)
 }
 /** Empty is what a compose file makes of a variable that nobody set. */
 const databaseUrl = process.env['DATABASE_URL'] || undefined

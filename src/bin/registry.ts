@@ -18,6 +18,7 @@ import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
 import { databaseSearch } from '../store/search.ts'
 import { databaseTrustedPublishers } from '../store/trusted-publishers.ts'
+import { databaseUploads } from '../store/uploads.ts'
 import { databaseWebhooks } from '../store/webhooks.ts'
 import type { IdentitySettings } from './identity-settings.ts'
 
@@ -57,6 +58,7 @@ export function composeRegistry(
     idTokens: idTokens(ciIssuers),
     publicUrl,
     proofPlaces,
+    uploads: databaseUploads(database),
     webhooks,
     webhookWorker: startWebhookWorker(webhooks, clock, {
       allowPrivate: privateWebhooks,

@@ -38,6 +38,7 @@ export async function findRelease(client: RegistryClient, ref: string): Promise<
 export async function fetchFiles(
   client: Pick<RegistryClient, 'blob'>,
   view: ReleaseView,
+  onBytes?: (bytes: number) => void,
 ): Promise<FetchedRelease> {
   const total = view.files.reduce((sum, { size }) => sum + size, 0)
   if (total > LIMITS.release_bytes)
@@ -45,7 +46,7 @@ export async function fetchFiles(
   const files = new Map<string, Buffer>()
   for (const { name, digest, size } of view.files) {
     if (files.has(name)) throw new DomainError('registry_answer', `the registry lists ${name} twice`)
-    const bytes = await client.blob(digest, size)
+    const bytes = await client.blob(digest, size, onBytes)
     if (bytes.length !== size || sha256Digest(bytes) !== digest)
       throw new DomainError('digest_mismatch', `${name} arrived with other bytes than ${digest} names`)
     files.set(name, bytes)

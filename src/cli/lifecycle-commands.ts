@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { ChannelName, Message, ReportReason } from '../domain/release.ts'
+import { ProgramId } from '../domain/names.ts'
+import { ChannelName, Message, ReportReason, Visibility } from '../domain/release.ts'
 import { does, example, group, registryFlags, registryShape } from './command.ts'
 import type { Io } from './io.ts'
 
@@ -9,6 +10,16 @@ const EITHER = 'namespace/name, or namespace/name@version'
 
 /** The commands about what becomes of releases after they are published. */
 export function defineLifecycleCommands(program: Command, io: Io): void {
+  const visibility = program
+    .command('visibility')
+    .description('Say who may read a program: everybody, or members and the nodes that run it.')
+    .argument('<program>', 'namespace/name')
+    .argument('<who>', Visibility.options.join(' or '))
+    .addHelpText('after', example('hookline visibility acme/ratelimit private'))
+  const visibilityShape = { ...registryShape, program: ProgramId, who: Visibility }
+  does(io, registryFlags(visibility), visibilityShape, async ({ program: name, ...flags }, context) =>
+    (await import('./lifecycle.ts')).setVisibility({ ...flags, name }, context),
+  )
   const shape = { ...registryShape, ref: z.string() }
   const messageShape = { ...shape, message: Message }
   const message = (command: Command): Command =>

@@ -1,7 +1,7 @@
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type ProgramId, parseRef, Version } from '../domain/names.ts'
-import type { ReportRequest, ReportView } from '../domain/release.ts'
+import type { ReportRequest, ReportView, Visibility } from '../domain/release.ts'
 import type { Context, Outcome } from './io.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
@@ -122,4 +122,13 @@ export async function resolveReport(
 ): Promise<Outcome> {
   const closed = await (await connectWithToken(io, flags)).resolveReport(id, message)
   return { json: closed, text: `report ${id} is closed` }
+}
+
+/** Says who may read a program. Throws `not_found`. */
+export async function setVisibility(
+  { name, who, ...flags }: RegistryFlags & { name: ProgramId; who: Visibility },
+  { io }: Context,
+): Promise<Outcome> {
+  await (await connectWithToken(io, flags)).setVisibility(name, who)
+  return { json: { program: name, visibility: who }, text: `${name} is ${who}` }
 }

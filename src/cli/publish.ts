@@ -7,6 +7,7 @@ import { signerText } from '../domain/signer.ts'
 import { renderChecks } from './check-table.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
+import { progressBar } from './progress-bar.ts'
 import { type LocalRelease, readReleaseDirectory } from './release-directory.ts'
 import { connectToPublish, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
@@ -57,10 +58,12 @@ export async function publish(flags: PublishFlags, context: Context): Promise<Ou
   progress(`uploading ${counted(files.size, 'file')}, ${bytesText(total)}`)
   const outgoing = { files, bundle }
   if (flags.dryRun) return checksOutcome(io, ref, await client.check(outgoing))
-  const view = await client.publish({
+  const bar = progressBar(context.json ? { ...io, columns: undefined } : io, 'uploading', total)
+  const sent = {
     ...outgoing,
     ...(flags.private ? { visibility: 'private' as const } : {}),
-  })
+  }
+  const view = await client.publish(sent, (bytes) => bar.add(bytes)).finally(() => bar.end())
   return { json: view, text: `published ${ref}, signed by ${signerText(view.signer)}` }
 }
 

@@ -8,6 +8,7 @@ import { checkRelease } from './check-release.ts'
 import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Outcome } from './io.ts'
 import { reasonOf, writeNewFile } from './local-file.ts'
+import { progressBar } from './progress-bar.ts'
 import { BUNDLE_FILE } from './release-directory.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { counted } from './terminal.ts'
@@ -23,7 +24,7 @@ export interface PullFlags extends TrustFlags, RegistryFlags {
  * Downloads a release and writes its files and bundle into a directory, after they were checked: what is on the disk can
  * be used. Throws what the check that failed throws, `file_exists`, `file_unwritable`.
  */
-export async function pull(flags: PullFlags, { io }: Context): Promise<Outcome> {
+export async function pull(flags: PullFlags, { io, json }: Context): Promise<Outcome> {
   const trusted = saysTrust(flags)
   if (!trusted && !flags.unverified)
     throw new DomainError(
@@ -33,7 +34,10 @@ export async function pull(flags: PullFlags, { io }: Context): Promise<Outcome> 
   if (trusted && flags.unverified)
     throw new DomainError('usage', '--unverified contradicts --signer and --policy')
   const client = await connect(io, flags)
-  const { view, files } = await fetchFiles(client, await findRelease(client, flags.ref))
+  const found = await findRelease(client, flags.ref)
+  const total = found.files.reduce((sum, { size }) => sum + size, 0)
+  const bar = progressBar(json ? { ...io, columns: undefined } : io, 'fetching', total)
+  const { view, files } = await fetchFiles(client, found, (bytes) => bar.add(bytes)).finally(() => bar.end())
   const ref = releaseRef(view.program, view.version)
   let signer: Signer | undefined
   if (trusted) {

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander'
+import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
-import { FAILED } from './command.ts'
+import { does, example, FAILED } from './command.ts'
+import { completion, SHELLS } from './completion.ts'
 import { reportFailure } from './failure.ts'
 import { defineFleetCommands } from './fleet-commands.ts'
 import type { Io } from './io.ts'
@@ -62,6 +64,18 @@ function buildProgram(
   defineWebhookCommands(program, io)
   defineFleetCommands(program, io)
   defineServiceCommands(program, io, services)
+  const complete = program
+    .command('completion')
+    .description('Print a script that completes commands and flags in a shell.')
+    .argument('<shell>', SHELLS.join(', '))
+    .addHelpText(
+      'after',
+      example(
+        'hookline completion bash > ~/.local/share/bash-completion/completions/hookline',
+        'hookline completion fish | source',
+      ),
+    )
+  does(io, complete, { shell: z.enum(SHELLS) }, async (flags) => completion(program, flags))
   return program
 }
 

@@ -11,6 +11,7 @@ import { parseWith } from '../domain/yaml.ts'
 import type { Context, Io } from './io.ts'
 import { readLocalText } from './local-file.ts'
 import { readSecret } from './secret.ts'
+import { printable } from './terminal.ts'
 
 /** Flags of every command that talks to a registry. */
 export interface RegistryFlags {
@@ -42,7 +43,7 @@ export async function connect(io: Io, flags: RegistryFlags): Promise<RegistryCli
   const { url, token } = await resolveSettings(io, flags)
   if (url === undefined) throw new DomainError('no_registry', 'no registry is named')
   const { registryClient } = await import('../client/registry-client.ts')
-  return registryClient(url, token)
+  return registryClient(url, token, (text) => io.note(`warning: ${printable(text)}\n`))
 }
 
 /** The same, for a command that cannot do without a token. Throws `no_token` as well. */

@@ -11,11 +11,15 @@ export interface HttpCall {
   /** Path below the origin, with its query. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | FormData
+  readonly body?: string | FormData | Uint8Array<ArrayBuffer>
   /** Most bytes that an answer may have. */
   readonly maxBytes: number
   readonly timeout_s?: number
   readonly signal?: AbortSignal
+  /** Given the bytes of the answer as they arrive. */
+  readonly onChunk?: (chunk: Uint8Array) => void
+  /** Told of `Warning` fields of the answer (RFC 7234 section 5.5). */
+  readonly onWarning?: ((text: string) => void) | undefined
 }
 
 /** An answer that is no problem: 2xx or 304. */
@@ -59,7 +63,9 @@ export async function callRegistry(registry: URL, call: HttpCall): Promise<HttpA
     })
     const { status, headers } = response
     if (!response.ok && status !== 304) throw await problemOf(registry, response, call.path)
-    return { status, headers, body: await readBounded(response, call.maxBytes, call.path) }
+    for (const [, text] of (headers.get('warning') ?? '').matchAll(/\b299 \S+ "([^"]*)"/g))
+      call.onWarning?.(text ?? '')
+    return { status, headers, body: await readBounded(response, call.maxBytes, call.path, call.onChunk) }
   } catch (cause) {
     if (cause instanceof DomainError) throw cause
     if (call.signal?.aborted === true) throw call.signal.reason
@@ -86,7 +92,12 @@ export function readJson<T extends z.ZodType>(
 }
 
 /** Reads at most `maxBytes`; a longer body is cut off rather than kept in memory. */
-async function readBounded(response: Response, maxBytes: number, path: string): Promise<Buffer> {
+async function readBounded(
+  response: Response,
+  maxBytes: number,
+  path: string,
+  onChunk?: (chunk: Uint8Array) => void,
+): Promise<Buffer> {
   const announced = Number(response.headers.get('content-length') ?? 0)
   const reader = response.body?.getReader()
   const chunks: Uint8Array[] = []
@@ -96,6 +107,7 @@ async function readBounded(response: Response, maxBytes: number, path: string): 
     if (part === undefined || part.done) return Buffer.concat(chunks)
     length += part.value.length
     chunks.push(part.value)
+    onChunk?.(part.value)
   }
   await reader?.cancel()
   throw new DomainError('too_large', `the registry's answer to ${path} is larger than ${maxBytes} bytes`)

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { z } from 'zod'
 import type { PublicKey } from '../attest/keys.ts'
 import {
@@ -49,6 +51,7 @@ import {
   type TrustedPublisherRequest,
   TrustedPublisherView,
 } from '../domain/trusted-publisher.ts'
+import { StagedList, type StagedNames } from '../domain/upload.ts'
 import {
   DeliveryList,
   DeliveryView,
@@ -84,17 +87,23 @@ function tokensPath(owner: TokenOwner | undefined): string {
 const webhooksPath = (namespace: string | undefined, id?: string): string =>
   `/api/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}webhooks${id === undefined ? '' : `/${id}`}`
 
+/** Told of bytes as they pass. */
+type OnBytes = (bytes: number) => void
+
 /** The registry as people use it. Every method also throws what {@link callRegistry} does. */
 export interface RegistryClient {
-  /** Uploads a release, hookline.yaml among `files`; an absent bundle is for the registry to refuse. */
-  publish(release: OutgoingRelease): Promise<ReleaseView>
+  /**
+   * Uploads a release, hookline.yaml among `files`; an absent bundle is for the registry to refuse. Large files are sent ahead,
+   * each tried again when the connection breaks; those that the registry has from an earlier try are not sent again.
+   */
+  publish(release: OutgoingRelease, onBytes?: OnBytes): Promise<ReleaseView>
   /** Checks a release as a publish would. */
   check(release: OutgoingRelease): Promise<CheckList>
   programs(page: { cursor?: string | undefined; limit?: number }): Promise<ProgramPage>
   program(program: ProgramId): Promise<ProgramView>
   release(program: ProgramId, version: string): Promise<ReleaseView>
-  /** A file's bytes; the caller checks the digest. */
-  blob(digest: Digest, maxBytes: number): Promise<Buffer>
+  /** A file's bytes; the caller checks the digest. Where the connection breaks it goes on. */
+  blob(digest: Digest, maxBytes: number, onBytes?: OnBytes): Promise<Buffer>
   setVisibility(program: ProgramId, visibility: Visibility): Promise<void>
   /** Leaves a release out where another one fits; without a message, no longer. */
   yank(program: ProgramId, version: string, message: string | undefined): Promise<void>
@@ -180,11 +189,15 @@ export interface RegistryClient {
 }
 
 /** A client of the registry at `url`, with a person's token where one is needed. Throws `usage` for a bad address. */
-export function registryClient(url: string, token?: string): RegistryClient {
+export function registryClient(
+  url: string,
+  token?: string,
+  onWarning?: (text: string) => void,
+): RegistryClient {
   const registry = parseRegistryUrl(url)
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const get = (path: string, maxBytes: number = LIMITS.answer_bytes): Promise<HttpAnswer> =>
-    callRegistry(registry, { method: 'GET', path, headers: authorization, maxBytes })
+    callRegistry(registry, { method: 'GET', path, headers: authorization, maxBytes, onWarning })
   const send = (method: string, path: string, body: unknown): Promise<HttpAnswer> =>
     callRegistry(registry, {
       method,
@@ -200,6 +213,43 @@ export function registryClient(url: string, token?: string): RegistryClient {
     `/api/v1/programs/${program}/versions/${encodeURIComponent(version)}`
   const putOrRemove = (path: string, message: string | undefined): Promise<HttpAnswer> =>
     message === undefined ? remove(path) : send('PUT', path, { message })
+  /** Tries again where the connection broke and `worth` says that it helps. */
+  const again = async <T>(work: () => Promise<T>, worth: () => boolean): Promise<T> => {
+    for (let tries = 1; ; tries++)
+      try {
+        return await work()
+      } catch (thrown) {
+        const broken = thrown instanceof DomainError && thrown.code === 'registry_unavailable'
+        if (!broken || tries >= LIMITS.transfer_tries || !worth()) throw thrown
+        await pause(LIMITS.transfer_pause_ms * tries)
+      }
+  }
+  /** Sends files ahead that the registry does not have yet of this sender; gives them as a release names them. */
+  const sendAhead = async (files: readonly [string, Buffer][], onBytes?: OnBytes): Promise<StagedNames> => {
+    if (files.length === 0) return []
+    const known = readJson(await get('/api/v1/uploads'), StagedList, 'what was sent ahead').files
+    const staged: StagedNames = []
+    for (const [name, bytes] of files) {
+      const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+      staged.push({ name, digest })
+      const body = Uint8Array.from(bytes)
+      if (!known.some((one) => one.digest === digest))
+        await again(
+          () =>
+            callRegistry(registry, {
+              method: 'PUT',
+              path: `/api/v1/uploads/${digest}`,
+              headers: { ...authorization, 'content-type': 'application/octet-stream' },
+              body,
+              maxBytes: LIMITS.answer_bytes,
+              timeout_s: LIMITS.upload_timeout_s,
+            }),
+          () => true,
+        )
+      onBytes?.(bytes.length)
+    }
+    return staged
+  }
   const putKeyAt = async (path: string, key: PublicKey): Promise<KeyView> =>
     readJson(
       await send('PUT', `${path}/${key.fingerprint}`, { publicKey: key.spki.toString('base64') }),
@@ -208,15 +258,21 @@ export function registryClient(url: string, token?: string): RegistryClient {
     )
 
   return {
-    async publish(release) {
+    async publish({ files, bundle, visibility }, onBytes) {
+      const large = [...files].filter(
+        ([name, bytes]) => name !== MANIFEST_FILE && bytes.length >= LIMITS.stage_from_bytes,
+      )
+      const staged = await sendAhead(large, onBytes)
+      const rest = new Map([...files].filter(([name]) => !staged.some((one) => one.name === name)))
       const answer = await callRegistry(registry, {
         method: 'POST',
-        path: `/api/v1/releases${release.visibility === undefined ? '' : `?visibility=${release.visibility}`}`,
+        path: `/api/v1/releases${visibility === undefined ? '' : `?visibility=${visibility}`}`,
         headers: authorization,
-        body: releaseForm(release),
+        body: releaseForm({ files: rest, bundle }, staged),
         maxBytes: LIMITS.answer_bytes,
         timeout_s: LIMITS.upload_timeout_s,
       })
+      onBytes?.([...rest.values()].reduce((sum, { length }) => sum + length, 0))
       return readJson(answer, ReleaseView, 'the release')
     },
     async check(release) {
@@ -245,8 +301,33 @@ export function registryClient(url: string, token?: string): RegistryClient {
       const view = readJson(await get(versionPath(program, version)), ReleaseView, ref)
       return requireAsked(view, releaseRef(view.program, view.version), ref)
     },
-    async blob(digest, maxBytes) {
-      return (await get(`/api/v1/blobs/${digest}`, maxBytes)).body
+    async blob(digest, maxBytes, onBytes) {
+      const parts: Uint8Array[] = []
+      let have = 0
+      return again(
+        async () => {
+          const from = have
+          const onChunk = (chunk: Uint8Array): void => {
+            parts.push(chunk)
+            have += chunk.length
+            onBytes?.(chunk.length)
+          }
+          const rest = from === 0 ? {} : { range: `bytes=${from}-`, 'if-range': `"${digest}"` }
+          const path = `/api/v1/blobs/${digest}`
+          const headers = { ...authorization, ...rest }
+          const most = maxBytes - from
+          const answer = await callRegistry(registry, {
+            method: 'GET',
+            path,
+            headers,
+            maxBytes: most,
+            onChunk,
+          })
+          // one that does not know ranges begins anew
+          return from > 0 && answer.status !== 206 ? answer.body : Buffer.concat(parts)
+        },
+        () => have > 0 && have < maxBytes,
+      )
     },
     async createNamespace(name) {
       await send('POST', '/api/v1/namespaces', { name })
@@ -456,11 +537,12 @@ export function registryClient(url: string, token?: string): RegistryClient {
 }
 
 /** The multipart form of an upload (RFC 7578): `manifest`, `bundle` where there is one, and a `file` for each file. */
-function releaseForm({ files, bundle }: OutgoingRelease): FormData {
+function releaseForm({ files, bundle }: OutgoingRelease, staged: StagedNames = []): FormData {
   const form = new FormData()
   for (const [name, bytes] of files)
     form.append(name === MANIFEST_FILE ? 'manifest' : 'file', new Blob([Uint8Array.from(bytes)]), name)
   if (bundle !== undefined) form.append('bundle', new Blob([bundle]), 'bundle.json')
+  if (staged.length > 0) form.append('staged', new Blob([JSON.stringify(staged)]), 'staged.json')
   return form
 }
 

@@ -160,6 +160,11 @@ export const ERRORS = {
     'put it there: `hookline namespace verify <name>` says what and where; DNS may take a while',
   ),
   proof_unreachable: entry('unavailable', 'Proof cannot be looked for', 'try again later'),
+  upload_missing: entry(
+    'invalid',
+    'File was not sent ahead',
+    'send it again: what is sent ahead is kept for a day, for whoever sent it',
+  ),
   login_unavailable: entry(
     'unsupported',
     'Nobody can log in here by a browser',

@@ -233,6 +233,13 @@ export const LIMITS = {
   loader_idle_ms: 5000,
   /** The verifier's log kept in memory. */
   verifier_log_bytes: 16 << 20,
+  /** Files that one holder has sent ahead, how long they are kept, and from which size on a client sends one ahead. */
+  staged_bytes: 64 << 20,
+  staged_s: 86_400,
+  stage_from_bytes: 256 << 10,
+  /** How often a client tries a transfer that breaks off. */
+  transfer_tries: 4,
+  transfer_pause_ms: 300,
   /** Programs of one namespace, releases of one program a day, and bytes of one namespace's releases. */
   namespace_programs: 1000,
   program_releases_a_day: 200,

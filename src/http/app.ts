@@ -27,6 +27,7 @@ import type { Services } from './services.ts'
 import { signerRoutes } from './signer-routes.ts'
 import { trustedPublisherRoutes } from './trusted-publisher-routes.ts'
 import { MULTIPART } from './upload.ts'
+import { uploadRoutes } from './upload-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
 /** Builds the HTTP edge over its services, ready to listen or to be asked by `inject`. */
@@ -66,6 +67,9 @@ export async function buildApp(services: Services): Promise<App> {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
+  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
   app.addHook('onClose', () => services.downloads.close())
   app.addHook('onClose', () => services.webhookWorker.close())
   await app.register(multipart, MULTIPART)
@@ -84,6 +88,7 @@ export async function buildApp(services: Services): Promise<App> {
   feedRoutes(app, services)
   loginRoutes(app, services)
   proofRoutes(app, services)
+  uploadRoutes(app, services)
   signerRoutes(app, services)
   webhookRoutes(app, services)
   trustedPublisherRoutes(app, services)

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { CheckList } from '../domain/check.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -5,7 +6,8 @@ import { Name, ProgramId, Version } from '../domain/names.ts'
 import { ProgramPage, ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
 import { readableBy } from '../registry/access.ts'
 import { checkUpload, publish } from '../registry/publish.ts'
-import { type App, bytes, described, empty } from './route.ts'
+import { stagedFiles } from '../registry/uploads.ts'
+import { type App, bytes, described, empty, holderOf } from './route.ts'
 import type { Services } from './services.ts'
 import { readUpload } from './upload.ts'
 
@@ -23,7 +25,27 @@ const ReleaseUpload = z.strictObject({
   file: z
     .array(z.string().meta({ format: 'binary' }))
     .meta({ description: 'the other files, each with its filename' }),
+  staged: z
+    .string()
+    .meta({ format: 'binary', description: 'JSON: [{ name, digest }] of files that were sent ahead' })
+    .optional(),
 })
+
+/** What whoever looks at a release should know, as `Warning` fields (RFC 7234 section 5.5, code 299). */
+const warningsOf = ({ program, version, yanked, deprecated }: ReleaseView): string[] =>
+  Object.entries({ yanked, deprecated }).flatMap(([what, why]) =>
+    why === undefined ? [] : [`299 - "${headerText(`${program}@${version} is ${what}: ${why}`)}"`],
+  )
+
+/** Text in quotes of a header field: what cannot stand there is a question mark. */
+const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, "'")
+
+/** A release with the files that were sent ahead of it. */
+async function wholeUpload(services: Services, request: FastifyRequest) {
+  const upload = await readUpload(request)
+  const ahead = await stagedFiles(services, holderOf(request), upload.staged)
+  return { ...upload, files: new Map([...upload.files, ...ahead]) }
+}
 
 /** Who may read a program whose first release this is. */
 const PublishQuery = z.strictObject({ visibility: Visibility.default('public') })
@@ -43,6 +65,7 @@ export function catalogRoutes(app: App, services: Services): void {
       summary: 'Publish a release; all of it becomes visible at once, or nothing',
       errors: [
         ...(['too_large', 'invalid_manifest', 'not_supported_yet', 'not_found', 'release_exists'] as const),
+        'upload_missing',
         ...([
           'unsupported_media_type',
           'elf_malformed',
@@ -70,8 +93,10 @@ export function catalogRoutes(app: App, services: Services): void {
       validatorCompiler: () => (value) => ({ value }),
     },
     async (request, reply) => {
-      const upload = await readUpload(request)
+      const upload = await wholeUpload(services, request)
       const release = await publish(services, request.actor, { ...upload, ...request.query })
+      const digests = upload.staged.map(({ digest }) => digest)
+      await services.uploads.forget(holderOf(request).account.id, digests)
       const [path, version] = [release.program, release.version]
       return reply.code(201).header('location', `/api/v1/programs/${path}/versions/${version}`).send(release)
     },
@@ -82,7 +107,7 @@ export function catalogRoutes(app: App, services: Services): void {
       operationId: 'checkRelease',
       tags,
       summary: 'Check a release as a publish would, and publish nothing',
-      errors: ['too_large', 'invalid_manifest', 'not_found', 'unsupported_media_type'],
+      errors: ['too_large', 'invalid_manifest', 'not_found', 'unsupported_media_type', 'upload_missing'],
     },
     { body: ReleaseUpload, response: { 200: CheckList } },
   )
@@ -94,7 +119,7 @@ export function catalogRoutes(app: App, services: Services): void {
       validatorCompiler: () => (value) => ({ value }),
     },
     async (request) => {
-      const upload = { ...(await readUpload(request)), visibility: 'public' as const }
+      const upload = { ...(await wholeUpload(services, request)), visibility: 'public' as const }
       const { checks } = await checkUpload(services, request.actor, upload)
       return { publishable: checks.every(({ level }) => level !== 'error'), checks }
     },
@@ -141,7 +166,11 @@ export function catalogRoutes(app: App, services: Services): void {
       { operationId: 'getRelease', tags, summary: 'A release', errors: ['not_found', 'version_not_found'] },
       { params: ReleasePath, response: { 200: ReleaseView } },
     ),
-    ({ params, actor }) => catalog.release(`${params.ns}/${params.name}`, params.version, readableBy(actor)),
+    async ({ params, actor }, reply) => {
+      const view = await catalog.release(`${params.ns}/${params.name}`, params.version, readableBy(actor))
+      for (const warning of warningsOf(view)) reply.header('warning', warning)
+      return view
+    },
   )
   app.get(
     '/api/v1/programs/:ns/:name/versions/:version/bundle',

@@ -11,6 +11,7 @@ import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import type { Downloads, Search } from '../ports/search.ts'
 import type { TrustedPublishers } from '../ports/trusted-publishers.ts'
+import type { Uploads } from '../ports/uploads.ts'
 import type { Webhooks } from '../ports/webhooks.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { IdTokens } from '../registry/id-token.ts'
@@ -42,6 +43,7 @@ export interface Services {
   readonly logins: Logins
   readonly loginDesk: LoginDesk
   readonly proofPlaces: ProofPlaces
+  readonly uploads: Uploads
   readonly webhookWorker: WebhookWorker
   readonly idTokens: IdTokens
   readonly trustedRoot: TrustedRoot | undefined

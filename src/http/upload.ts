@@ -2,13 +2,16 @@ import type { FastifyRequest } from 'fastify'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { FileName, MANIFEST_FILE } from '../domain/names.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
+import { StagedNames } from '../domain/upload.ts'
+import { parseWith } from '../domain/yaml.ts'
 import type { Upload } from '../registry/publish.ts'
 
 /** A release as the form has it. */
-type SentRelease = Omit<Upload, 'visibility'>
+type SentRelease = Omit<Upload, 'visibility'> & { readonly staged: StagedNames }
 
-/** Parts of a release: the manifest and the other files, and the bundle. */
-const PARTS = LIMITS.release_files + 1
+/** Parts of a release: the manifest and the other files, the bundle, and the names of files that were sent ahead. */
+const PARTS = LIMITS.release_files + 2
 /** How much is read and thrown away behind a refusal, so that the sender gets to read the answer. */
 const DISCARD_BYTES = 2 * LIMITS.release_bytes
 
@@ -21,7 +24,7 @@ export const MULTIPART = {
 }
 
 /**
- * Reads a release from parts `manifest`, `bundle` (may be absent) and `file` (each with its filename). Sizes and counts
+ * Reads a release from parts `manifest`, `bundle` and `staged` (may be absent) and `file` (each with its filename). Sizes and counts
  * are held while the bytes arrive. Throws `too_large`, `invalid_request`.
  */
 export async function readUpload(request: FastifyRequest): Promise<SentRelease> {
@@ -75,12 +78,12 @@ class ReleaseParts {
   refuses(field: string, filename: string, bytes: number, total_bytes: number): DomainError | undefined {
     if (total_bytes > LIMITS.release_bytes + LIMITS.bundle_bytes)
       return tooLarge('the release', LIMITS.release_bytes)
-    if (field === 'manifest' || field === 'bundle') {
-      const limit_bytes = field === 'manifest' ? LIMITS.manifest_bytes : LIMITS.bundle_bytes
+    if (field === 'manifest' || field === 'bundle' || field === 'staged') {
+      const limit_bytes = field === 'bundle' ? LIMITS.bundle_bytes : LIMITS.manifest_bytes
       if (bytes > limit_bytes) return tooLarge(`the ${field}`, limit_bytes)
       return this.#single.has(field) ? invalid(`part "${field}" was sent twice`) : undefined
     }
-    if (field !== 'file') return invalid(`part "${field}" is not known: manifest, bundle or file`)
+    if (field !== 'file') return invalid(`part "${field}" is not known: manifest, bundle, staged or file`)
     if (!FileName.safeParse(filename).success)
       return invalid(`file name ${JSON.stringify(filename)} is not a plain name`)
     if (filename === MANIFEST_FILE) return invalid(`${MANIFEST_FILE} is sent as part "manifest"`)
@@ -97,6 +100,25 @@ class ReleaseParts {
     else this.#single.set(field, bytes)
   }
 
+  /** The files that were sent ahead, by name. */
+  #stagedNames(): StagedNames {
+    const part = this.#single.get('staged')
+    if (part === undefined) return []
+    const names = parseWith(
+      StagedNames,
+      parseStrictJson(part.toString('utf8'), 'part "staged"'),
+      'invalid_request',
+      'part "staged"',
+    )
+    const all = [...this.#files.keys(), ...names.map(({ name }) => name)]
+    const twice = all.find((name, at) => all.indexOf(name) !== at)
+    if (twice !== undefined) throw invalid(`file ${twice} was sent twice`)
+    if (all.includes(MANIFEST_FILE)) throw invalid(`${MANIFEST_FILE} is sent as part "manifest"`)
+    if (all.length + 1 > LIMITS.release_files)
+      throw new DomainError('too_large', `the release has more than ${LIMITS.release_files} files`)
+    return names
+  }
+
   upload(): SentRelease {
     const manifest = this.#single.get('manifest')
     if (manifest === undefined) throw invalid('part "manifest" is missing')
@@ -104,6 +126,7 @@ class ReleaseParts {
       manifest,
       bundle: this.#single.get('bundle')?.toString('utf8') ?? '',
       files: this.#files,
+      staged: this.#stagedNames(),
     }
   }
 }
