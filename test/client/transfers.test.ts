@@ -54,9 +54,12 @@ afterAll(async () => {
   await registry.close()
   relay.close()
 })
-beforeEach(() => {
+const endAll = (): void => {
   for (const end of open) end()
   open.clear()
+}
+beforeEach(() => {
+  endAll()
   breaks = []
   connections = 0
 })
@@ -121,6 +124,7 @@ test('a download whose connection breaks goes on where it was', async () => {
   expect(bytes.equals(LARGE)).toBe(true)
   expect(passed).toBe(LARGE.length) // nothing came twice
   expect(connections).toBeGreaterThanOrEqual(3)
+  endAll()
   breaks = Array.from({ length: 20 }, () => ({ down: 100_000 }))
   await expect(client().blob(digestOf(LARGE), LARGE.length)).rejects.toMatchObject({
     code: 'registry_unavailable',
