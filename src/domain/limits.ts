@@ -134,7 +134,7 @@ export const LIMITS = {
   search_facet_values: 50,
   /** Pages that are kept in memory, and for how long. */
   search_remembered: 500,
-  search_remembered_ms: 5000,
+  search_remembered_ms: 30_000,
   /** Beginning of a README that is searched. */
   search_readme_chars: 16_384,
   /** Downloads are counted in memory for so long. */

@@ -23,7 +23,16 @@ export function databaseSearch({ prisma, notices }: Database): Search {
       remembered(JSON.stringify([request, readable]), async () => {
         const cursor = request.cursor === undefined ? undefined : readCursor(request.cursor, request.sort)
         const read = async (match: Match): Promise<SearchPage> => {
-          const [row] = await prisma.$queryRaw<unknown[]>(pageQuery(request, readable, match, cursor))
+          const query = pageQuery(request, readable, match, cursor)
+          const [row] = match.indexed
+            ? await prisma.$transaction(async (transaction) => {
+                // the planner does not count what it costs to read the text of every row
+                await transaction.$executeRaw`SET LOCAL enable_seqscan = off`
+                if (match.likeness !== undefined)
+                  await transaction.$executeRaw`SELECT set_config('pg_trgm.word_similarity_threshold', ${match.likeness}, true)`
+                return transaction.$queryRaw<unknown[]>(query)
+              })
+            : await prisma.$queryRaw<unknown[]>(query)
           return pageOf(request, Row.parse(row), match.forgiving)
         }
         const words = wordsOf(request.q)
@@ -31,13 +40,18 @@ export function databaseSearch({ prisma, notices }: Database): Search {
           const exact = await read(wordMatch(request.q, words))
           if (exact.total > 0 || words.length === 0 || cursor !== undefined) return exact
         }
-        return read(likeMatch(words))
+        // few words look much like others: only where none does, those that look less like them are asked for
+        for (const likeness of LIKENESSES) {
+          const found = await read(likeMatch(words, likeness))
+          if (found.total > 0 || likeness === LIKENESSES.at(-1)) return found
+        }
+        throw new DomainError('internal', 'a search has no last resort')
       }),
   }
 }
 
 /**
- * The same search again is answered from memory, until something is published or changed anywhere, and for a few seconds at
+ * The same search again is answered from memory, until something is published or changed anywhere, and for half a minute at
  * most: downloads are counted without telling anybody.
  */
 function rememberPages(
@@ -71,7 +85,13 @@ interface Match {
   readonly where: Prisma.Sql
   readonly rank: Prisma.Sql
   readonly forgiving: boolean
+  /** Whether an index finds them. */
+  readonly indexed: boolean
+  /** Share of trigrams in common from which on texts are alike, as PostgreSQL writes it. */
+  readonly likeness?: string
 }
+
+const LIKENESSES = ['0.6', '0.35'] as const
 
 /** Letters and digits are words, everything else parts them. */
 const wordsOf = (q: string): string[] =>
@@ -87,23 +107,23 @@ function wordMatch(q: string, words: readonly string[]): Match {
   const popular = Prisma.sql`ln(1 + "downloads") * 0.02`
   if (words.length === 0) {
     const where = q.trim() === '' ? Prisma.sql`true` : Prisma.sql`false`
-    return { where, rank: popular, forgiving: false }
+    return { where, rank: popular, forgiving: false, indexed: false }
   }
   const begins = words.map((word) => `${word}:*`).join(' & ')
   const query = Prisma.sql`(websearch_to_tsquery('english', ${q.replaceAll('\0', ' ')}) || to_tsquery('simple', ${begins}))`
   const name = words.join('-')
-  const rank = Prisma.sql`ts_rank('{0.05, 0.2, 0.5, 1}', "search", ${query}) + ${popular} +
+  const rank = Prisma.sql`ts_rank('{0.05, 0.2, 0.5, 1}', "heading", ${query}) + ${popular} +
     ("ref" LIKE ${`%/${name}%`})::int + ("ref" LIKE ${`%/${name}`} OR "ref" = ${words.join('/')})::int`
-  return { where: Prisma.sql`"search" @@ ${query}`, rank, forgiving: false }
+  return { where: Prisma.sql`"search" @@ ${query}`, rank, forgiving: false, indexed: true }
 }
 
 /** Rows with a run of text that shares most of its trigrams with the words. */
-function likeMatch(words: readonly string[]): Match {
+function likeMatch(words: readonly string[], likeness: string): Match {
   const text = words.join(' ')
   return {
     where: Prisma.sql`${text} <% "phrase"`,
     rank: Prisma.sql`word_similarity(${text}, "phrase") + ln(1 + "downloads") * 0.005`,
-    forgiving: true,
+    ...{ forgiving: true, indexed: true, likeness },
   }
 }
 
