@@ -4,6 +4,7 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { FunctionSpec, Labels } from '../domain/function.ts'
 import type { EntryRecord } from '../domain/generation.ts'
 import type { Hook } from '../domain/hook.ts'
+import { suitedTo } from '../domain/manifest.ts'
 import { type Digest, fitsUse, releaseRef } from '../domain/names.ts'
 import type { AcceptedOrder, Desired, Proven } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
@@ -34,6 +35,8 @@ export interface ReconcileParts {
   readonly kernelRelease: string
   /** Whether the kernel describes its own types. */
   readonly kernelBtf: boolean
+  /** The node's processor, as Node names it. */
+  readonly arch: string
   /** A line for the operator at the console. */
   readonly say: (line: string) => void
 }
@@ -224,7 +227,8 @@ async function prepare(
     if (signer !== undefined) proof.keys.push(signer.spki.toString('base64'))
     requireKernel(release.manifest, parts.kernelRelease)
     requireFeatures(release.manifest, { btf: parts.kernelBtf })
-    entries.push(...entriesOf(spec, instance, release))
+    const suited = { ...release, manifest: suitedTo(release.manifest, parts.arch) }
+    entries.push(...entriesOf(spec, instance, suited))
   }
   return { name, revision, spec, entries, proof }
 }

@@ -84,6 +84,7 @@ async function follow(
     netns: flags.netns ?? '',
     kernelRelease: release(),
     kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
+    arch: arch(),
     version,
     clock: () => new Date(),
     say,

@@ -378,6 +378,11 @@ export const ERRORS = {
   kernel_refused: entry('kernel', 'The kernel refused', 'see the kernel’s message'),
   loader_failed: entry('kernel', 'Loading process failed', 'see the message; the program may be at fault'),
   verifier_refused: entry('kernel', 'The kernel’s verifier refused the program', 'see the verifier’s log'),
+  arch_unsupported: entry(
+    'kernel',
+    'Processor does not fit',
+    'use a release that has programs for this processor',
+  ),
   kernel_too_old: entry('kernel', 'Kernel does not fit', 'use a kernel that the manifest asks for'),
   map_incompatible: entry('kernel', 'Map differs from the manifest', 'compare with `hookline inspect`'),
 } as const satisfies Record<string, ErrorEntry>

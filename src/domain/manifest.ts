@@ -17,8 +17,13 @@ export const ConfigValue = z.union([
 ])
 export type ConfigValue = z.infer<typeof ConfigValue>
 
+/** Processors, as nodes name theirs (process.arch of Node). */
+const Architecture = z.enum(['x64', 'arm64', 'riscv64', 's390x', 'ppc64', 'loong64'])
+
 const ProgramEntry = z.strictObject({
   object: FileName,
+  /** Nodes that it is for; without it, all. */
+  arch: Architecture.optional(),
   entry: Identifier,
   hook: Hook,
   proceed: z.array(Verdict).max(8).optional(),
@@ -99,10 +104,13 @@ export const Manifest = z
       if (twice !== undefined)
         context.addIssue({ code: 'custom', path: [path], message: `"${twice}" occurs twice` })
     }
-    once(
-      manifest.programs.map((program) => `${program.entry} on ${program.hook}`),
-      'programs',
-    )
+    for (const arch of new Set(manifest.programs.map((program) => program.arch)))
+      once(
+        manifest.programs
+          .filter((program) => program.arch === undefined || program.arch === arch)
+          .map((program) => `${program.entry} on ${program.hook}`),
+        'programs',
+      )
     once(
       manifest.maps.map((map) => map.name),
       'maps',
@@ -164,6 +172,17 @@ export function requireSupported(manifest: Manifest): void {
     if (feature !== 'btf') refuse(`required feature "${feature}"`)
   if (Object.keys(manifest.requires?.sysctl ?? {}).length > 0) refuse('requires.sysctl')
   if (manifest.limits?.nsPerPacket !== undefined) refuse('limits.nsPerPacket')
+}
+
+/** A manifest with the programs that are for a node's processor. Throws `arch_unsupported` when there is none. */
+export function suitedTo(manifest: Manifest, arch: string): Manifest {
+  const programs = manifest.programs.filter((program) => program.arch === undefined || program.arch === arch)
+  if (programs.length > 0) return { ...manifest, programs }
+  const known = [...new Set(manifest.programs.map((program) => program.arch))].join(', ')
+  throw new DomainError(
+    'arch_unsupported',
+    `${manifest.name}@${manifest.version} has programs for ${known}, this node is ${arch}`,
+  )
 }
 
 /** The scalar configuration of a manifest. */

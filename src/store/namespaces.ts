@@ -14,7 +14,7 @@ import { storedKey } from './keys.ts'
 
 /** Namespaces in the database. */
 export function databaseNamespaces(database: Database): Namespaces {
-  const { prisma, transact } = database
+  const { prisma, transact, change } = database
   return {
     add: (name, by) => transact((transaction) => addNamespace(transaction, name, by)),
     view: async (name) => {
@@ -35,7 +35,7 @@ export function databaseNamespaces(database: Database): Namespaces {
       const { id } = await namespaceOf(prisma, name)
       return (await prisma.namespace.findUniqueOrThrow({ where: { id } })).challenge
     },
-    setProof: (...asked) => transact((transaction) => setProof(transaction, ...asked)),
+    setProof: (...asked) => change((transaction) => setProof(transaction, ...asked)),
     isPublic: async (name) =>
       (await prisma.program.findFirst({
         where: { namespace: { name }, visibility: 'public' },

@@ -14,7 +14,7 @@ const started: Registry[] = []
 beforeAll(async () => {
   dir = await temporaryDirectory()
   postgres = await startPostgres(dir, COPY_DIR)
-  s3 = startS3()
+  s3 = await startS3()
 }, 120_000)
 afterAll(async () => {
   for (const registry of started) await registry.close()

@@ -59,8 +59,7 @@ const act = (): Promise<Answer> =>
   registry.call('PUT', '/api/v1/namespaces/acme/members/rival', { token: owner, body: { role: 'reader' } })
 const undo = (): Promise<Answer> =>
   registry.call('DELETE', '/api/v1/namespaces/acme/members/rival', { token: owner })
-const untilHeard = (count: number): Promise<void> =>
-  expect.poll(() => heard.length, { timeout: 10_000 }).toBe(count)
+const untilHeard = (count: number): Promise<void> => expect.poll(() => heard.length).toBe(count)
 
 describe('a webhook', () => {
   test('is told of what it wants to hear, signed', async () => {

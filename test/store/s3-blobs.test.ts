@@ -10,7 +10,7 @@ import { blobStoreContract } from './blob-store-contract.ts'
 let server: S3Server
 let settings: S3Settings
 beforeAll(async () => {
-  server = startS3()
+  server = await startS3()
   settings = await server.bucket()
 }, 120_000)
 afterAll(() => server.close())

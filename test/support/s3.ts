@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,24 +17,31 @@ export interface S3Server {
   close(): void
 }
 
-/** Another test may take the same ports at the same moment: then it starts at others. */
-function startAtFreePort(dir: string): number {
-  for (let attempt = 1; ; attempt++) {
-    const port = 20_000 + randomInt(50) * 250
-    try {
-      execFileSync(SCRIPT, ['up', dir, String(port)], { stdio: ['ignore', 'ignore', 'inherit'] })
-      return port
-    } catch (thrown) {
-      if (attempt === 3) throw thrown
-      rmSync(dir, { recursive: true })
-    }
+/** Ports of a server: from its own on. */
+const PORTS = 250
+const FIRST_PORT = 20_000
+const SERVERS = 50
+
+/** Ports that nobody else takes, in another process of the tests either, until what holds them is closed. */
+async function reservePorts(): Promise<{ port: number; held: Server }> {
+  const first = randomInt(SERVERS)
+  for (let tried = 0; tried < SERVERS; tried++) {
+    const port = FIRST_PORT + ((first + tried) % SERVERS) * PORTS
+    const held = createServer()
+    const free = await new Promise<boolean>((answer) => {
+      held.once('error', () => answer(false))
+      held.listen(port + PORTS - 1, '127.0.0.1', () => answer(true))
+    })
+    if (free) return { port, held }
   }
+  throw new Error('no ports are free')
 }
 
 /** Starts Ceph's radosgw over an in-memory store; it takes some ten seconds. */
-export function startS3(): S3Server {
+export async function startS3(): Promise<S3Server> {
   const dir = mkdtempSync(join(tmpdir(), 'hookline-s3-'))
-  const port = startAtFreePort(dir)
+  const { port, held } = await reservePorts()
+  execFileSync(SCRIPT, ['up', dir, String(port)], { stdio: ['ignore', 'ignore', 'inherit'] })
   const [accessKey, secretKey, region] = ['testkey', 'testsecret123', 'us-east-1']
   const client = new Client({ endPoint: '127.0.0.1', port, useSSL: false, accessKey, secretKey, region })
   let buckets = 0
@@ -46,6 +54,7 @@ export function startS3(): S3Server {
     },
     close: () => {
       execFileSync(SCRIPT, ['down', dir])
+      held.close()
       rmSync(dir, { recursive: true })
     },
   }
