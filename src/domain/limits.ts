@@ -86,6 +86,8 @@ export const LIMITS = {
   history_steps: 100,
   /** Recovery after a crash replays the write-ahead log, at most 1 GiB by default. */
   database_start_ms: 120_000,
+  /** Sessions that are being closed are gone at once; one that hangs is ended after this long. */
+  database_sessions_ms: 500,
   /** A stop writes a checkpoint. */
   database_stop_ms: 30_000,
   /** How long a registry that lost its database takes to end at most; its supervisor waits for that. */

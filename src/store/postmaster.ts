@@ -19,21 +19,28 @@ export async function readPidFile(databaseDir: string): Promise<PidFile | undefi
   return { pid: Number(lines[0]), ready: lines[7]?.trim() === 'ready' }
 }
 
-/** Asks a server to stop fast (sessions end, a checkpoint is written), at last without delay; resolves when it is gone. */
+/** How a server is asked to stop, and how long it may take: once all have gone, then with their sessions ended, then at once. */
+const STOPS = [
+  ['SIGTERM', LIMITS.database_sessions_ms],
+  ['SIGINT', LIMITS.database_stop_ms],
+  ['SIGQUIT', LIMITS.database_stop_ms],
+] as const
+
+/** Asks a server to stop (PostgreSQL's smart, fast and immediate shutdown, one after the other); resolves when it is gone. */
 export async function stopServer(pid: number): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+  for (const [signal, within_ms] of STOPS) {
     try {
       process.kill(pid, signal)
     } catch {
       return // gone already
     }
-    if (await gone(pid)) return
+    if (await gone(pid, within_ms)) return
   }
   throw new DomainError('state_in_use', `the database server ${pid} does not stop: end it, then start again`)
 }
 
-async function gone(pid: number): Promise<boolean> {
-  for (let waited_ms = 0; waited_ms < LIMITS.database_stop_ms; waited_ms += 20) {
+async function gone(pid: number, within_ms: number): Promise<boolean> {
+  for (let waited_ms = 0; waited_ms < within_ms; waited_ms += 20) {
     if ((await processIdentity(pid)) === undefined) return true
     await sleep(20)
   }

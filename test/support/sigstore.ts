@@ -22,8 +22,8 @@ const SINCE = '2020-01-01T00:00:00Z'
 
 /** Starts the services; `late_s`: how much later than the certificates the timestamps are. */
 export async function startSigstore({ late_s = 0, log = true } = {}): Promise<SigstoreDouble> {
-  // timestamps of the double are read only in whole seconds
-  const now = new Date(Math.floor(Date.now() / 1000) * 1000)
+  // timestamps of the double are read only in whole seconds, and must not be before its own certificates are made
+  const now = new Date((Math.floor(Date.now() / 1000) + 60) * 1000)
   const pair = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve })
   const ctlog = await initializeCTLog(pair('P-256'))
   const ca = await initializeCA(pair('P-384'), log ? ctlog : undefined, now)
