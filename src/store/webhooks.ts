@@ -57,12 +57,12 @@ export function databaseWebhooks({ prisma, transact }: Database): Webhooks {
     redeliver: (owner, id, delivery) =>
       transact(async (transaction) => {
         await find(transaction, owner, id)
+        await enable(transaction, id)
         const { count } = await transaction.webhookDelivery.updateMany({
           where: { id: delivery, webhookId: id },
           data: { nextAt: new Date(), attempts: 0 },
         })
         if (count === 0) throw new DomainError('not_found', `webhook ${id} has no delivery ${delivery}`)
-        await enable(transaction, id)
         return deliveryView(await transaction.webhookDelivery.findUniqueOrThrow({ where: { id: delivery } }))
       }),
     test: (owner, id) =>
@@ -111,6 +111,8 @@ async function settle(
   now: Date,
   hopeless: Date,
 ): Promise<void> {
+  // the webhook before its deliveries, as its removal does: in another order the two would wait for each other for ever
+  await transaction.$executeRaw`SELECT 1 FROM "webhook" WHERE "id" = ${webhookId}::uuid FOR NO KEY UPDATE`
   const outcome = { status: status ?? null, problem: problem ?? null, answer: answer ?? null, durationMs }
   await transaction.webhookDelivery.updateMany({
     where: { id },

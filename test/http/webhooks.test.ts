@@ -124,6 +124,17 @@ describe('a webhook', () => {
     expect(good.failingSince).toBeUndefined()
   })
 
+  test('that is removed while it is told takes nobody down', async () => {
+    for (let round = 0; round < 20; round++) {
+      const { id } = await add(OF_ACME, { url: `${hooks}/acme` })
+      for (let at = 0; at < 3; at++) await registry.call('POST', `${OF_ACME}/${id}/test`, { token: owner })
+      await expect.poll(() => heard.length).toBeGreaterThan(round)
+      const removed = await registry.call('DELETE', `${OF_ACME}/${id}`, { token: owner })
+      expect([removed.status, removed.code]).toEqual([204, undefined])
+    }
+    expect(registry.failures).toEqual([])
+  })
+
   test('that fails for days is disabled, with a record, until it is tried by hand', async () => {
     status = 500
     const { id } = await add(OF_ACME, { url: `${hooks}/acme` })
