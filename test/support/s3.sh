@@ -27,7 +27,7 @@ fsid=$(cat /proc/sys/kernel/random/uuid)
 cat >"$conf" <<EOF
 [global]
 fsid = $fsid
-mon host = 127.0.0.1:$((port + 1))
+mon host = [v1:127.0.0.1:$((port + 1))]
 auth cluster required = none
 auth service required = none
 auth client required = none
@@ -47,10 +47,12 @@ public addr = 127.0.0.1
 cluster addr = 127.0.0.1
 [mon.a]
 mon data = $dir/mon
-mon addr = 127.0.0.1:$((port + 1))
 [osd]
 osd data = $dir/osd
 osd objectstore = memstore
+# it would ask the monitor before it knows which cluster it is of, and end when that refuses
+osd class update on start = false
+osd crush update on start = false
 memstore device bytes = 536870912
 [client.rgw]
 rgw frontends = beast endpoint=127.0.0.1:$port
@@ -68,13 +70,26 @@ monmaptool --create --clobber --addv a "[v1:127.0.0.1:$((port + 1))]" --fsid "$f
 ceph-mon --mkfs -i a -c "$conf" --monmap "$dir/monmap" >/dev/null 2>&1
 start mon ceph-mon -f -i a -c "$conf"
 ceph-osd -i 0 -c "$conf" --mkfs >/dev/null 2>&1 || true
-timeout 60 ceph -c "$conf" osd new "$(cat "$dir/osd/fsid")" >/dev/null
+# what is not ready yet refuses
+until_done() {
+  for _ in $(seq 100); do
+    "$@" >/dev/null 2>"$dir/log/again.out" && return
+    sleep 0.2
+  done
+  "$@" >/dev/null
+}
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+is_up() { ceph -c "$conf" osd stat -f json | grep -q '"num_up_osds": *1[,}]'; }
+until_done timeout 60 ceph -c "$conf" osd new "$(cat "$dir/osd/fsid")"
+until_done timeout 60 ceph -c "$conf" osd crush add osd.0 1.0 host=here root=default
 start osd ceph-osd -f -i 0 -c "$conf"
+until_done is_up
 start rgw radosgw -f -n client.rgw -c "$conf"
 for _ in $(seq 300); do
-  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+  listens && break
+  kill -0 "$(cat "$dir/run/rgw.pid")" 2>/dev/null || start rgw radosgw -f -n client.rgw -c "$conf"
   sleep 0.2
 done
-(exec 3<>"/dev/tcp/127.0.0.1/$port")
+listens
 radosgw-admin -c "$conf" -n client.rgw user create --uid=test --display-name=test \
   --access-key=testkey --secret-key=testsecret123 >/dev/null 2>&1
