@@ -1,7 +1,7 @@
 /** The floors of docs/architecture.md: a file imports only lower floors or its own folder. Read by tools/check-floors.ts. */
 const FLOORS = [
   ['domain'],
-  ['elf', 'bytecode', 'attest'],
+  ['elf', 'bytecode', 'attest', 'tlog'],
   ['ports'],
   ['registry', 'agent', 'store', 'kernel', 'client'],
   ['http', 'cli'],

@@ -303,6 +303,54 @@ export const ERRORS = {
     'accept the key: at the registry by `hookline key add <public key> --operator`, on a node in its trust.yaml',
   ),
   stale_revision: entry('untrusted', 'Order is older than one seen', 'apply again with a newer revision'),
+  // the transparency log
+  log_key_invalid: entry(
+    'invalid',
+    'Key of a log or witness is invalid',
+    'give it as its operator publishes it: name+id+base64',
+  ),
+  log_malformed: entry(
+    'untrusted',
+    'Part of the log cannot be read',
+    'try again; report it to the registry’s owner when it stays so',
+  ),
+  log_entry_invalid: entry('invalid', 'Log entry is invalid', 'mend the entry as the message says'),
+  log_untrusted: entry(
+    'untrusted',
+    'Checkpoint is not signed by the log’s key',
+    'compare the key in trust.yaml with the one that the log’s operator publishes',
+  ),
+  log_fork: entry(
+    'untrusted',
+    'Log shows two histories',
+    'keep both checkpoints and report them: no honest log signs both; after a restore, the log’s operator owes a recovery statement',
+  ),
+  log_rollback: entry(
+    'untrusted',
+    'Log is shorter than it was',
+    'report it; after a restore from a backup, the log’s operator owes a recovery statement',
+  ),
+  log_proof_invalid: entry('untrusted', 'Proof of the log does not hold', 'do not use what it should prove'),
+  log_mismatch: entry(
+    'untrusted',
+    'Log differs from its checkpoint',
+    'do not use its entries; keep them and report it',
+  ),
+  log_stale: entry(
+    'untrusted',
+    'Checkpoint is not fresh',
+    'check this host’s clock, and that the log and its witnesses run',
+  ),
+  witnesses_missing: entry(
+    'untrusted',
+    'Too few witnesses signed the checkpoint',
+    'wait until the log’s witnesses have signed it, or change their list in trust.yaml',
+  ),
+  log_recovery_invalid: entry(
+    'untrusted',
+    'Recovery statement does not fit',
+    'take the statements of the log’s epochs in their order',
+  ),
   // planning on the node
   selector_mismatch: entry(
     'invalid',

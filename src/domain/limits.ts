@@ -153,6 +153,24 @@ export const LIMITS = {
   account_reports: 50,
   /** Reports in one answer. */
   report_items: 200,
+  // the transparency log
+  /** One entry: its length is a uint16 in bundles (C2SP tlog-tiles). */
+  log_entry_bytes: 65_535,
+  /** Objects and lists within each other in one entry. */
+  log_entry_depth: 16,
+  /** Signers of one release in its entry: 8 of 2000 characters, 64 files of 250, and all escaped, stay below 64 KiB. */
+  log_entry_signers: 8,
+  /** A signed note: 16 signatures of 5 kB, as the largest algorithms make, in base64, and the text. */
+  note_bytes: 128 << 10,
+  note_signatures: 64,
+  /** Lines that a checkpoint has behind its root. */
+  checkpoint_extensions: 16,
+  /** Hashes of one proof: two for each level of a tree whose size is a JSON number at most; C2SP tlog-witness allows 63. */
+  log_proof_hashes: 63,
+  /** Clock skew accepted in the time of a checkpoint. */
+  log_skew_s: 300,
+  /** Bundles and tiles that an audit asks for ahead of the one it checks. */
+  log_audit_ahead: 16,
   // the ELF reader
   elf_sections: 4096,
   elf_symbols: 1 << 17,

@@ -1,0 +1,51 @@
+import { DomainError } from '../domain/errors.ts'
+import { decodeBundle } from './entry-bundle.ts'
+import { HASH_BYTES, nodeHash, type ReadHashes } from './merkle.ts'
+import { nodePlace, TILE_WIDTH, type Tile, tilePath } from './tile.ts'
+
+/**
+ * Fetches a tile or bundle by its path, such as `tile/0/x001/234.p/17`. For a partial one, which a log may delete, the
+ * full one's bytes will do.
+ */
+export type ReadTile = (path: string) => Promise<Buffer>
+
+/**
+ * Reads nodes of a log of `size` from its tiles; each tile is fetched once per call, all at once. The tiles are believed:
+ * what is made of the hashes must be checked against a checkpoint. Throws `log_malformed` for a tile of another length,
+ * a RangeError for a node that such a log has not.
+ */
+export function tileHashReader(size: number, readTile: ReadTile): ReadHashes {
+  return async (nodes) => {
+    const places = nodes.map((node) => nodePlace(node, size))
+    const tiles = new Map(places.map(({ tile }) => [tilePath(tile), tile]))
+    const read = await Promise.all(
+      [...tiles].map(async ([path, tile]) => [path, await readHashTile(tile, readTile)] as const),
+    )
+    const bytes = new Map(read)
+    return places.map(({ tile, start, end }) => {
+      const held = bytes.get(tilePath(tile))
+      if (held === undefined) throw new RangeError(`no tile ${tilePath(tile)}`)
+      return subtreeHash(held.subarray(start, end))
+    })
+  }
+}
+
+/** The bytes of a tile's hashes: 32 for each. Throws `log_malformed`. */
+export async function readHashTile(tile: Tile, readTile: ReadTile): Promise<Buffer> {
+  const bytes = await readTile(tilePath(tile))
+  const length = tile.width * HASH_BYTES
+  if (bytes.length !== length && bytes.length !== TILE_WIDTH * HASH_BYTES)
+    throw new DomainError('log_malformed', `log: ${tilePath(tile)} has ${bytes.length} bytes, not ${length}`)
+  return bytes.subarray(0, length)
+}
+
+/** The entries of a bundle, which may hold more than the partial one that was asked for. Throws `log_malformed`. */
+export const readBundle = async (bundle: Tile, readTile: ReadTile): Promise<Buffer[]> =>
+  decodeBundle(await readTile(tilePath(bundle)), bundle.width)
+
+/** Hash over a power of two of consecutive hashes. */
+function subtreeHash(bytes: Buffer): Buffer {
+  if (bytes.length === HASH_BYTES) return bytes
+  const middle = bytes.length / 2
+  return nodeHash(subtreeHash(bytes.subarray(0, middle)), subtreeHash(bytes.subarray(middle)))
+}
