@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { identitySettings } from '../src/bin/identity-settings.ts'
+import { logIdentity, NO_LOG_SETTINGS } from '../src/bin/log-key.ts'
 import { composeRegistry } from '../src/bin/registry.ts'
 import { buildApp } from '../src/http/app.ts'
 import { PATIENT } from '../src/http/protection.ts'
@@ -20,6 +21,7 @@ export async function describeRegistry(): Promise<string> {
       (error) => console.error(error),
       PATIENT,
       identitySettings({}),
+      await logIdentity(dir, NO_LOG_SETTINGS),
     )
     const app = await buildApp(services)
     const { payload } = await app.inject({ url: '/openapi.yaml' })

@@ -50,6 +50,7 @@ process.exitCode = await runCli(
       await (await import('./serve.ts')).runServe({
         protection: unlimited ? { ...PROTECTION, rates: undefined } : PROTECTION,
         identity,
+        log: (await import('./log-key.ts')).logSettings(process.env),
         ...listen,
         json,
         ...(data === undefined ? {} : { dataDir: data }),

@@ -14,6 +14,7 @@ import { databaseDownloads } from '../store/downloads.ts'
 import { databaseFleet } from '../store/fleet.ts'
 import { databaseLifecycle } from '../store/lifecycle.ts'
 import { databaseLogins } from '../store/logins.ts'
+import { databaseLogs, type LogIdentity } from '../store/logs.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
 import { databaseSearch } from '../store/search.ts'
@@ -29,10 +30,12 @@ export function composeRegistry(
   report: Services['report'],
   protection: Protection,
   { publicUrl, ciIssuers, trustedRoot, privateWebhooks, oidc, proofPlaces }: IdentitySettings,
+  log: LogIdentity,
 ): Services {
   const clock = (): Date => new Date()
   const { notices } = database
-  const fleet = databaseFleet(database)
+  const logs = databaseLogs(database, log, clock)
+  const fleet = databaseFleet(database, logs)
   const nodes = databaseNodes(database)
   const webhooks = databaseWebhooks(database)
   const [accounts, logins] = [databaseAccounts(database), databaseLogins(database)]
@@ -40,10 +43,11 @@ export function composeRegistry(
     accounts,
     logins,
     loginDesk: openLoginDesk(oidc, { logins, accounts, clock }),
-    namespaces: databaseNamespaces(database),
-    catalog: databaseCatalog(database),
-    lifecycle: databaseLifecycle(database),
+    namespaces: databaseNamespaces(database, logs),
+    catalog: databaseCatalog(database, logs),
+    lifecycle: databaseLifecycle(database, logs),
     auditLog: databaseAuditLog(database),
+    logs,
     search: databaseSearch(database),
     downloads: databaseDownloads(database, (error) => report(error, 'keeping download counts')),
     fleet,

@@ -18,6 +18,7 @@ import { migrate } from '../store/migrations.ts'
 import { type Postgres, startPostgres } from '../store/postgres.ts'
 import { openS3Blobs, type S3Settings } from '../store/s3-blobs.ts'
 import { type IdentitySettings, NO_IDENTITIES } from './identity-settings.ts'
+import { type LogSettings, logIdentity, NO_LOG_SETTINGS } from './log-key.ts'
 import { composeRegistry } from './registry.ts'
 
 /** Where a registry keeps its state and where it listens. All have defaults. */
@@ -36,6 +37,8 @@ export interface ServeOptions {
   readonly protection?: Protection
   /** What it is known by, and whose identity tokens it takes; default: where it listens, and nobody's. */
   readonly identity?: IdentitySettings
+  /** What signs the logs, and what they are called. */
+  readonly log?: LogSettings
   /** Make a new token for the first administrator, whose old ones may be lost. */
   readonly newAdminToken?: boolean
   /** Told of the registry's own failures; default: nobody. */
@@ -96,7 +99,9 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       options.report ?? (() => {}),
       options.protection ?? PATIENT,
       options.identity ?? NO_IDENTITIES,
+      await logIdentity(dataDir, options.log ?? NO_LOG_SETTINGS),
     )
+    await services.logs.open()
     const app = await buildApp(services)
     undo.push(() => app.close())
     const { host = '127.0.0.1', port = DEFAULT_PORT } = options

@@ -309,6 +309,11 @@ export const ERRORS = {
     'Key of a log or witness is invalid',
     'give it as its operator publishes it: name+id+base64',
   ),
+  log_key_mismatch: entry(
+    'environment',
+    'Log was signed by another key',
+    'start with the key that signed it (log.key, or HOOKLINE_LOG_KEY_FILE); all registries on one database have the same',
+  ),
   log_malformed: entry(
     'untrusted',
     'Part of the log cannot be read',

@@ -156,6 +156,8 @@ export const LIMITS = {
   // the transparency log
   /** One entry: its length is a uint16 in bundles (C2SP tlog-tiles). */
   log_entry_bytes: 65_535,
+  /** Entries of a log: far beyond any number of changes. */
+  log_size: 2 ** 40,
   /** Objects and lists within each other in one entry. */
   log_entry_depth: 16,
   /** Signers of one release in its entry: 8 of 2000 characters, 64 files of 250, and all escaped, stay below 64 KiB. */

@@ -13,6 +13,7 @@ import { feedRoutes } from './feed-routes.ts'
 import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { lifecycleRoutes } from './lifecycle-routes.ts'
+import { logRoutes } from './log-routes.ts'
 import { loginRoutes } from './login-routes.ts'
 import { namespaceRoutes } from './namespace-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
@@ -82,6 +83,7 @@ export async function buildApp(services: Services): Promise<App> {
   lifecycleRoutes(app, services)
   searchRoutes(app, services)
   auditRoutes(app, services)
+  logRoutes(app, services)
   blobRoutes(app, services)
   accountRoutes(app, services)
   namespaceRoutes(app, services)

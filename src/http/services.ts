@@ -6,6 +6,7 @@ import type { Catalog } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Fleet } from '../ports/fleet.ts'
 import type { Lifecycle } from '../ports/lifecycle.ts'
+import type { Logs } from '../ports/log.ts'
 import type { Logins } from '../ports/logins.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
@@ -29,6 +30,7 @@ export interface Services {
   readonly catalog: Catalog
   readonly lifecycle: Lifecycle
   readonly auditLog: AuditLog
+  readonly logs: Logs
   readonly search: Search
   readonly downloads: Downloads
   readonly fleet: Fleet

@@ -1,3 +1,4 @@
+import { sha256Digest } from '../attest/keys.ts'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { oldestKernel } from '../domain/kernel-series.ts'
@@ -5,18 +6,20 @@ import { LIMITS } from '../domain/limits.ts'
 import { Manifest } from '../domain/manifest.ts'
 import { lookOf } from '../domain/name-rules.ts'
 import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
-import type { ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
+import type { ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
 import type { Signer } from '../domain/signer.ts'
 import type { Catalog, NewRelease, Readable } from '../ports/catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
 import type { Prisma } from './generated/client.ts'
+import { announceNamespace, isOpen } from './log-changes.ts'
+import type { RegistryLogs } from './logs.ts'
 import { namespaceOf } from './namespaces.ts'
 import { readFiles, releaseView, signerOf, standingOf } from './releases.ts'
 
 /** The catalog in the database. */
-export function databaseCatalog(database: Database): Catalog {
+export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog {
   const { prisma } = database
   return {
     versions: async (ref) =>
@@ -26,7 +29,7 @@ export function databaseCatalog(database: Database): Catalog {
           select: { releases: { select: { version: true } } },
         })
       )?.releases.map(({ version }) => version),
-    addRelease: (release, by) => addRelease(database, release, by),
+    addRelease: (release, by) => addRelease(database, logs, release, by),
     holders: async (digests, readable) => {
       const rows = await prisma.releaseFile.findMany({
         where: {
@@ -103,7 +106,7 @@ export function databaseCatalog(database: Database): Catalog {
         countedFor: rows.find(({ name, release }) => release.mainObject === name)?.release.id,
       }
     },
-    setVisibility: (program, visibility, by) => setVisibility(database, program, visibility, by),
+    setVisibility: (program, visibility, by) => setVisibility(database, logs, program, visibility, by),
   }
 }
 
@@ -134,25 +137,38 @@ const namedBy = (readable: Readable): Prisma.ProgramWhereInput => ({
 
 async function setVisibility(
   { change }: Database,
+  logs: RegistryLogs,
   ref: ProgramId,
   visibility: Visibility,
   by: Actor,
 ): Promise<void> {
   await change(async (transaction) => {
-    const before = await transaction.program.findUnique({ where: { ref }, select: { visibility: true } })
+    const before = await transaction.program.findUnique({
+      where: { ref },
+      select: { visibility: true, namespace: true },
+    })
     if (before === null) throw absentProgram(ref)
     if (before.visibility === visibility) return
+    const isFirst = visibility === 'public' && !(await isOpen(transaction, before.namespace.name))
     await transaction.program.update({ where: { ref }, data: { visibility } })
-    await audit(transaction, by, 'program.visibility', ref, { before, after: { visibility } })
+    const was = { visibility: before.visibility }
+    await audit(transaction, by, 'program.visibility', ref, { before: was, after: { visibility } })
+    if (isFirst) await announceNamespace(transaction, logs, before.namespace)
   })
 }
 
-async function addRelease({ change }: Database, release: NewRelease, by: Actor): Promise<ReleaseView> {
+async function addRelease(
+  { change }: Database,
+  logs: RegistryLogs,
+  release: NewRelease,
+  by: Actor,
+): Promise<ReleaseView> {
   const { manifest, files, bundle, signer } = release
   const [namespace = ''] = manifest.name.split('/')
   return change(async (transaction) => {
     await lockFleet(transaction)
     const { id: namespaceId } = await namespaceOf(transaction, namespace)
+    const wasOpen = await isOpen(transaction, namespace)
     const programId = await programForRelease(transaction, namespaceId, release)
     await requireRoom(transaction, { namespaceId, namespace, programId }, release)
     await transaction.blob.createMany({
@@ -178,10 +194,41 @@ async function addRelease({ change }: Database, release: NewRelease, by: Actor):
     await recordSteps(transaction, manifest.name)
     const ref = releaseRef(manifest.name, manifest.version)
     await audit(transaction, by, 'release.publish', ref, { after: { signer } })
+    await logRelease(transaction, logs, { programId, namespaceId, releaseId: row.id, wasOpen }, release)
     const { name } = manifest
     return releaseView({ ...row, ref: name, bundle, files }, manifest)
   })
 }
+
+/** Logs a publication, the last that its transaction does. */
+async function logRelease(
+  transaction: Transaction,
+  logs: RegistryLogs,
+  row: { programId: string; namespaceId: string; releaseId: string; wasOpen: boolean },
+  { manifest, files, bundle, signer }: NewRelease,
+): Promise<void> {
+  const { namespace, visibility } = await transaction.program.findUniqueOrThrow({
+    where: { id: row.programId },
+    select: { visibility: true, namespace: true },
+  })
+  const isPrivate = visibility === 'private'
+  if (!isPrivate && !row.wasOpen) await announceNamespace(transaction, logs, namespace)
+  const entry = publication(manifest, files, bundle, signer)
+  const logIndex = BigInt(await logs.record(transaction, entry, isPrivate))
+  await transaction.release.update({ where: { id: row.releaseId }, data: { logIndex } })
+}
+
+/** What the log says of a release: all that it is made of, by digest. */
+const publication = (
+  { name: program, version }: Manifest,
+  files: readonly ReleaseFile[],
+  bundle: string,
+  signer: Signer,
+) => ({
+  kind: 'publish' as const,
+  ...{ program, version, bundle: sha256Digest(Buffer.from(bundle)), signers: [signer] },
+  files: files.map(({ name, digest }) => ({ name, digest })).sort((a, b) => (a.name < b.name ? -1 : 1)),
+})
 
 /** Refuses what a namespace has no room for, and counts what is added. Throws `quota_exceeded`. */
 async function requireRoom(

@@ -9,10 +9,11 @@ import type { Fleet, FleetSnapshot, VerifiedOrder } from '../ports/fleet.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { type HeadRow, readHeads, readOffered, resolvedOnly, StepResolutions } from './function-steps.ts'
 import { storedKey } from './keys.ts'
+import type { RegistryLogs } from './logs.ts'
 import { readFiles, releaseDescriptor } from './releases.ts'
 
 /** The fleet in the database. */
-export function databaseFleet(database: Database): Fleet {
+export function databaseFleet(database: Database, logs: RegistryLogs): Fleet {
   const { prisma, change } = database
   return {
     operatorKeys: async () => {
@@ -30,6 +31,8 @@ export function databaseFleet(database: Database): Fleet {
         })
         if (count === 0) throw new DomainError('not_found', `no operator has the key ${fingerprint}`)
         await audit(transaction, by, 'operator.key.remove', fingerprint, { before: { fingerprint } })
+        const entry = { kind: 'operator', operator: fingerprint, change: 'removed' } as const
+        await logs.record(transaction, entry, false)
       }),
     addOperatorKey: (key, by) =>
       change(async (transaction) => {
@@ -42,8 +45,11 @@ export function databaseFleet(database: Database): Fleet {
           where: { fingerprint, removedAt: { not: null } },
           data: { removedAt: null, addedAt: new Date() },
         })
-        if (added.count + again.count > 0)
+        if (added.count + again.count > 0) {
           await audit(transaction, by, 'operator.key.add', fingerprint, { after: { fingerprint } })
+          const entry = { kind: 'operator', operator: fingerprint, change: 'added' } as const
+          await logs.record(transaction, entry, false)
+        }
         return storedKey(await transaction.operatorKey.findUniqueOrThrow({ where: { fingerprint } }))
       }),
     functions: () =>

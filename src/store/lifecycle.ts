@@ -10,16 +10,27 @@ import { absentProgram, absentRelease, readableOnly, shownBy } from './catalog.t
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { readHeads, readOffered, recordSteps } from './function-steps.ts'
 import type { Prisma, Release, Report } from './generated/client.ts'
+import type { RegistryLogs } from './logs.ts'
 import { signerOf } from './releases.ts'
 
 /** What becomes of releases, in the database. */
-export function databaseLifecycle(database: Database): Lifecycle {
+export function databaseLifecycle(database: Database, logs: RegistryLogs): Lifecycle {
   const { prisma, transact } = database
   return {
     yank: (program, version, message, by) =>
-      mark(database, { program, version }, 'yanked', message, message === undefined ? 'unyank' : 'yank', by),
-    deprecate: (subject, message, by) => mark(database, subject, 'deprecated', message, 'deprecate', by),
-    quarantine: (subject, message, by) => mark(database, subject, 'quarantined', message, 'quarantine', by),
+      mark(
+        database,
+        logs,
+        { program, version },
+        'yanked',
+        message,
+        message === undefined ? 'unyank' : 'yank',
+        by,
+      ),
+    deprecate: (subject, message, by) =>
+      mark(database, logs, subject, 'deprecated', message, 'deprecate', by),
+    quarantine: (subject, message, by) =>
+      mark(database, logs, subject, 'quarantined', message, 'quarantine', by),
     setChannel: (program, name, version, by) =>
       transact(async (transaction) => {
         await lockFleet(transaction)
@@ -50,7 +61,7 @@ export function databaseLifecycle(database: Database): Lifecycle {
         const was = { channel: name, version: before.version }
         await audit(transaction, by, 'channel.remove', program, { before: was })
       }),
-    delete: (...asked) => remove(database, ...asked),
+    delete: (...asked) => remove(database, logs, ...asked),
     report: (request, account, readable, by) =>
       transact(async (transaction) => {
         const { program: ref, version, reason, text } = request
@@ -118,6 +129,7 @@ type Mark = 'yanked' | 'deprecated' | 'quarantined'
 /** Sets or takes away one mark, and lets the functions that name the program resolve anew. */
 async function mark(
   { change }: Database,
+  logs: RegistryLogs,
   { program: ref, version }: Subject,
   what: Mark,
   message: string | undefined,
@@ -139,7 +151,21 @@ async function mark(
       before: { [what]: before[what] ?? null },
       after,
     })
+    if (what === 'yanked' && version !== undefined)
+      await recordRelease(transaction, logs, message === undefined ? 'unyank' : 'yank', ref, version)
   })
+}
+
+/** Logs what became of a release, hidden for a private program. */
+async function recordRelease(
+  transaction: Transaction,
+  logs: RegistryLogs,
+  kind: 'yank' | 'unyank' | 'delete',
+  program: ProgramId,
+  version: string,
+): Promise<void> {
+  const { visibility } = await programOf(transaction, program)
+  await logs.record(transaction, { kind, program, version }, visibility === 'private')
 }
 
 /** What a program is shown by, and what functions resolve to, after releases came or went. */
@@ -166,6 +192,7 @@ async function newlyShownBy(
 
 async function remove(
   { change }: Database,
+  logs: RegistryLogs,
   ref: ProgramId,
   version: string,
   notBefore: Date | undefined,
@@ -199,6 +226,7 @@ async function remove(
     await audit(transaction, by, 'release.delete', name, {
       before: { files: files.map(({ name: file, digest }) => ({ name: file, digest })) },
     })
+    await recordRelease(transaction, logs, 'delete', ref, version)
   })
 }
 

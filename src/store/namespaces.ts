@@ -11,12 +11,14 @@ import { accountOf, addAccount } from './accounts.ts'
 import { audit, type Database, lockAccounts, type Transaction } from './database.ts'
 import type { SigningIdentity } from './generated/client.ts'
 import { storedKey } from './keys.ts'
+import { recordOwner, recordSigner } from './log-changes.ts'
+import type { RegistryLogs } from './logs.ts'
 
 /** Namespaces in the database. */
-export function databaseNamespaces(database: Database): Namespaces {
+export function databaseNamespaces(database: Database, logs: RegistryLogs): Namespaces {
   const { prisma, transact, change } = database
   return {
-    add: (name, by) => transact((transaction) => addNamespace(transaction, name, by)),
+    add: (name, by) => transact((transaction) => addNamespace(transaction, logs, name, by)),
     view: async (name) => {
       const { id: namespaceId, createdAt } = await namespaceOf(prisma, name)
       const proofs = await prisma.namespaceProof.findMany({ where: { namespaceId }, orderBy: { of: 'asc' } })
@@ -57,7 +59,7 @@ export function databaseNamespaces(database: Database): Namespaces {
       })
       return rows.map(storedKey)
     },
-    addKey: (namespace, key, by) => addKey(database, namespace, key, by),
+    addKey: (namespace, key, by) => addKey(database, logs, namespace, key, by),
     removeKey: (namespace, fingerprint, by) =>
       transact(async (transaction) => {
         const { count } = await transaction.signingKey.updateMany({
@@ -66,13 +68,14 @@ export function databaseNamespaces(database: Database): Namespaces {
         })
         if (count === 0) throw new DomainError('not_found', `"${namespace}" has no key ${fingerprint}`)
         await audit(transaction, by, 'namespace.key.remove', namespace, { before: { fingerprint } })
+        await recordSigner(transaction, logs, namespace, fingerprint, 'removed')
       }),
     identities: async (name) => {
       const { id: namespaceId } = await namespaceOf(prisma, name)
       const rows = await prisma.signingIdentity.findMany({ where: { namespaceId }, orderBy: { id: 'asc' } })
       return rows.map(identityView)
     },
-    addIdentity: (...asked) => transact((transaction) => addIdentity(transaction, ...asked)),
+    addIdentity: (...asked) => transact((transaction) => addIdentity(transaction, logs, ...asked)),
     removeIdentity: (namespace, id, by) =>
       transact(async (transaction) => {
         const row = await transaction.signingIdentity.findFirst({
@@ -82,6 +85,7 @@ export function databaseNamespaces(database: Database): Namespaces {
         await transaction.signingIdentity.delete({ where: { id } })
         const { identity, issuer } = row
         await audit(transaction, by, 'namespace.identity.remove', namespace, { before: { identity, issuer } })
+        await recordSigner(transaction, logs, namespace, { identity, issuer }, 'removed')
       }),
     members: async (namespace, now) => {
       const { id: namespaceId } = await namespaceOf(prisma, namespace)
@@ -96,8 +100,8 @@ export function databaseNamespaces(database: Database): Namespaces {
       ]
       return views.sort((a, b) => (a.account < b.account ? -1 : 1))
     },
-    setMember: (...asked) => transact((transaction) => setMember(transaction, ...asked)),
-    removeMember: (...asked) => transact((transaction) => removeMember(transaction, ...asked)),
+    setMember: (...asked) => transact((transaction) => setMember(transaction, logs, ...asked)),
+    removeMember: (...asked) => transact((transaction) => removeMember(transaction, logs, ...asked)),
     invitations: async (account, now) => {
       const rows = await prisma.invitation.findMany({
         where: { account: { name: account }, expiresAt: { gt: now } },
@@ -109,7 +113,7 @@ export function databaseNamespaces(database: Database): Namespaces {
         expiresAt: expiresAt.toISOString(),
       }))
     },
-    acceptInvitation: (...asked) => transact((transaction) => accept(transaction, ...asked)),
+    acceptInvitation: (...asked) => transact((transaction) => accept(transaction, logs, ...asked)),
     leave: (namespace, account, by) =>
       transact(async (transaction) => {
         // who has nothing to do with it hears the same of a namespace that is not there
@@ -119,7 +123,7 @@ export function databaseNamespaces(database: Database): Namespaces {
           (await transaction.invitation.count({ where: mine }))
         if (bonds === 0)
           throw new DomainError('not_found', `you are no member of "${namespace}", and not invited`)
-        await removeMember(transaction, namespace, account, by)
+        await removeMember(transaction, logs, namespace, account, by)
       }),
     addRobot: (namespace, { name, role }, by) =>
       transact(async (transaction) => {
@@ -128,7 +132,7 @@ export function databaseNamespaces(database: Database): Namespaces {
         await requireRoom(transaction, namespaceId, namespace)
         const robot = { name: `${namespace}.${name}`, kind: 'robot', admin: false, fleet: 'none' } as const
         await addAccount(transaction, robot, by)
-        return addMember(transaction, namespaceId, namespace, robot.name, role, by)
+        return addMember(transaction, logs, { id: namespaceId, name: namespace }, robot.name, role, by)
       }),
   }
 }
@@ -148,7 +152,12 @@ export async function namespaceOf(
   return found
 }
 
-async function addNamespace(transaction: Transaction, name: string, by: Actor): Promise<void> {
+async function addNamespace(
+  transaction: Transaction,
+  logs: RegistryLogs,
+  name: string,
+  by: Actor,
+): Promise<void> {
   await lockAccounts(transaction)
   const look = lookOf(name)
   const other = await transaction.namespace.findUnique({ where: { look }, select: { name: true } })
@@ -164,11 +173,12 @@ async function addNamespace(transaction: Transaction, name: string, by: Actor): 
       'too_many',
       `"${by.account.name}" owns ${owned} namespaces, at most ${LIMITS.account_namespaces}`,
     )
-  await addMember(transaction, namespaceId, name, by.account.name, 'owner', by)
+  await addMember(transaction, logs, { id: namespaceId, name }, by.account.name, 'owner', by)
 }
 
 async function addKey(
   { transact }: Database,
+  logs: RegistryLogs,
   namespace: string,
   key: { fingerprint: Digest; spki: Buffer },
   by: Actor,
@@ -184,8 +194,10 @@ async function addKey(
       where: { namespaceId, fingerprint, removedAt: { not: null } },
       data: { removedAt: null, addedAt: new Date() },
     })
-    if (added.count + again.count > 0)
+    if (added.count + again.count > 0) {
       await audit(transaction, by, 'namespace.key.add', namespace, { after: { fingerprint } })
+      await recordSigner(transaction, logs, namespace, fingerprint, 'added')
+    }
     const row = await transaction.signingKey.findUniqueOrThrow({
       where: { namespaceId_fingerprint: { namespaceId, fingerprint } },
     })
@@ -226,6 +238,7 @@ const identityView = ({ id, identity, issuer, addedAt }: SigningIdentity): Ident
 
 async function addIdentity(
   transaction: Transaction,
+  logs: RegistryLogs,
   namespace: string,
   { identity, issuer }: IdentityRule,
   by: Actor,
@@ -241,13 +254,14 @@ async function addIdentity(
     )
   const row = await transaction.signingIdentity.create({ data: { namespaceId, identity, issuer } })
   await audit(transaction, by, 'namespace.identity.add', namespace, { after: { identity, issuer } })
+  await recordSigner(transaction, logs, namespace, { identity, issuer }, 'added')
   return identityView(row)
 }
 
 async function addMember(
   transaction: Transaction,
-  namespaceId: string,
-  namespace: string,
+  logs: RegistryLogs,
+  { id: namespaceId, name: namespace }: { id: string; name: string },
   account: string,
   role: Role,
   by: Actor,
@@ -255,6 +269,7 @@ async function addMember(
   const { id: accountId } = await accountOf(transaction, account)
   const row = await transaction.member.create({ data: { namespaceId, accountId, role } })
   await audit(transaction, by, 'member.add', namespace, { after: { account, role } })
+  await recordOwner(transaction, logs, namespace, account, { after: role })
   return memberView(account, role, row.since, false)
 }
 
@@ -276,6 +291,7 @@ async function requireOwner(transaction: Transaction, namespaceId: string, names
 
 async function setMember(
   transaction: Transaction,
+  logs: RegistryLogs,
   namespace: string,
   account: string,
   role: Role,
@@ -296,6 +312,7 @@ async function setMember(
       before: { account, role: member.role },
       after: { account, role },
     })
+    await recordOwner(transaction, logs, namespace, account, { before: member.role, after: role })
     return memberView(account, role, member.since, false)
   }
   const before = await transaction.invitation.findUnique({ where: key })
@@ -316,6 +333,7 @@ async function setMember(
 
 async function removeMember(
   transaction: Transaction,
+  logs: RegistryLogs,
   namespace: string,
   account: string,
   by: Actor,
@@ -334,10 +352,12 @@ async function removeMember(
   await transaction.member.deleteMany({ where })
   if (member !== null) await requireOwner(transaction, namespaceId, namespace)
   await audit(transaction, by, 'member.remove', namespace, { before: { account, role: gone.role } })
+  if (member !== null) await recordOwner(transaction, logs, namespace, account, { before: member.role })
 }
 
 async function accept(
   transaction: Transaction,
+  logs: RegistryLogs,
   namespace: string,
   account: string,
   now: Date,
@@ -349,5 +369,5 @@ async function accept(
   if (found === null) throw new DomainError('not_found', `you have no invitation to "${namespace}"`)
   const { namespaceId, accountId, role } = found
   await transaction.invitation.deleteMany({ where: { namespaceId, accountId } })
-  return addMember(transaction, namespaceId, namespace, account, role, by)
+  return addMember(transaction, logs, { id: namespaceId, name: namespace }, account, role, by)
 }

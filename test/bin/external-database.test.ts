@@ -26,7 +26,9 @@ const at = ({ url }: Registry, admin = '') => ({
   call: (method: string, path: string, options?: CallOptions) => callAt(url, method, path, options),
 })
 const start = async (name: string, databaseUrl: string): Promise<Registry> => {
-  const registry = await serve({ dataDir: join(dir, name), port: 0, databaseUrl })
+  // the first one makes the key of the log, the others are given it
+  const log = started.length === 0 ? {} : { keyFile: join(dir, 'first', 'log.key') }
+  const registry = await serve({ dataDir: join(dir, name), port: 0, databaseUrl, log })
   started.push(registry)
   return registry
 }
@@ -57,6 +59,11 @@ test('the database outlives a registry that closes', async () => {
   await client.connect()
   expect((await client.query('SELECT count(*)::int AS n FROM node')).rows).toEqual([{ n: 1 }])
   await client.end()
+})
+test('a registry with another key of the log is refused', async () => {
+  const dataDir = join(dir, 'stranger')
+  const refused = serve({ dataDir, port: 0, databaseUrl: postgres.url })
+  await expect(refused).rejects.toMatchObject({ code: 'log_key_mismatch' })
 })
 test.each([
   ['mysql://localhost/x', 'usage'],

@@ -42,6 +42,7 @@ describe('a database of its own, a bucket', () =>
 describe('two registries on one PostgreSQL that is kept elsewhere and one bucket', () =>
   registryContract(async () => {
     const shared = { databaseUrl: postgres.url, s3: await s3.bucket() }
-    const [first, second] = [await start('first', shared), await start('second', shared)]
+    const first = await start('first', shared)
+    const second = await start('second', { ...shared, log: { keyFile: join(dir, 'first', 'log.key') } })
     return { first, second, admin: first.adminToken ?? '' }
   }))

@@ -369,6 +369,7 @@ test('a request of a node that one registry saw is none for another on the same 
     () => {},
     PATIENT,
     NO_IDENTITIES,
+    registry.logIdentity,
   )
   const second = await buildApp(services)
   const url = await second.listen({ host: '127.0.0.1', port: 0 })

@@ -13,8 +13,10 @@ import type { Services } from '../../src/http/services.ts'
 import { createFirstAccount } from '../../src/registry/tokens.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openFileBlobs } from '../../src/store/file-blobs.ts'
+import type { LogIdentity } from '../../src/store/logs.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import { startPostgres } from '../../src/store/postgres.ts'
+import { newLogIdentity } from '../support/log-identity.ts'
 
 /** An answer with its body read: parsed when it is JSON. */
 export interface Answer {
@@ -32,6 +34,7 @@ export interface RunningRegistry {
   readonly services: Services
   readonly database: Database
   readonly dataDir: string
+  readonly logIdentity: LogIdentity
   readonly admin: string
   /** What the registry reported as its own failure. */
   readonly failures: unknown[]
@@ -91,7 +94,15 @@ export async function startRegistry(
   await database.listen()
   const failures: unknown[] = []
   const blobs = await openFileBlobs(join(dataDir, 'blobs'))
-  const services = composeRegistry(database, blobs, (error) => failures.push(error), protection, identity)
+  const logIdentity = newLogIdentity()
+  const services = composeRegistry(
+    database,
+    blobs,
+    (error) => failures.push(error),
+    protection,
+    identity,
+    logIdentity,
+  )
   const app = await buildApp(services)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const admin = (await createFirstAccount(services.accounts, services.clock)) ?? ''
@@ -101,7 +112,7 @@ export async function startRegistry(
   }
   const call: RunningRegistry['call'] = (method, path, options) => callAt(url, method, path, options)
   return {
-    ...{ url, services, database, dataDir, admin, failures, call },
+    ...{ url, services, database, dataDir, logIdentity, admin, failures, call },
     token,
     account: async (name, { scopes = ALL_SCOPES, programs, fleet, member }: AccountOptions = {}) => {
       const body = { name, ...(fleet === undefined ? {} : { fleet }) }

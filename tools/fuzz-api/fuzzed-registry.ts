@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { NO_IDENTITIES } from '../../src/bin/identity-settings.ts'
+import { logIdentity, NO_LOG_SETTINGS } from '../../src/bin/log-key.ts'
 import { composeRegistry } from '../../src/bin/registry.ts'
 import { SCOPES, type Scope } from '../../src/domain/account.ts'
 import { buildApp } from '../../src/http/app.ts'
@@ -28,6 +29,7 @@ export async function openFuzzedRegistry(dir: string) {
     (error) => failures.push(error),
     { ...PATIENT, rates: undefined },
     { ...NO_IDENTITIES, publicUrl: 'http://127.0.0.1' },
+    await logIdentity(dir, NO_LOG_SETTINGS),
   )
   const app = await buildApp(services)
   await seedCatalog(database.prisma, { programs: 40, releases: 100, seed: 5 })

@@ -1,0 +1,104 @@
+import { z } from 'zod'
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { LogList, LogName, LogProof, PlacedEntryView } from '../domain/log.ts'
+import { Name, Version } from '../domain/names.ts'
+import { readableBy } from '../registry/access.ts'
+import { logView, placeOf, releaseProof } from '../registry/log-proof.ts'
+import { parseTilePath, TILE_WIDTH } from '../tlog/tile.ts'
+import { type App, bytes, described } from './route.ts'
+import type { Services } from './services.ts'
+
+const LogPath = z.strictObject({ log: LogName })
+const tags = ['log']
+
+/**
+ * The logs of the registry, for everybody: checkpoints and tiles as C2SP tlog-tiles has them, and single entries and proofs for
+ * who has no client for that. What is private is in them as a commitment.
+ */
+export function logRoutes(app: App, { logs, catalog }: Services): void {
+  app.get(
+    '/log/:log/checkpoint',
+    described(
+      'anyone',
+      { operationId: 'getCheckpoint', tags, summary: 'The newest checkpoint of a log, a signed note' },
+      { params: LogPath, response: { 200: bytes('the checkpoint', 'text/plain') } },
+    ),
+    async ({ params: { log } }, reply) =>
+      reply
+        .header('cache-control', 'no-cache')
+        .type('text/plain; charset=utf-8')
+        .send(Buffer.from(await logs.checkpoint(log))),
+  )
+  app.get(
+    '/log/:log/tile/*',
+    described(
+      'anyone',
+      {
+        operationId: 'getTile',
+        tags,
+        summary: 'Hashes or entries of a log, up to 256 at a time; a full tile never changes',
+        errors: ['not_found'],
+      },
+      {
+        params: z.strictObject({ log: LogName, '*': z.string().max(60) }),
+        response: { 200: bytes('hashes, or entries behind their lengths', 'application/octet-stream') },
+      },
+    ),
+    async ({ params }, reply) => {
+      const tile = parseTilePath(`tile/${params['*']}`)
+      const found = tile === undefined ? undefined : await logs.tile(params.log, tile)
+      if (tile === undefined || found === undefined)
+        throw new DomainError('not_found', `the log has no tile ${params['*']}`)
+      const age = tile.width === TILE_WIDTH ? 'max-age=31536000, immutable' : 'max-age=60'
+      return reply.header('cache-control', `public, ${age}`).type('application/octet-stream').send(found)
+    },
+  )
+  app.get(
+    '/api/v1/logs',
+    described(
+      'anyone',
+      { operationId: 'listLogs', tags, summary: 'The logs, with the keys that sign them' },
+      { response: { 200: LogList } },
+    ),
+    async () => ({ logs: await Promise.all(LogName.options.map((log) => logView(logs, log))) }),
+  )
+  app.get(
+    '/api/v1/logs/:log/entries/:index',
+    described(
+      'anyone',
+      { operationId: 'getLogEntry', tags, summary: 'An entry of a log', errors: ['not_found'] },
+      {
+        params: z.strictObject({ log: LogName, index: z.coerce.number().int().min(0).max(LIMITS.log_size) }),
+        response: { 200: PlacedEntryView },
+      },
+    ),
+    async ({ params: { log, index } }) => {
+      const found = await logs.entry(log, index)
+      if (found === undefined) throw new DomainError('not_found', `the log has no entry ${index}`)
+      const { entry } = placeOf(found)
+      return { index, entry }
+    },
+  )
+  app.get(
+    '/api/v1/programs/:ns/:name/versions/:version/log-proof',
+    described(
+      'anyone',
+      {
+        operationId: 'getLogProof',
+        tags,
+        summary: 'The proof that a release’s publication is in the log of the catalog',
+        errors: ['not_found', 'version_not_found'],
+      },
+      {
+        params: z.strictObject({ ns: Name, name: Name, version: Version }),
+        response: { 200: LogProof },
+      },
+    ),
+    async ({ params: { ns, name, version }, actor }) => {
+      // who may not read the release learns nothing of its place either
+      const { program } = await catalog.release(`${ns}/${name}`, version, readableBy(actor))
+      return releaseProof(logs, program, version)
+    },
+  )
+}

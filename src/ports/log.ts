@@ -1,0 +1,39 @@
+import type { LogName } from '../domain/log.ts'
+import type { LogEntry } from '../domain/log-entry.ts'
+import type { ProgramId } from '../domain/names.ts'
+import type { NoteKey } from '../tlog/note-key.ts'
+import type { Tile } from '../tlog/tile.ts'
+
+/** An entry with its place. A private one has what it stands for, and the salt of its commitment. */
+export interface PlacedEntry {
+  readonly index: number
+  readonly data: Buffer
+  readonly hidden: Buffer | undefined
+  readonly salt: Buffer | undefined
+}
+
+/** Gives what a log has; nobody's word is needed for it, since all of it is checked against a checkpoint. */
+export interface Logs {
+  /** Begins the logs that are not there. Throws `log_key_mismatch` when another key signed what is there, `log_key_invalid`. */
+  open(): Promise<void>
+  /** The key of a log, under its name. */
+  key(log: LogName): Promise<NoteKey>
+  /** The newest checkpoint, a signed note, with the cosignatures that witnesses gave for it. */
+  checkpoint(log: LogName): Promise<string>
+  /** The bytes of a tile or bundle, undefined for one that the log has not. */
+  tile(log: LogName, tile: Tile): Promise<Buffer | undefined>
+  /** An entry, undefined behind the end. */
+  entry(log: LogName, index: number): Promise<PlacedEntry | undefined>
+  /** The entry of a release's publication, undefined for one that was published before there was a log. */
+  published(program: ProgramId, version: string): Promise<PlacedEntry | undefined>
+  /** Signs the newest checkpoint anew when that was done longer than `age_s` ago, so that readers see that nothing is withheld. */
+  refresh(log: LogName, age_s: number): Promise<void>
+  /** Keeps a witness's signature line of a checkpoint of `size`, if that is still the newest. */
+  addCosignature(log: LogName, witness: string, size: number, line: string): Promise<void>
+}
+
+/** An entry to add; one about a private program is hidden. */
+export interface NewEntry {
+  readonly entry: LogEntry
+  readonly isPrivate: boolean
+}

@@ -1,0 +1,261 @@
+import { type KeyObject, randomBytes } from 'node:crypto'
+import { DomainError } from '../domain/errors.ts'
+import { LogName } from '../domain/log.ts'
+import type { LogEntry } from '../domain/log-entry.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logs, NewEntry, PlacedEntry } from '../ports/log.ts'
+import { parseCheckpoint, signCheckpoint } from '../tlog/checkpoint.ts'
+import { encodeEntry, hideEntry, SALT_BYTES } from '../tlog/entry.ts'
+import { encodeBundle } from '../tlog/entry-bundle.ts'
+import {
+  appendLeaves,
+  EMPTY_FRONTIER,
+  type Frontier,
+  frontierRoot,
+  HASH_BYTES,
+  leafHash,
+} from '../tlog/merkle.ts'
+import { type NoteSignerKey, parseNote, verifyNote } from '../tlog/note.ts'
+import { noteKeyOf } from '../tlog/note-key.ts'
+import { TILE_WIDTH, type Tile, tileHashes } from '../tlog/tile.ts'
+import type { Database, Transaction } from './database.ts'
+import type { LogTree } from './generated/client.ts'
+
+/** The key of the lock under which logs grow: taken last, and held until the transaction that makes the change ends. */
+const LOG_LOCK = 72707373
+
+/** The logs of a registry, and how what changes the catalog adds to them. */
+export interface RegistryLogs extends Logs {
+  /**
+   * Adds entries within the transaction of the change that they are about, the last thing that it does: change and entry
+   * are there together, or neither. Gives the index of the first.
+   */
+  append(transaction: Transaction, log: LogName, entries: readonly NewEntry[]): Promise<number>
+  /** Adds one entry about the catalog. */
+  record(transaction: Transaction, entry: Unstamped, isPrivate: boolean): Promise<number>
+}
+
+type Stamp = 'v' | 'at'
+/** An entry without its form and time, which are the log's to say. */
+export type Unstamped = LogEntry extends infer Entry
+  ? Entry extends LogEntry
+    ? Omit<Entry, Stamp>
+    : never
+  : never
+
+/** What signs the logs of a registry, and what they are called. */
+export interface LogIdentity {
+  /** Ed25519. */
+  readonly privateKey: KeyObject
+  /** Name of logs that begin; undefined: a random one. */
+  readonly origin: string | undefined
+}
+
+/** The logs in the database; they are begun at the first use. */
+export function databaseLogs(
+  database: Database,
+  { privateKey, origin }: LogIdentity,
+  clock: Clock,
+): RegistryLogs {
+  const { prisma } = database
+  const base = origin ?? `hookline-${randomBytes(4).toString('hex')}`
+  const begin = async (transaction: Transaction, log: LogName): Promise<NoteSignerKey> => {
+    await lockLogs(transaction)
+    const known = await transaction.logTree.findUnique({ where: { log } })
+    const name = known?.origin ?? `${base}/${log}`
+    const signer = { key: noteKeyOf(name, 'note', privateKey), privateKey }
+    if (known === null) await writeTree(transaction, log, signer, EMPTY_FRONTIER, clock())
+    else requireOwn(known, signer)
+    return signer
+  }
+  const signers = new Map<LogName, Promise<NoteSignerKey>>()
+  const signerOf = (log: LogName): Promise<NoteSignerKey> => {
+    const known = signers.get(log)
+    if (known !== undefined) return known
+    const beginning = database.transact((transaction) => begin(transaction, log))
+    signers.set(log, beginning)
+    // what failed must not be remembered
+    beginning.catch(() => signers.delete(log))
+    return beginning
+  }
+  const append: RegistryLogs['append'] = async (transaction, log, entries) => {
+    const signer = await signerOf(log)
+    await lockLogs(transaction)
+    const tree = await transaction.logTree.findUniqueOrThrow({ where: { log } })
+    return grow(transaction, log, signer, frontierOf(tree), entries.map(stored), clock())
+  }
+  return {
+    open: async () => {
+      for (const log of LogName.options) await signerOf(log)
+    },
+    key: async (log) => (await signerOf(log)).key,
+    checkpoint: async (log) => {
+      await signerOf(log)
+      const [tree, lines] = await database.readTogether(async (transaction) => [
+        await transaction.logTree.findUniqueOrThrow({ where: { log } }),
+        await transaction.logCosignature.findMany({ where: { log } }),
+      ])
+      const current = lines.filter(({ size }) => size === tree.size).map(({ line }) => line)
+      return tree.checkpoint + current.join('')
+    },
+    tile: (log, tile) => readTile(database, log, tile),
+    entry: async (log, index) => {
+      const row = await prisma.logEntry.findUnique({ where: { log_index: { log, index: BigInt(index) } } })
+      return row === null ? undefined : placed(row)
+    },
+    published: async (program, version) => {
+      const release = await prisma.release.findFirst({
+        where: { version, program: { ref: program } },
+        select: { logIndex: true },
+      })
+      if (release?.logIndex == null) return undefined
+      const where = { log_index: { log: 'catalog', index: release.logIndex } }
+      return placed(await prisma.logEntry.findUniqueOrThrow({ where }))
+    },
+    refresh: async (log, age_s) => {
+      const signer = await signerOf(log)
+      await database.transact(async (transaction) => {
+        await lockLogs(transaction)
+        const tree = await transaction.logTree.findUniqueOrThrow({ where: { log } })
+        const now = clock()
+        if (now.getTime() - tree.signedAt.getTime() >= age_s * 1000)
+          await writeTree(transaction, log, signer, frontierOf(tree), now)
+      })
+    },
+    addCosignature: async (log, witness, size, line) => {
+      const kept = { size: BigInt(size), line }
+      const key = { log_witness: { log, witness } }
+      await prisma.logCosignature.upsert({ where: key, create: { log, witness, ...kept }, update: kept })
+    },
+    append,
+    record: (transaction, entry, isPrivate) => {
+      const at = Math.floor(clock().getTime() / 1000)
+      return append(transaction, 'catalog', [{ entry: { ...entry, v: 1, at }, isPrivate }])
+    },
+  }
+}
+
+const lockLogs = (transaction: Transaction): Promise<number> =>
+  transaction.$executeRaw`SELECT pg_advisory_xact_lock(${LOG_LOCK}::bigint)`
+
+/** Refuses a key that is not the one which signed the log: two keys would make two logs of one. */
+function requireOwn({ log, checkpoint, origin }: LogTree, { key }: NoteSignerKey): void {
+  const { origin: signed } = parseCheckpoint(parseNote(checkpoint).text)
+  if (signed !== origin || verifyNote(parseNote(checkpoint), [key]).length === 0)
+    throw new DomainError(
+      'log_key_mismatch',
+      `the log of ${log} in this database is "${origin}", which another key signed than ${key.id.toString('hex')}`,
+    )
+}
+
+/** An entry as a row: what everybody reads, and what it hides. */
+interface StoredEntry {
+  readonly data: Buffer
+  readonly hidden: Buffer | null
+  readonly salt: Buffer | null
+}
+
+function stored({ entry, isPrivate }: NewEntry): StoredEntry {
+  if (!isPrivate) return { data: encodeEntry(entry), hidden: null, salt: null }
+  const salt = randomBytes(SALT_BYTES)
+  return { data: encodeEntry(hideEntry(entry, salt)), hidden: encodeEntry(entry), salt }
+}
+
+const frontierOf = ({ size, frontier }: LogTree): Frontier => ({
+  size: Number(size),
+  hashes: Array.from({ length: frontier.length / HASH_BYTES }, (_, at) =>
+    Buffer.from(frontier.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)),
+  ),
+})
+
+/** Adds entries, and signs what the log then is; gives the index of the first. */
+async function grow(
+  transaction: Transaction,
+  log: LogName,
+  signer: NoteSignerKey,
+  before: Frontier,
+  entries: readonly StoredEntry[],
+  now: Date,
+): Promise<number> {
+  const { frontier, nodes } = appendLeaves(
+    before,
+    entries.map(({ data }) => leafHash(data)),
+  )
+  await transaction.logEntry.createMany({
+    data: entries.map(({ data, hidden, salt }, at) => ({
+      ...{ log, index: BigInt(before.size + at), data: new Uint8Array(data) },
+      ...{ hidden: hidden && new Uint8Array(hidden), salt: salt && new Uint8Array(salt) },
+    })),
+  })
+  for (const [key, hashes] of Map.groupBy(tileHashes(nodes), tileKey)) {
+    const [level = 0, index = 0] = key.split('/').map(Number)
+    const bytes = Buffer.concat(hashes.map(({ hash }) => hash))
+    await transaction.$executeRaw`
+      INSERT INTO "log_tile" ("log", "level", "index", "hashes") VALUES (${log}, ${level}, ${index}, ${bytes})
+      ON CONFLICT ("log", "level", "index") DO UPDATE SET "hashes" = "log_tile"."hashes" || EXCLUDED."hashes"`
+  }
+  await writeTree(transaction, log, signer, frontier, now)
+  return before.size
+}
+
+const tileKey = ({ level, position }: { level: number; position: number }): string =>
+  `${level}/${Math.floor(position / TILE_WIDTH)}`
+
+async function writeTree(
+  transaction: Transaction,
+  log: LogName,
+  signer: NoteSignerKey,
+  frontier: Frontier,
+  now: Date,
+): Promise<void> {
+  const origin = signer.key.name
+  const checkpoint = signCheckpoint(
+    { origin, size: frontier.size, root: frontierRoot(frontier), extensions: [] },
+    signer,
+    Math.floor(now.getTime() / 1000),
+  )
+  const state = {
+    size: BigInt(frontier.size),
+    frontier: new Uint8Array(Buffer.concat(frontier.hashes)),
+    ...{ checkpoint, signedAt: now },
+  }
+  await transaction.logTree.upsert({ where: { log }, create: { log, origin, ...state }, update: state })
+}
+
+async function readTile(
+  { prisma }: Database,
+  log: LogName,
+  { level, index, width }: Tile,
+): Promise<Buffer | undefined> {
+  if (level === 'entries') {
+    const first = BigInt(index * TILE_WIDTH)
+    const rows = await prisma.logEntry.findMany({
+      where: { log, index: { gte: first, lt: first + BigInt(width) } },
+      orderBy: { index: 'asc' },
+      select: { data: true },
+    })
+    return rows.length < width ? undefined : encodeBundle(rows.map(({ data }) => Buffer.from(data)))
+  }
+  const row = await prisma.logTile.findUnique({
+    where: { log_level_index: { log, level, index: BigInt(index) } },
+  })
+  const bytes = row === null ? undefined : Buffer.from(row.hashes)
+  const length = width * HASH_BYTES
+  return bytes === undefined || bytes.length < length ? undefined : bytes.subarray(0, length)
+}
+
+const placed = ({
+  index,
+  data,
+  hidden,
+  salt,
+}: {
+  index: bigint
+  data: Uint8Array
+  hidden: Uint8Array | null
+  salt: Uint8Array | null
+}): PlacedEntry => ({
+  ...{ index: Number(index), data: Buffer.from(data) },
+  hidden: hidden === null ? undefined : Buffer.from(hidden),
+  salt: salt === null ? undefined : Buffer.from(salt),
+})
