@@ -322,8 +322,8 @@ export const ERRORS = {
   log_entry_invalid: entry('invalid', 'Log entry is invalid', 'mend the entry as the message says'),
   log_untrusted: entry(
     'untrusted',
-    'Checkpoint is not signed by the log’s key',
-    'compare the key in trust.yaml with the one that the log’s operator publishes',
+    'Signature of the log does not hold',
+    'compare the keys in trust.yaml with those that the log’s operator publishes',
   ),
   log_fork: entry(
     'untrusted',

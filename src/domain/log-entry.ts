@@ -27,7 +27,7 @@ const Unyank = z.strictObject({ ...common, ...release, kind: z.literal('unyank')
 const Delete = z.strictObject({ ...common, ...release, kind: z.literal('delete') })
 
 /** What a revocation is about: one release, or a file wherever it is part of a release. */
-export const Revoked = z.discriminatedUnion('kind', [
+const Revoked = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('release'), ...release }),
   z.strictObject({ kind: z.literal('file'), digest: Digest }),
 ])

@@ -49,8 +49,7 @@ export function acceptCheckpoint(
   now: Date,
 ): LogState {
   const parsed = parseNote(note)
-  const cosigner = asCosigner(seen.key)
-  const signers = verifyNote(parsed, [seen.key, cosigner])
+  const signers = verifyNote(parsed, [seen.key, asCosigner(seen.key)])
   if (!signers.some(({ key }) => key === seen.key))
     throw new DomainError('log_untrusted', `the checkpoint is not signed by ${JSON.stringify(seen.key.name)}`)
   const { origin, size, root } = parseCheckpoint(parsed.text)
@@ -60,7 +59,7 @@ export function acceptCheckpoint(
     throw new DomainError('log_rollback', `the log has ${size} entries, it had ${seen.size}`)
   verifyConsistency({ from: seen.size, fromRoot: seen.root, to: size, toRoot: root, proof })
   const isFresh = freshness(policy.maxAge_s, now)
-  if (!signers.some((signer) => signer.key === cosigner && isFresh(signer)))
+  if (!signers.some(isFresh))
     throw stale(`the log did not say within ${policy.maxAge_s} s that the checkpoint is its newest`)
   const own = seen.key.publicKey
   const witnesses = policy.witnesses.keys.filter(({ publicKey }) => !publicKey.equals(own))

@@ -198,6 +198,13 @@ describe('a recovery', () => {
     expect(codeOf(() => accept(stateAt(9), changed))).toBe('log_untrusted')
   })
 
+  test('is refused with a cosignature in the place of a signature', () => {
+    const cosigner = { key: asCosigner(offline.key), privateKey: offline.privateKey }
+    const { text } = parseNote(signRecovery(recovery, offline))
+    const note = formatNote(text, [signatureLine(text, cosigner, NOW)])
+    expect(codeOf(() => acceptRecovery(stateAt(9), note, [offline.key, cosigner.key]))).toBe('log_untrusted')
+  })
+
   test('is refused for another log, another history, and an epoch that was', () => {
     expect(codeFor({ origin: 'registry.example/other' })).toBe('log_recovery_invalid')
     expect(codeFor({ root: rootAt(8) })).toBe('log_fork')

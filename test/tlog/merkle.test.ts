@@ -223,6 +223,23 @@ describe('random trees', () => {
     expect(codeOf(() => verifyConsistency(empty))).toBe('log_fork')
   })
 
+  test('a proof of a tree that is shorter or taller than claimed is refused, though its hashes lead to the root', async () => {
+    const [zero, one] = log.slice(0, 2).map(leafHash)
+    if (zero === undefined || one === undefined) throw new Error('no leaves')
+    const taller = { leaf: one, index: 0, size: 1, root: root(2), proof: [zero] }
+    expect(codeOf(() => verifyInclusion(taller))).toBe('log_proof_invalid')
+    expect(codeOf(() => verifyInclusion({ ...taller, index: 1, size: 2 }))).toBe('no error')
+    const step = {
+      from: 6,
+      fromRoot: root(6),
+      to: 8,
+      toRoot: root(8),
+      proof: await consistencyProof(6, 8, nodes),
+    }
+    expect(codeOf(() => verifyConsistency(step))).toBe('no error')
+    expect(codeOf(() => verifyConsistency({ ...step, to: 12 }))).toBe('log_proof_invalid')
+  })
+
   test('there is no proof of what is not there', () => {
     for (const [index, size] of [
       [0, 0],

@@ -185,6 +185,15 @@ describe('a cosignature', () => {
     expect(codeFor(text, Buffer.concat([bytes.subarray(0, 4), bytes.subarray(12)]))).toBe('log_untrusted')
   })
 
+  test('is refused with a time that JavaScript cannot hold', () => {
+    const codeFor = (time: number): string =>
+      codeOf(() =>
+        verifyNote(parseNote(formatNote(text, [signatureLine(text, witness, time)])), [witness.key]),
+      )
+    expect(codeFor(Number.MAX_SAFE_INTEGER)).toBe('no error')
+    expect(codeFor(2 ** 60)).toBe('log_untrusted')
+  })
+
   test('has a time, and nothing else has', () => {
     expect(() => signatureLine(text, witness)).toThrow(TypeError)
     expect(() => signatureLine(text, newSigner('one'), 1)).toThrow(TypeError)

@@ -172,6 +172,15 @@ describe('a log read from its tiles', () => {
     expect(await codeLater(() => tileHashReader(300, short)(nodes))).toBe('log_malformed')
   })
 
+  test('is audited, full tiles of the second level too', async () => {
+    const head = { size, root }
+    expect(await auditLog({ head, readTile: readFrom(tiles) }, () => {})).toEqual(frontier)
+    const changed = Buffer.from(tiles.get('tile/1/000') ?? '')
+    changed.writeUInt8(changed.readUInt8(0) ^ 1)
+    const readTile = readFrom(new Map([...tiles, ['tile/1/000', changed]]))
+    expect(await codeLater(() => auditLog({ head, readTile }, () => {}))).toBe('log_mismatch')
+  })
+
   const places = (below: number, count: number): number[] =>
     Array.from({ length: count }, () => 1 + Math.floor(random() * (below - 1)))
 })
