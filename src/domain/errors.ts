@@ -106,6 +106,11 @@ export const ERRORS = {
   object_mismatch: entry('invalid', 'Manifest does not fit the object', 'compare with `hookline inspect`'),
   // registry
   unauthenticated: entry('unauthenticated', 'No valid credentials', 'pass a token of this registry'),
+  cross_site: entry(
+    'forbidden',
+    'Sent from another site',
+    'go back to the page of this registry and send the form there',
+  ),
   token_expired: entry('unauthenticated', 'Token has expired', 'log in again, or make a new token'),
   token_revoked: entry('unauthenticated', 'Token was revoked', 'log in again, or make a new token'),
   id_token_invalid: entry(

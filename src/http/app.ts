@@ -18,6 +18,7 @@ import { namespaceRoutes } from './namespace-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
 import { rememberMethods } from './other-methods.ts'
+import { NO_PAGES, type Pages } from './pages.ts'
 import { answerError, answerUnreadable } from './problem.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { guard } from './protection.ts'
@@ -30,9 +31,11 @@ import { MULTIPART } from './upload.ts'
 import { uploadRoutes } from './upload-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
-/** Builds the HTTP edge over its services, ready to listen or to be asked by `inject`. */
-export async function buildApp(services: Services): Promise<App> {
-  const answer = answerError(services.report)
+/**
+ * Builds the HTTP edge over its services, ready to listen or to be asked by `inject`; with `pages` people may browse it, too.
+ */
+export async function buildApp(services: Services, pages: Pages = NO_PAGES): Promise<App> {
+  const answer = answerError(services.report, pages.refuse)
   const app = Fastify({
     bodyLimit: LIMITS.request_bytes,
     requestTimeout: LIMITS.request_ms,
@@ -92,13 +95,15 @@ export async function buildApp(services: Services): Promise<App> {
   signerRoutes(app, services)
   webhookRoutes(app, services)
   trustedPublisherRoutes(app, services)
-  nodeRoutes(app, services, closeSoon(app))
+  const closing = closeSoon(app)
+  nodeRoutes(app, services, closing)
   functionRoutes(app, services)
   let description: string | undefined
   healthRoutes(app, services, () => {
     description ??= openApiYaml(app)
     return description
   })
+  await pages.register(app, services, closing)
   refuseOtherMethods()
   await app.ready()
   // an Expect that is not known is ignored, as RFC 9110 section 10.1.1 allows; Node would refuse it without a word

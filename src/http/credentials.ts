@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Actor } from '../domain/account.ts'
-import { DomainError } from '../domain/errors.ts'
+import { DomainError, ERRORS } from '../domain/errors.ts'
 import { parseStrictJson } from '../domain/strict-json.ts'
 import { requireRight } from '../registry/access.ts'
 import type { KnownNode } from '../registry/nodes.ts'
@@ -9,6 +9,7 @@ import { authenticate } from '../registry/tokens.ts'
 import type { CountRefusal } from './protection.ts'
 import { type Access, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
+import { endSession, isSecure, requireSameSite, sessionOf } from './session-cookie.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -44,9 +45,19 @@ export function checkCredentials(
     clock,
     nodeDesk,
     desiredDesk,
-  }: Pick<Services, 'accounts' | 'clock' | 'nodeDesk' | 'desiredDesk'>,
+    publicUrl,
+  }: Pick<Services, 'accounts' | 'clock' | 'nodeDesk' | 'desiredDesk' | 'publicUrl'>,
   countRefusal: CountRefusal,
 ): void {
+  const secure = isSecure(publicUrl)
+  /** Whose session is no longer good is nobody, and his browser forgets it. */
+  const forgetSession =
+    ({ actor }: FastifyRequest, reply: FastifyReply) =>
+    (thrown: unknown): Actor => {
+      if (!(thrown instanceof DomainError) || ERRORS[thrown.code].kind !== 'unauthenticated') throw thrown
+      endSession(reply, secure)
+      return actor
+    }
   app.decorateRequest('node', undefined)
   app.decorateRequest('actor')
   app.decorateRequest('bytes')
@@ -62,6 +73,18 @@ export function checkCredentials(
         await countRefusal(request, reply)
         throw thrown
       }
+    }
+    if (request.routeOptions.config.page === true) {
+      if (access === 'node' || access === 'joining')
+        throw new DomainError('internal', 'a page is for people, not for nodes')
+      requireSameSite(request, publicUrl)
+      const session = sessionOf(request, secure)
+      if (session !== undefined)
+        request.actor = await counted(authenticate(accounts, clock, session.secret, address)).catch(
+          forgetSession(request, reply),
+        )
+      if (access !== 'anyone') requireRight(request.actor, access, subjectOf(request))
+      return
     }
     const secret = access === 'node' || access === 'joining' ? undefined : bearerToken(request)
     const signed = access === 'anyone' && secret === undefined && 'signature' in request.headers

@@ -251,6 +251,20 @@ function counted(groups: readonly Group[], valuesOf: (group: Group) => readonly 
     .slice(0, LIMITS.search_facet_values)
 }
 
+/** How many programs run on each kernel that is the oldest of one, the newest kernel first: whoever has it can run older ones' too. */
+function kernelFacet(groups: readonly Group[]): Facets['kernel'] {
+  const numbers = [...new Set(groups.map(({ min_kernel }) => min_kernel))].sort((a, b) => b - a)
+  return numbers
+    .flatMap((number) => {
+      const series = kernelSeries(number)
+      const runs = groups.filter(({ min_kernel }) => min_kernel <= number)
+      return series === undefined
+        ? []
+        : [{ value: series, count: runs.reduce((sum, { count }) => sum + count, 0) }]
+    })
+    .slice(0, LIMITS.search_facet_values)
+}
+
 function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boolean): SearchPage {
   const { page, groups, namespace } = row
   const shown = page.slice(0, request.limit)
@@ -262,10 +276,7 @@ function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boo
   const license = facet('license', (group) => [group.license])
   const signed = facet('signed', ({ signed_by }) => [signed_by])
   const verified = facet('verified', (group) => [group.verified ? 'yes' : 'no'])
-  const kernel = facet('kernel', ({ min_kernel }) => {
-    const series = kernelSeries(min_kernel)
-    return series === undefined ? [] : [series]
-  })
+  const kernel = kernelFacet(passingBut(request, groups, 'kernel'))
   return {
     programs: shown.map((found) => {
       const series = kernelSeries(found.min_kernel)
