@@ -71,6 +71,13 @@ function parser(links: Links): MarkdownIt {
   // wide tables and code scroll by themselves, by keyboard too
   rules['table_open'] = () => '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
   rules['table_close'] = () => '</table></div>'
+  // alignment by class, since styles may not stand in a page; a heading that says nothing is none to a screen reader
+  const cell = (tag: string, style: unknown): string =>
+    String(style ?? '').includes('right') ? `<${tag} class="number">` : `<${tag}>`
+  rules['td_open'] = (tokens, at) => cell('td', tokens[at]?.attrGet('style'))
+  rules['th_open'] = (tokens, at) =>
+    cell(tokens[at + 1]?.content === '' ? 'td' : 'th', tokens[at]?.attrGet('style'))
+  rules['th_close'] = (tokens, at) => (tokens[at - 1]?.content === '' ? '</td>' : '</th>')
   const code = (text: string): string =>
     `<pre tabindex="0"><code>${markdown.utils.escapeHtml(text)}</code></pre>\n`
   rules['fence'] = (tokens, at) => code(tokens[at]?.content ?? '')
