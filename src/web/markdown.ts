@@ -28,7 +28,7 @@ const FOREIGN: Links = {
  */
 export const renderReadme = (text: string): Html => render(text, FOREIGN)
 
-/** The same for the registry's own documents, whose links go to each other. */
+/** The same for the registry's own documents, whose links go to each other, and whose pictures are shown. */
 export const renderDocument = (text: string, target: Links['target']): Html =>
   render(text, { target, foreign: false })
 
@@ -57,6 +57,7 @@ function parser(links: Links): MarkdownIt {
     const token = tokens[at]
     const target = links.target(String(token?.attrGet('src') ?? ''))
     const text = markdown.utils.escapeHtml(token?.content || 'picture')
+    if (!links.foreign && target?.startsWith('/') === true) return `<img src="${target}" alt="${text}">`
     return target === undefined
       ? text
       : `<a href="${markdown.utils.escapeHtml(target)}" rel="nofollow ugc noopener noreferrer">${text}</a>`
