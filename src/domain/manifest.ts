@@ -7,7 +7,8 @@ import { FileName, ProgramId, Version } from './names.ts'
 import { ScalarType } from './scalar.ts'
 import { parseYaml } from './yaml.ts'
 
-const Identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.]{0,127}$/, 'a C identifier')
+/** A name in an object: of an entry, a variable or a map. */
+export const Identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.]{0,127}$/, 'a C identifier')
 
 /** A configuration value: a number within ±2^53, a switch, or decimal text for the 64-bit values beyond. */
 export const ConfigValue = z.union([
