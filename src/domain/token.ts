@@ -3,7 +3,7 @@ import { Scope } from './account.ts'
 import { LIMITS } from './limits.ts'
 import { NamePattern } from './name-pattern.ts'
 
-/** Request for a token: at most what the caller's own token may do, and no longer than it lasts. */
+/** Request for a token: at most what the caller's own token may do; one for oneself ends with it, however long was asked for. */
 export const TokenRequest = z.strictObject({
   scopes: z.array(Scope).min(1).max(16),
   programs: z.array(NamePattern).min(1).max(LIMITS.token_patterns).default(['*']),
