@@ -38,7 +38,7 @@ export function databaseNamespaces(database: Database): Namespaces {
     setProof: (...asked) => change((transaction) => setProof(transaction, ...asked)),
     isPublic: async (name) =>
       (await prisma.program.findFirst({
-        where: { namespace: { name }, visibility: 'public' },
+        where: { namespace: { name }, visibility: 'public', quarantined: null, latest: { not: '' } },
         select: { id: true },
       })) !== null,
     memberships: async (account) => {
