@@ -84,7 +84,8 @@ const actorName = (actor: Actor): string => {
 function namespaceAbout(action: string, subject: string): string | undefined {
   const [kind = ''] = action.split('.')
   if (kind === 'namespace' || kind === 'member') return subject
-  if (['program', 'release', 'channel', 'report'].includes(kind)) return subject.split('/')[0]
+  // a report is none of its namespace's: whoever makes one must not have to fear whom it is about
+  if (['program', 'release', 'channel'].includes(kind)) return subject.split('/')[0]
   // a robot's account is namespace.name
   return kind === 'account' && subject.includes('.') ? subject.split('.')[0] : undefined
 }

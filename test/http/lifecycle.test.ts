@@ -160,6 +160,17 @@ describe('quarantine', () => {
     expect((await remove(quarantine, registry.admin)).status).toBe(204)
     expect(await resolved()).toEqual(['1.0.0'])
   })
+  test('hides a namespace that has nothing else', async () => {
+    await openNamespace(registry, 'hidden', key)
+    await publishAt(registry, await buildRelease('hidden/bad', '1.0.0', key))
+    const seen = async () => (await registry.call('GET', '/api/v1/namespaces/hidden')).code
+    expect(await seen()).toBeUndefined()
+    await put(`${path('hidden/bad', '1.0.0')}/quarantine`, { message: 'malware' }, registry.admin)
+    expect(await seen()).toBe('not_found')
+    await remove(`${path('hidden/bad', '1.0.0')}/quarantine`, registry.admin)
+    await put(`${path('hidden/bad')}/quarantine`, { message: 'malware' }, registry.admin)
+    expect(await seen()).toBe('not_found')
+  })
   test('of one release leaves the others', async () => {
     await publish('acme/bad', '1.1.0')
     await put(`${path('acme/bad', '1.1.0')}/quarantine`, { message: 'malware' }, registry.admin)
@@ -195,6 +206,14 @@ test('a report reaches administrators, and is closed', async () => {
       (await registry.call('GET', `/api/v1/reports?state=${state}`, { token: registry.admin })).json,
     ).reports
   expect(await list('open')).toEqual([made])
+  const actions = async (audit: string, token: string): Promise<string[]> =>
+    Object((await registry.call('GET', audit, { token })).json).records.map(
+      ({ action }: { action: string }) => action,
+    )
+  expect(await actions('/api/v1/audit?action=report.*', registry.admin)).toEqual(['report.open'])
+  // those whom it is about do not learn who made it
+  const theirs = await actions('/api/v1/namespaces/acme/audit', owner)
+  expect([theirs.includes('release.publish'), theirs.includes('report.open')]).toEqual([true, false])
   const closed = await put(
     `/api/v1/reports/${made.id}/resolution`,
     { message: 'quarantined' },
