@@ -206,6 +206,8 @@ describe('a webhook', () => {
     ['ftp://example.org', ['*']],
     ['https://user:pass@example.org/', ['*']],
     ['example.org', ['*']],
+    ['https://example.org/\0', ['*']],
+    ['https://example.org/\u202e', ['*']],
     ['https://example.org', ['Release']],
     ['https://example.org', []],
     ['https://example.org', ['rel*']],
