@@ -78,10 +78,13 @@ export function databaseWebhooks({ prisma, transact }: Database): Webhooks {
       const rows = await prisma.$queryRaw<
         { id: string; webhook_id: string; url: string; secret: Uint8Array; body: string; attempts: number }[]
       >`
-        WITH "due" AS (
-          SELECT "d"."id" FROM "webhook_delivery" "d" JOIN "webhook" "w" ON "w"."id" = "d"."webhook_id"
+        WITH "turn" AS MATERIALIZED (
+          SELECT "d"."id", row_number() OVER (PARTITION BY "w"."namespace_id" ORDER BY "d"."next_at") AS "turn"
+          FROM "webhook_delivery" "d" JOIN "webhook" "w" ON "w"."id" = "d"."webhook_id"
           WHERE "d"."next_at" <= ${now} AND "w"."disabled_at" IS NULL
-          ORDER BY "d"."next_at" LIMIT ${most} FOR UPDATE OF "d" SKIP LOCKED
+        ), "due" AS (
+          SELECT "d"."id" FROM "webhook_delivery" "d" JOIN "turn" USING ("id") WHERE "d"."next_at" <= ${now}
+          ORDER BY "turn"."turn", "d"."next_at" LIMIT ${most} FOR UPDATE OF "d" SKIP LOCKED
         )
         UPDATE "webhook_delivery" "d" SET "next_at" = ${leaseUntil}, "attempts" = "d"."attempts" + 1
         FROM "due", "webhook" "w" WHERE "d"."id" = "due"."id" AND "w"."id" = "d"."webhook_id"
