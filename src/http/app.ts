@@ -21,6 +21,7 @@ import { rememberMethods } from './other-methods.ts'
 import { answerError, answerUnreadable } from './problem.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { guard } from './protection.ts'
+import { isRepeated } from './repeated-header.ts'
 import type { App } from './route.ts'
 import { searchRoutes } from './search-routes.ts'
 import type { Services } from './services.ts'
@@ -56,6 +57,8 @@ export async function buildApp(services: Services): Promise<App> {
   app.addHook('onRequest', async ({ headers, raw }) => {
     if (headers.host === undefined && raw.httpVersion === '1.1')
       throw new DomainError('invalid_request', 'the request has no Host (RFC 9112 section 3.2)')
+    if (isRepeated(raw, 'host'))
+      throw new DomainError('invalid_request', 'the request has more than one Host (RFC 9112 section 3.2)')
   })
   app.addHook('onSend', async (request, reply) => {
     // what is said to somebody in particular is for nobody else
