@@ -153,6 +153,14 @@ export async function lockAccounts(transaction: Transaction): Promise<void> {
   await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${ACCOUNTS_LOCK}::bigint)`
 }
 
+/**
+ * The same for what is counted of one account or namespace, by its id: of many changes at once none may pass the limit
+ * unseen. After the other locks.
+ */
+export async function lockOne(transaction: Transaction, id: string): Promise<void> {
+  await transaction.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${id}, 0))`
+}
+
 /** Whether an insert failed because a row with the same key is there (PostgreSQL 23505). */
 export const isDuplicate = (thrown: unknown): boolean =>
   thrown instanceof Prisma.PrismaClientKnownRequestError && thrown.code === 'P2002'

@@ -3,7 +3,7 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { DeliveryView, WebhookView } from '../domain/webhook.ts'
 import type { DeliveryResult, DueDelivery, WebhookOwner, Webhooks } from '../ports/webhooks.ts'
-import { audit, type Database, type Transaction } from './database.ts'
+import { audit, type Database, lockOne, type Transaction } from './database.ts'
 import type { Webhook, WebhookDelivery } from './generated/client.ts'
 import { namespaceOf } from './namespaces.ts'
 
@@ -23,6 +23,7 @@ export function databaseWebhooks({ prisma, transact }: Database): Webhooks {
     add: (owner, { url, events }, secret, by) =>
       transact(async (transaction) => {
         const namespaceId = owner === undefined ? null : (await namespaceOf(transaction, owner)).id
+        await lockOne(transaction, namespaceId ?? 'webhooks')
         const count = await transaction.webhook.count({ where: { namespaceId } })
         if (count >= LIMITS.webhooks)
           throw new DomainError('too_many', `there are ${count} webhooks, at most ${LIMITS.webhooks}`)
