@@ -5,6 +5,7 @@ import { LIMITS } from './limits.ts'
 import { ListConfig } from './list-config.ts'
 import { FileName, ProgramId, Version } from './names.ts'
 import { ScalarType } from './scalar.ts'
+import { isPlainLine, NOT_PLAIN } from './shown-text.ts'
 import { parseYaml } from './yaml.ts'
 
 /** A name in an object: of an entry, a variable or a map. */
@@ -52,7 +53,7 @@ export const Manifest = z
   .strictObject({
     name: ProgramId,
     version: Version,
-    summary: z.string().min(1).max(200),
+    summary: z.string().min(1).max(200).refine(isPlainLine, NOT_PLAIN),
     license: z.string().min(1).max(100),
     /** Where its source is: an address, or a file of the release. */
     source: z

@@ -57,7 +57,6 @@ export async function createToken(
   account: string,
   { scopes, programs, note, ttl_s }: TokenRequest,
 ): Promise<NewToken> {
-  if (note.includes('\0')) throw new DomainError('invalid_request', 'the note holds a NUL character')
   const beyond = scopes.find((scope) => !actor.scopes.includes(scope))
   if (beyond !== undefined)
     throw new DomainError('token_escalation', `your token has not the scope "${beyond}"`)

@@ -194,6 +194,14 @@ test('a deprecation is shown, of a program and of a release', async () => {
   expect((await programOf('acme/older')).deprecated).toBeUndefined()
 })
 
+test('what is said of a release hides and turns nothing around', async () => {
+  await publish('acme/said', '1.0.0')
+  const deprecate = (message: string) => put(`${path('acme/said')}/deprecation`, { message })
+  for (const message of ['a\u001b[2J', 'a\u202eb', 'a\0b', '\ud800'])
+    expect([message, (await deprecate(message)).code]).toEqual([message, 'invalid_request'])
+  expect((await deprecate('two\nlines, für alle')).status).toBe(204)
+})
+
 test('a report reaches administrators, and is closed', async () => {
   await publish('acme/reported', '1.0.0')
   const body = { program: 'acme/reported', version: '1.0.0', reason: 'malware', text: 'sends packets home' }
