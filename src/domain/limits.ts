@@ -287,8 +287,9 @@ export const LIMITS = {
   checks: 1000,
   /** Name of a signer, and of who vouches for it. */
   signer_chars: 1000,
-  /** Identities that may sign for one namespace. */
+  /** Identities, and keys, that may sign for one namespace. */
   namespace_identities: 100,
+  namespace_keys: 100,
   /** Sigstore's own has about 8 KiB. */
   trusted_root_bytes: 1 << 20,
   /** Timestamps, and log entries, of one bundle. */

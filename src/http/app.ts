@@ -22,6 +22,7 @@ import { NO_PAGES, type Pages } from './pages.ts'
 import { answerError, answerUnreadable } from './problem.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { guard } from './protection.ts'
+import { isRepeated } from './repeated-header.ts'
 import type { App } from './route.ts'
 import { searchRoutes } from './search-routes.ts'
 import type { Services } from './services.ts'
@@ -59,6 +60,8 @@ export async function buildApp(services: Services, pages: Pages = NO_PAGES): Pro
   app.addHook('onRequest', async ({ headers, raw }) => {
     if (headers.host === undefined && raw.httpVersion === '1.1')
       throw new DomainError('invalid_request', 'the request has no Host (RFC 9112 section 3.2)')
+    if (isRepeated(raw, 'host'))
+      throw new DomainError('invalid_request', 'the request has more than one Host (RFC 9112 section 3.2)')
   })
   app.addHook('onSend', async (request, reply) => {
     // what is said to somebody in particular is for nobody else

@@ -81,9 +81,6 @@ export async function checkUpload(
   { manifest: manifestBytes, bundle, files: others }: Upload,
 ): Promise<{ checks: Check[]; sound: SoundRelease | undefined }> {
   const manifest = parseManifest(utf8(manifestBytes))
-  // a text column cannot hold it, and no reader could show it
-  if (manifest.summary.includes('\0'))
-    throw new DomainError('invalid_manifest', 'hookline.yaml: summary: it holds a NUL character')
   const { name: program, version } = manifest
   const namespace = program.slice(0, program.indexOf('/'))
   const versions = await catalog.versions(program)

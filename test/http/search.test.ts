@@ -146,6 +146,30 @@ describe('pages', () => {
     for (const query of [`sort=downloads&cursor=${next}`, 'cursor=!!!!', `sort=downloads&cursor=${forged}`])
       expect((await registry.call('GET', `/api/v1/search?${query}`)).code).toBe('invalid_request')
   })
+  test.each([
+    ...[
+      ['relevance', '1e999999'],
+      ['relevance', '1.2.3'],
+      ['relevance', '.'],
+    ],
+    ...[
+      ['recent', '2026-99-01 10:00:00+00'],
+      ['recent', '2026-02-30 10:00:00+00'],
+      ['recent', '2026-02-01 25:00:00+00'],
+    ],
+  ])('that were made up of a %s of %s are refused', async (sort, value) => {
+    const cursor = Buffer.from(JSON.stringify([sort, value, 'a/b', false])).toString('base64url')
+    const answer = await registry.call('GET', `/api/v1/search?sort=${sort}&cursor=${cursor}`)
+    expect([answer.status, answer.code]).toEqual([400, 'invalid_request'])
+  })
+  test.each([
+    ['relevance', '-0.5e-07'],
+    ['recent', '2028-02-29 23:59:59.123456+00'],
+    ['recent', '2026-01-31 00:00:00-09:30'],
+  ])('of a %s of %s are taken', async (sort, value) => {
+    const cursor = Buffer.from(JSON.stringify([sort, value, 'a/b', false])).toString('base64url')
+    expect((await registry.call('GET', `/api/v1/search?sort=${sort}&cursor=${cursor}`)).status).toBe(200)
+  })
 })
 
 describe('a private program', () => {
