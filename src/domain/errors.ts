@@ -260,7 +260,7 @@ export const ERRORS = {
   registry_unavailable: entry(
     'unavailable',
     'Registry cannot be reached',
-    'check the address and that it runs',
+    'check the address, that it runs, and the proxy if HTTP_PROXY or HTTPS_PROXY names one',
   ),
   registry_answer: entry(
     'unavailable',
