@@ -24,7 +24,7 @@ export interface Upload {
   readonly bundle: string
   /** The other files by name. */
   readonly files: ReadonlyMap<string, Buffer>
-  /** Who may read the program, if it is new. */
+  /** Who may read the program, if it is new; `private` is refused for one that is public. */
   readonly visibility: Visibility
 }
 
@@ -47,7 +47,7 @@ interface SoundRelease {
 /**
  * Publishes a release: all of it becomes visible at once, or nothing. Files are stored before the one transaction that names
  * them, so that a release never lacks a file. Throws as {@link checkUpload}, the first check that failed with the list of all,
- * and `name_look_alike`.
+ * `name_look_alike`, and `program_public` when it is to be private and the program is not.
  */
 export async function publish(
   dependencies: PublishDependencies,
@@ -100,7 +100,7 @@ export async function checkUpload(
     }),
     checked('version', `${ref} is free`, () => {
       if (versions?.includes(version) === true)
-        throw new DomainError('release_exists', `${ref} is published already`)
+        throw new DomainError('release_exists', `${ref} was published before`)
     }),
     ...checkContents(manifest, others),
     checked('signature', 'an accepted signer signed exactly these files', () => {

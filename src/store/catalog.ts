@@ -224,7 +224,7 @@ async function programForRelease(
   const known = await transaction.program.findUnique({
     where: { ref },
     select: {
-      id: true,
+      ...{ id: true, visibility: true },
       releases: { select: { version: true, yanked: true, quarantined: true, deletedAt: true } },
     },
   })
@@ -245,7 +245,10 @@ async function programForRelease(
   }
   // a deleted one counts here: what its version stood for must not change
   if (known.releases.some((release) => release.version === version))
-    throw new DomainError('release_exists', `${releaseRef(ref, version)} is published already`)
+    throw new DomainError('release_exists', `${releaseRef(ref, version)} was published before`)
+  // whoever asks for privacy must not publish to everybody
+  if (visibility === 'private' && known.visibility === 'public')
+    throw new DomainError('program_public', `${ref} is public, and so would be this release`)
   const offered = known.releases
     .filter(({ quarantined, deletedAt }) => quarantined === null && deletedAt === null)
     .map((release) => ({ version: release.version, yanked: release.yanked !== null }))
