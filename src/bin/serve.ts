@@ -17,6 +17,7 @@ import { makeDirectory } from '../store/make-directory.ts'
 import { migrate } from '../store/migrations.ts'
 import { type Postgres, startPostgres } from '../store/postgres.ts'
 import { openS3Blobs, type S3Settings } from '../store/s3-blobs.ts'
+import { webPages } from '../web/pages.ts'
 import { type IdentitySettings, NO_IDENTITIES } from './identity-settings.ts'
 import { type LogSettings, logIdentity, NO_LOG_SETTINGS } from './log-key.ts'
 import { composeRegistry } from './registry.ts'
@@ -102,7 +103,7 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       await logIdentity(dataDir, options.log ?? NO_LOG_SETTINGS),
     )
     await services.logs.open()
-    const app = await buildApp(services)
+    const app = await buildApp(services, webPages())
     undo.push(() => app.close())
     const { host = '127.0.0.1', port = DEFAULT_PORT } = options
     const url = await app.listen({ host, port }).catch((cause: Error) => {

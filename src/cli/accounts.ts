@@ -54,9 +54,17 @@ export async function createAccount(
   const view = await (await connectWithToken(io, { url, token, tokenFile })).createAccount(request)
   return {
     json: view,
-    text: `account ${view.name} is made; next: hookline token create --account ${view.name} --scope read,manage`,
+    text: `account ${view.name} is made; next: hookline token create --account ${view.name} --scope ${firstScopes(request)}`,
   }
 }
+
+/** What a new account's token is likely to be for: giving orders, or publishing. */
+const firstScopes = ({ fleet }: AccountRequest): string =>
+  fleet === 'operator'
+    ? 'read,node,order'
+    : fleet === 'viewer'
+      ? 'read'
+      : 'read,publish-new,publish-update,yank,manage'
 
 /** Changes what an account may do. Throws `usage` when nothing is to change, `last_admin`. */
 export async function changeAccount(

@@ -56,7 +56,7 @@ const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
 /** A whole number, at least 1. */
 export const Count = z
   .string()
-  .regex(/^[1-9][0-9]{0,14}$/, 'give a whole number')
+  .regex(/^[1-9][0-9]{0,14}$/, 'give a whole number from 1')
   .transform(Number)
 
 /** Code of the error by which a command whose bad news are told ends the run; its exit code. */
@@ -100,12 +100,20 @@ function flagsOf(command: Command): Record<string, unknown> {
 }
 
 function parseFlags<T extends z.ZodType>(command: Command, schema: T, given: unknown): z.output<T> {
-  const parsed = schema.safeParse(given)
+  const parsed = schema.safeParse(given, { error: plainMessage })
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   const name = String(issue?.path[0] ?? '')
   const option = command.options.find((candidate) => candidate.attributeName() === name)
   throw new DomainError('usage', `${option?.long ?? `<${name}>`}: ${issue?.message ?? 'does not fit'}`)
+}
+
+/** What a value should be, in the words of a command line, where its schema does not say it itself. */
+function plainMessage(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_value') return `give one of ${issue.values.map(String).join(', ')}`
+  if (issue.code !== 'invalid_format') return undefined
+  if (issue.format === 'uuid') return 'give an id, whole as the list shows it'
+  return issue.format === 'url' ? 'give an address such as https://ci.example.org/hook' : undefined
 }
 
 /** The end of a command's help. */

@@ -98,7 +98,7 @@ function defineRollback(fn: Command, io: Io): void {
 function defineStatus(program: Command, io: Io): void {
   const status = program
     .command('status')
-    .summary('what runs where')
+    .summary('What runs where.')
     .description('Show what runs on every node, entry by entry, and what stands in the way of what does not.')
     .option('--node <node>', 'only this node, by name or id')
     .option('--state <directory>', 'this host, from the state directory of its agent, without a registry')

@@ -43,7 +43,8 @@ export async function init({
     json: { path, name: manifest.name, version: manifest.version },
     text: [
       `${path} drafts ${manifest.name}@${manifest.version}: ${counted(manifest.programs.length, 'program')}, ${counted(manifest.maps.length, 'map')}, ${counted(manifest.config.length, 'configuration value')}`,
-      `next: fill in its comments, then hookline publish ${directory} --key <private key>`,
+      `next: go through its comments, then hookline publish ${directory} --dry-run`,
+      `a namespace is made once: hookline namespace create ${namespace}, and hookline key add <key.pub.pem> --namespace ${namespace}`,
     ].join('\n'),
   }
 }

@@ -16,7 +16,7 @@ function subjectOf(ref: string): { program: ProgramId; version?: string } {
   const { program, rest } = parseRef(ref)
   if (rest === '') return { program }
   if (!Version.safeParse(rest).success)
-    throw new DomainError('invalid_name', `"${rest}" is not an exact version`)
+    throw new DomainError('invalid_name', `"${rest}" is no exact version, such as 1.4.0`)
   return { program, version: rest }
 }
 

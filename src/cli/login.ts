@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { dirname } from 'node:path'
-import { parseRegistryUrl } from '../client/http-call.ts'
+import { callRegistry, parseRegistryUrl } from '../client/http-call.ts'
 import { registryClient } from '../client/registry-client.ts'
 import { SCOPES, type Scope } from '../domain/account.ts'
 import { DomainError, isErrorCode } from '../domain/errors.ts'
@@ -66,6 +66,7 @@ async function byBrowser(
     address.searchParams.set('challenge', createHash('sha256').update(verifier).digest('base64url'))
     address.searchParams.set('state', state)
     if (name !== undefined) address.searchParams.set('name', name)
+    await requireProvider(address)
     io.note(`open this address in a browser on this machine:\n\n  ${address.href}\n\nwaiting...\n`)
     const code = await answer
     const scopes = scope ?? SCOPES.filter((one) => one !== 'admin')
@@ -73,6 +74,20 @@ async function byBrowser(
   } finally {
     server.closeAllConnections()
     server.close()
+  }
+}
+
+/**
+ * Asks for what the browser will ask for, so that nobody waits at a registry that has nowhere to send it. Throws what it refuses,
+ * such as `login_unavailable`.
+ */
+async function requireProvider(address: URL): Promise<void> {
+  try {
+    const path = address.pathname + address.search
+    await callRegistry(new URL(address.origin), { method: 'GET', path, maxBytes: LIMITS.problem_bytes })
+  } catch (thrown) {
+    // the way on to the provider, which is for the browser
+    if (!(thrown instanceof DomainError) || thrown.code !== 'registry_answer') throw thrown
   }
 }
 
@@ -88,6 +103,7 @@ async function listenForBrowser(
   const late = setTimeout(() => {
     settle?.reject(new DomainError('login_failed', `nobody logged in within ${LIMITS.login_s} s`))
   }, LIMITS.login_s * 1000)
+  late.unref() // a login that was refused at once is over; until then the server keeps the process
   const server = createServer((request, reply) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1')
     reply.setHeader('content-type', 'text/plain; charset=utf-8').setHeader('connection', 'close')

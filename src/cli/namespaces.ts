@@ -77,7 +77,8 @@ export async function verifyNamespace(
 export async function listNamespaces(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
   const namespaces = await (await connectWithToken(io, flags)).namespaces()
   const rows = namespaces.map(({ namespace, role }) => [namespace, role])
-  const none = 'you are a member of no namespace; make one: hookline namespace create <name>'
+  const none =
+    'you are a member of no namespace; make one: hookline namespace create <name>, or see who invites you: hookline member invitations'
   return {
     json: { namespaces },
     text: rows.length === 0 ? none : renderTable(io, ['namespace', 'role'], rows),
@@ -143,7 +144,9 @@ export async function acceptInvitation(
 }
 
 const memberText = (namespace: string, { account, role, invited }: MemberView): string =>
-  invited ? `${account} is invited to ${namespace} as ${role}` : `${account} is ${role} of ${namespace}`
+  invited
+    ? `${account} is invited to ${namespace} as ${role}; next, as ${account}: hookline member accept ${namespace}`
+    : `${account} is ${role} of ${namespace}`
 
 /** Makes a robot of a namespace. Throws `account_exists`. */
 export async function createRobot(
@@ -195,7 +198,13 @@ export async function listKeys(flags: RegistryFlags & KeyOwner, { io }: Context)
   const client = await connect(io, flags)
   const keys: KeyView[] = namespace === undefined ? await client.operatorKeys() : await client.keys(namespace)
   const rows = keys.map(({ fingerprint, addedAt }) => [fingerprint, addedAt])
-  return { json: { keys }, text: keys.length === 0 ? 'no keys' : renderTable(io, ['key', 'added'], rows) }
+  return {
+    json: { keys },
+    text:
+      keys.length === 0
+        ? 'no keys; add one: hookline key add <key.pub.pem>'
+        : renderTable(io, ['key', 'added'], rows),
+  }
 }
 
 /** The namespace, or undefined for operators. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { Name, ProgramId } from '../domain/names.ts'
-import { CiProvider } from '../domain/trusted-publisher.ts'
+import { CiProvider, TrustedPublisherRequest } from '../domain/trusted-publisher.ts'
 import { does, example, group, registryFlags, registryShape } from './command.ts'
 import type { Io } from './io.ts'
 
@@ -28,13 +28,18 @@ export function definePublisherCommands(program: Command, io: Io): void {
         'hookline trusted-publisher add acme/ratelimit --repository acme/ratelimit --workflow release.yml --ref "refs/tags/v*"',
       ),
     )
-  const text = z.string().optional()
+  const { workflow, environment, ref, issuer } = TrustedPublisherRequest.shape
   does(
     io,
     registryFlags(add),
     {
-      ...{ ...registryShape, program: ProgramId, provider: CiProvider, repository: z.string() },
-      ...{ workflow: text, environment: text, ref: text, issuer: text },
+      ...{
+        ...registryShape,
+        program: ProgramId,
+        provider: CiProvider,
+        repository: TrustedPublisherRequest.shape.repository,
+      },
+      ...{ workflow, environment, ref, issuer },
     },
     async ({ program: target, ...flags }, context) =>
       (await import('./trusted-publishers.ts')).addTrustedPublisher({ ...flags, target }, context),

@@ -12,7 +12,7 @@ const Address = z.url({ protocol: /^https?$/ }).optional()
 export function defineReleaseCommands(program: Command, io: Io): void {
   const keygen = program
     .command('keygen')
-    .summary('make a key pair')
+    .summary('Make a key pair.')
     .description('Make a key pair: <out>.pem, readable by you only, and <out>.pub.pem.')
     .option('--out <path>', 'a directory, or the beginning of both file names', 'hookline')
     .option('--algorithm <name>', 'p256 or ed25519', 'p256')
@@ -23,7 +23,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
 
   const init = program
     .command('init')
-    .summary('draft hookline.yaml for objects')
+    .summary('Draft hookline.yaml for objects.')
     .description('Draft hookline.yaml next to the objects of a new program, from what the objects tell.')
     .argument('<objects...>', 'BPF objects in one directory')
     .requiredOption('--namespace <name>', 'where the program will be published')
@@ -34,7 +34,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
 
   const inspect = program
     .command('inspect')
-    .summary('show what a BPF object holds')
+    .summary('Show what a BPF object holds.')
     .description(
       'Show the programs, maps and configuration of a BPF object. No kernel and no root is needed.',
     )
@@ -46,7 +46,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
 
   const publish = program
     .command('publish')
-    .summary('sign and publish a release')
+    .summary('Sign and publish a release.')
     .description(
       'Check, sign and upload the release in a directory: hookline.yaml and the files that it names.',
     )
@@ -80,7 +80,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
 
   const search = program
     .command('search')
-    .summary('find programs')
+    .summary('Find programs.')
     .description(
       'Find programs by words, which may be mistyped, and by filters. Several values of a filter are alternatives.',
     )
@@ -118,7 +118,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
 
   const verify = program
     .command('verify')
-    .summary('check who signed a release, and that its files are the signed ones')
+    .summary('Check who signed a release, and that its files are the signed ones.')
     .description('Check a release as a node does: one of the registry, or one in a directory.')
     .argument('<target>', 'namespace/name@version, @range, or without either the newest; or a directory')
     .option(
@@ -141,7 +141,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
 
   const show = program
     .command('show')
-    .summary('show a program or a release')
+    .summary('Show a program or a release.')
     .description('Show the versions of a program, or with @version (or a range) one release.')
     .argument('<ref>', 'namespace/name, or namespace/name@version')
     .addHelpText('after', example('hookline show acme/ratelimit@^1.4'))
@@ -151,7 +151,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
 
   const pull = program
     .command('pull')
-    .summary('download a release, verified')
+    .summary('Download a release, verified.')
     .description('Download a release into a directory. Nothing is written before it is verified.')
     .argument('<ref>', 'namespace/name@version, @range, or without either the newest')
     .requiredOption('--out <directory>', 'where to write; existing files are not overwritten')

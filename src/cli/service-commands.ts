@@ -50,7 +50,7 @@ export interface Services {
 export function defineServiceCommands(program: Command, io: Io, services: Services): void {
   const serve = program
     .command('serve')
-    .summary('run a registry')
+    .summary('Run a registry.')
     .description(
       'Run a registry with its own database and files in one directory. With DATABASE_URL set, its database is the PostgreSQL that it names; with HOOKLINE_S3_ENDPOINT, its files are in a bucket.',
     )
@@ -71,7 +71,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
 
   const agent = program
     .command('agent')
-    .summary('run the node agent')
+    .summary('Run the node agent.')
     .description(
       'Run the agent of this node: fetch what it is assigned, verify it, and chain it on its interfaces.',
     )
@@ -117,7 +117,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
 
   const doctor = program
     .command('doctor')
-    .summary('say whether the agent can run here')
+    .summary('Say whether the agent can run here.')
     .description(
       'Find out by trying what this host has and lacks to run the agent. Nothing is changed, and no interface is touched: ' +
         'what has to be attached is attached in a network namespace of its own that is gone afterwards. ' +

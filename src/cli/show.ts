@@ -47,7 +47,9 @@ export async function show(
           ['quarantined', view.quarantined],
         ]),
         '',
-        renderTable(io, ['version', 'channels', 'published', 'state', 'signer'], rows),
+        rows.length === 0
+          ? 'no releases'
+          : renderTable(io, ['version', 'channels', 'published', 'state', 'signer'], rows),
       ].join('\n'),
     }
   }
@@ -56,7 +58,7 @@ export async function show(
   const name = releaseRef(view.program, view.version)
   const files = view.files.map(({ name, size, digest }) => [name, bytesText(size), digest])
   return {
-    json: { ...view, config },
+    json: { ...view, config: config ?? [] },
     text: [
       renderFields([
         ['release', name],
@@ -71,7 +73,9 @@ export async function show(
       ]),
       '',
       renderTable(io, ['file', 'size', 'digest'], files),
-      ...renderConfig(io, config),
+      ...(config === undefined
+        ? ['the registry gives nobody these files: they are quarantined, or gone']
+        : renderConfig(io, config)),
       '',
       bold(io, 'use it in a function'),
       `  instances: [{ use: ${view.program}@^${view.version} }]`,
@@ -79,13 +83,21 @@ export async function show(
   }
 }
 
-/** The configuration in the release's hookline.yaml; its bytes have their digest, and nobody checked who wrote them. */
-async function readConfig(client: RegistryClient, view: ReleaseView): Promise<Manifest['config']> {
-  const { files } = await fetchFiles(client, {
-    ...view,
-    files: view.files.filter(({ name }) => name === MANIFEST_FILE),
+/**
+ * The configuration in the release's hookline.yaml; its bytes have their digest, and nobody checked who wrote them. Undefined when
+ * the registry does not give them: members of a namespace see what is quarantined, and nobody gets its bytes.
+ */
+async function readConfig(
+  client: RegistryClient,
+  view: ReleaseView,
+): Promise<Manifest['config'] | undefined> {
+  const manifestOnly = { ...view, files: view.files.filter(({ name }) => name === MANIFEST_FILE) }
+  const fetched = await fetchFiles(client, manifestOnly).catch((thrown) => {
+    if (thrown instanceof DomainError && thrown.code === 'not_found') return undefined
+    throw thrown
   })
-  const text = files.get(MANIFEST_FILE)?.toString('utf8')
+  if (fetched === undefined) return undefined
+  const text = fetched.files.get(MANIFEST_FILE)?.toString('utf8')
   if (text === undefined)
     throw new DomainError('registry_answer', `the registry lists a release without its ${MANIFEST_FILE}`)
   return parseManifest(text).config

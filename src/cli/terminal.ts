@@ -43,7 +43,8 @@ const style = (format: 'bold' | 'red', text: string): string =>
 /** A size for people: whole bytes below 1 KiB, else one decimal. */
 export function bytesText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
-  return bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`
+  if (bytes < 1 << 20) return `${(bytes / 1024).toFixed(1)} KiB`
+  return bytes < 1 << 30 ? `${(bytes / (1 << 20)).toFixed(1)} MiB` : `${(bytes / (1 << 30)).toFixed(1)} GiB`
 }
 
 /** `1 file`, `2 files`. */

@@ -8,6 +8,9 @@ interface WebhookFlags extends RegistryFlags {
   readonly namespace?: string | undefined
 }
 
+const commandAbout = (what: string, id: string, namespace: string | undefined): string =>
+  `hookline webhook ${what} ${id}${namespace === undefined ? '' : ` --namespace ${namespace}`}`
+
 /** Has an address told of changes. Its secret is shown this once. Throws `too_many`. */
 export async function addWebhook(
   {
@@ -28,6 +31,7 @@ export async function addWebhook(
       ['secret', made.secret],
       ['id', made.id],
       ['events', made.events.join(', ')],
+      ['next', commandAbout('test', made.id, namespace)],
     ]),
   }
 }
@@ -83,7 +87,10 @@ export async function redeliver(
   { io }: Context,
 ): Promise<Outcome> {
   const view = await (await connectWithToken(io, flags)).redeliver(namespace, id, delivery)
-  return { json: view, text: `${view.event} is delivered again; see: hookline webhook deliveries ${id}` }
+  return {
+    json: view,
+    text: `${view.event} is delivered again; see: ${commandAbout('deliveries', id, namespace)}`,
+  }
 }
 
 /** Has a webhook told of nothing. Throws `not_found`. */
@@ -92,5 +99,8 @@ export async function testWebhook(
   { io }: Context,
 ): Promise<Outcome> {
   const view = await (await connectWithToken(io, flags)).testWebhook(namespace, id)
-  return { json: view, text: `delivery ${view.id} is on its way; see: hookline webhook deliveries ${id}` }
+  return {
+    json: view,
+    text: `delivery ${view.id} is on its way; see: ${commandAbout('deliveries', id, namespace)}`,
+  }
 }

@@ -149,7 +149,7 @@ function networkReason(thrown: unknown): string {
 }
 
 const NETWORK_REASONS: Record<string, string> = {
-  ECONNREFUSED: 'connection refused, nothing listens there',
+  ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was closed',
   UND_ERR_SOCKET: 'the connection was closed',
   ENOTFOUND: 'no such host',

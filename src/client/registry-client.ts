@@ -62,7 +62,7 @@ import {
 } from '../domain/webhook.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
 
-/** A release to publish, hookline.yaml among `files`; `visibility` counts for the first release of a program. */
+/** A release to publish, hookline.yaml among `files`; `visibility` counts for the first release of a program, and a public one takes no private release. */
 interface OutgoingRelease {
   readonly files: ReadonlyMap<string, Buffer>
   readonly bundle?: string | undefined

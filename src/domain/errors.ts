@@ -40,7 +40,11 @@ export const ERRORS = {
   file_unwritable: entry('environment', 'File cannot be written', 'check the path and its permissions'),
   file_exists: entry('environment', 'File exists', 'choose another path, or remove the file'),
   no_registry: entry('usage', 'No registry named', 'pass --url, or set HOOKLINE_URL'),
-  no_token: entry('usage', 'No token given', 'set HOOKLINE_TOKEN, or pass --token-file'),
+  no_token: entry(
+    'usage',
+    'No token given',
+    'log in with `hookline login`, set HOOKLINE_TOKEN, or pass --token-file',
+  ),
   database_failed: entry('environment', 'Database does not start', 'see postgres.log in the data directory'),
   database_lost: entry(
     'environment',
@@ -64,7 +68,7 @@ export const ERRORS = {
   invalid_name: entry(
     'invalid',
     'Invalid name',
-    'use lower-case letters, digits and hyphens, 2 to 39 characters',
+    'write it as the message says; a name has lower-case letters, digits and hyphens, 2 to 39 characters',
   ),
   invalid_json: entry('invalid', 'Invalid JSON', 'send one JSON document without duplicate keys'),
   invalid_manifest: entry('invalid', 'Invalid manifest', 'mend hookline.yaml as the message says'),
@@ -106,6 +110,11 @@ export const ERRORS = {
   object_mismatch: entry('invalid', 'Manifest does not fit the object', 'compare with `hookline inspect`'),
   // registry
   unauthenticated: entry('unauthenticated', 'No valid credentials', 'pass a token of this registry'),
+  cross_site: entry(
+    'forbidden',
+    'Sent from another site',
+    'go back to the page of this registry and send the form there',
+  ),
   token_expired: entry('unauthenticated', 'Token has expired', 'log in again, or make a new token'),
   token_revoked: entry('unauthenticated', 'Token was revoked', 'log in again, or make a new token'),
   id_token_invalid: entry(
@@ -215,7 +224,16 @@ export const ERRORS = {
   too_many: entry('conflict', 'Too many', 'remove one that is no longer needed'),
   not_found: entry('not_found', 'Not found', 'check the name'),
   version_not_found: entry('not_found', 'No release fits', 'see the versions with `hookline show`'),
-  release_exists: entry('conflict', 'Release exists', 'publish a new version; a release never changes'),
+  release_exists: entry(
+    'conflict',
+    'Release exists',
+    'publish a new version: a release never changes, and the version of a deleted one stays taken',
+  ),
+  program_public: entry(
+    'conflict',
+    'Program is public',
+    'publish without --private, or have an owner make the program private first: `hookline visibility <program> private`',
+  ),
   release_in_use: entry(
     'conflict',
     'Release is in use',
@@ -247,7 +265,7 @@ export const ERRORS = {
   registry_unavailable: entry(
     'unavailable',
     'Registry cannot be reached',
-    'check the address and that it runs',
+    'check the address, that it runs, and the proxy if HTTP_PROXY or HTTPS_PROXY names one',
   ),
   registry_answer: entry(
     'unavailable',

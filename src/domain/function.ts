@@ -3,13 +3,19 @@ import { DomainError } from './errors.ts'
 import { Verdict } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { ListItems } from './list-config.ts'
-import { ConfigValue } from './manifest.ts'
+import { ConfigValue, Identifier } from './manifest.ts'
 import { InstanceName, Name, parseRef, Use } from './names.ts'
 import { parseWith, parseYaml } from './yaml.ts'
 
+/** A label's value: it is shown, and databases refuse to look into JSON with NULs or broken surrogates. */
+const LabelValue = z
+  .string()
+  .max(63)
+  .regex(/^[^\p{C}]*$/u, 'printable characters')
+
 /** Labels of a node, and what a selector asks of them. */
 export const Labels = z
-  .record(z.string().regex(/^[a-z][a-z0-9./-]{0,62}$/), z.string().max(63))
+  .record(z.string().regex(/^[a-z][a-z0-9./-]{0,62}$/), LabelValue)
   .refine((labels) => Object.keys(labels).length <= LIMITS.labels, `at most ${LIMITS.labels} labels`)
 export type Labels = z.infer<typeof Labels>
 
@@ -22,7 +28,7 @@ const Instance = z.strictObject({
   use: Use,
   name: InstanceName.optional(),
   config: z.record(z.string(), z.union([ConfigValue, ListItems])).default({}),
-  proceed: z.record(z.string(), z.array(Verdict).max(8)).default({}),
+  proceed: z.record(Identifier, z.array(Verdict).max(8)).default({}),
 })
 
 /** A named order to nodes: which releases run, configured how, in which order, on which interfaces of which nodes. */

@@ -277,6 +277,9 @@ export const LIMITS = {
   login_s: 600,
   login_code_s: 60,
   login_token_s: 30 * 86_400,
+  /** Addresses in a sitemap, as its protocol allows, and how long it may be taken from a cache. */
+  sitemap_addresses: 50_000,
+  sitemap_age_s: 600,
   /** Releases in a feed, and how long a feed or badge may be taken from a cache. */
   feed_entries: 50,
   feed_age_s: 300,
@@ -304,8 +307,9 @@ export const LIMITS = {
   checks: 1000,
   /** Name of a signer, and of who vouches for it. */
   signer_chars: 1000,
-  /** Identities that may sign for one namespace. */
+  /** Identities, and keys, that may sign for one namespace. */
   namespace_identities: 100,
+  namespace_keys: 100,
   /** Sigstore's own has about 8 KiB. */
   trusted_root_bytes: 1 << 20,
   /** Timestamps, and log entries, of one bundle. */

@@ -5,9 +5,11 @@ import { LIMITS } from './limits.ts'
 import { ListConfig } from './list-config.ts'
 import { FileName, ProgramId, Version } from './names.ts'
 import { ScalarType } from './scalar.ts'
+import { isPlainLine, NOT_PLAIN } from './shown-text.ts'
 import { parseYaml } from './yaml.ts'
 
-const Identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.]{0,127}$/, 'a C identifier')
+/** A name in an object: of an entry, a variable or a map. */
+export const Identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.]{0,127}$/, 'a C identifier')
 
 /** A configuration value: a number within ±2^53, a switch, or decimal text for the 64-bit values beyond. */
 export const ConfigValue = z.union([
@@ -51,7 +53,7 @@ export const Manifest = z
   .strictObject({
     name: ProgramId,
     version: Version,
-    summary: z.string().min(1).max(200),
+    summary: z.string().min(1).max(200).refine(isPlainLine, NOT_PLAIN),
     license: z.string().min(1).max(100),
     /** Where its source is: an address, or a file of the release. */
     source: z

@@ -42,11 +42,6 @@ const RESERVED = new Set([
   ],
 ])
 
-/** Throws `name_reserved` for a name that nobody may take. */
-export function requireFreeName(name: string): void {
-  if (RESERVED.has(name)) throw new DomainError('name_reserved', `"${name}" is reserved`)
-}
-
 /**
  * What a name looks like at a glance: letters and digits that are mistaken for one another are one, and hyphens are
  * left out. Two names with one look are not told apart by a hurried reader, so only one of them may exist.
@@ -56,9 +51,17 @@ export const lookOf = (name: string): string =>
     .replaceAll('-', '')
     .replaceAll('rn', 'm')
     .replaceAll('vv', 'w')
-    .replaceAll('cl', 'd')
     .replaceAll('0', 'o')
     .replaceAll(/[1i]/g, 'l')
+    // behind the one before: c1 is as good as cl
+    .replaceAll('cl', 'd')
     .replaceAll('5', 's')
     .replaceAll('8', 'b')
     .replaceAll('2', 'z')
+
+const RESERVED_LOOKS = new Set([...RESERVED].map(lookOf))
+
+/** Throws `name_reserved` for a name that nobody may take, or that looks like one. */
+export function requireFreeName(name: string): void {
+  if (RESERVED_LOOKS.has(lookOf(name))) throw new DomainError('name_reserved', `"${name}" is reserved`)
+}

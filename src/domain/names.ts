@@ -56,7 +56,7 @@ export function parseRef(text: string): { program: ProgramId; rest: string } {
   const at = text.indexOf('@')
   const program = ProgramId.safeParse(at < 0 ? text : text.slice(0, at))
   if (!program.success || at === text.length - 1)
-    throw new DomainError('invalid_name', `"${text}" is not namespace/name@version`)
+    throw new DomainError('invalid_name', `"${text}" is not namespace/name, or namespace/name@version`)
   return { program: program.data, rest: at < 0 ? '' : text.slice(at + 1) }
 }
 

@@ -15,7 +15,7 @@ const Repository = z
   .string()
   .max(LIMITS.publisher_chars)
   .regex(
-    /^(github\.com|gitlab\.com)(\/[A-Za-z0-9_][A-Za-z0-9._-]*){2,6}$/,
+    /^(github\.com(\/[A-Za-z0-9_][A-Za-z0-9._-]*){2}|gitlab\.com(\/[A-Za-z0-9_][A-Za-z0-9._-]*){2,6})$/,
     'such as github.com/acme/ratelimit',
   )
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { Hook } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Digest, FileName, Name, ProgramId, Version } from './names.ts'
+import { isPlainText, NOT_PLAIN } from './shown-text.ts'
 import { Signer } from './signer.ts'
 
 /** Who may read a program: everybody, or the members of its namespace and the nodes that run it. */
@@ -51,7 +52,7 @@ const Standing = {
 }
 
 /** Why, in words for everybody. */
-export const MessageRequest = z.strictObject({ message: Message })
+export const MessageRequest = z.strictObject({ message: Message.refine(isPlainText, NOT_PLAIN) })
 
 /** Where a channel points. */
 export const ChannelRequest = z.strictObject({ version: Version })
@@ -64,7 +65,7 @@ export const ReportRequest = z.strictObject({
   program: ProgramId,
   version: Version.optional(),
   reason: ReportReason,
-  text: Message,
+  text: Message.refine(isPlainText, NOT_PLAIN),
 })
 export type ReportRequest = z.infer<typeof ReportRequest>
 
@@ -72,6 +73,7 @@ export type ReportRequest = z.infer<typeof ReportRequest>
 export const ReportView = z.strictObject({
   id: z.uuid(),
   ...ReportRequest.shape,
+  text: Message,
   account: z.string(),
   reportedAt: z.iso.datetime(),
   resolution: Message.optional(),

@@ -55,7 +55,7 @@ export type FoundProgram = z.infer<typeof FoundProgram>
 /** A value of a filter, and how many programs it would leave, the filter's own values aside. */
 const FacetValue = z.strictObject({ value: z.string(), count: z.int() })
 
-/** The filters with their values, the most frequent first. `kernel`: the oldest kernels that manifests allow. */
+/** The filters with their values, the most frequent first. `kernel`: the oldest kernels that manifests allow, the newest first. */
 export const Facets = z.strictObject({
   hook: z.array(FacetValue),
   license: z.array(FacetValue),

@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { Scope } from './account.ts'
 import { LIMITS } from './limits.ts'
 import { NamePattern } from './name-pattern.ts'
+import { isPlainLine, NOT_PLAIN } from './shown-text.ts'
 
-/** Request for a token: at most what the caller's own token may do, and no longer than it lasts. */
+/** Request for a token: at most what the caller's own token may do; one for oneself ends with it, however long was asked for. */
 export const TokenRequest = z.strictObject({
   scopes: z.array(Scope).min(1).max(16),
   programs: z.array(NamePattern).min(1).max(LIMITS.token_patterns).default(['*']),
-  note: z.string().max(200).default(''),
+  note: z.string().max(200).refine(isPlainLine, NOT_PLAIN).default(''),
   ttl_s: z.int().min(LIMITS.token_ttl_min_s).max(LIMITS.token_ttl_s).default(LIMITS.token_ttl_default_s),
 })
 export type TokenRequest = z.infer<typeof TokenRequest>

@@ -11,6 +11,7 @@ export const WebhookRequest = z.strictObject({
   url: z
     .url({ protocol: /^https?$/ })
     .max(LIMITS.webhook_url_chars)
+    .regex(/^[!-~]+$/, 'printable characters without spaces')
     .refine((text) => !/^[^/]*\/\/[^/]*@/.test(text), 'names no user: the signature says who asks'),
   events: z.array(EventPattern).min(1).max(LIMITS.webhook_events).default(['*']),
 })

@@ -19,9 +19,11 @@ import { namespaceRoutes } from './namespace-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
 import { rememberMethods } from './other-methods.ts'
+import { NO_PAGES, type Pages } from './pages.ts'
 import { answerError, answerUnreadable } from './problem.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { guard } from './protection.ts'
+import { isRepeated } from './repeated-header.ts'
 import type { App } from './route.ts'
 import { searchRoutes } from './search-routes.ts'
 import type { Services } from './services.ts'
@@ -31,9 +33,11 @@ import { MULTIPART } from './upload.ts'
 import { uploadRoutes } from './upload-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
-/** Builds the HTTP edge over its services, ready to listen or to be asked by `inject`. */
-export async function buildApp(services: Services): Promise<App> {
-  const answer = answerError(services.report)
+/**
+ * Builds the HTTP edge over its services, ready to listen or to be asked by `inject`; with `pages` people may browse it, too.
+ */
+export async function buildApp(services: Services, pages: Pages = NO_PAGES): Promise<App> {
+  const answer = answerError(services.report, pages.refuse)
   const app = Fastify({
     bodyLimit: LIMITS.request_bytes,
     requestTimeout: LIMITS.request_ms,
@@ -57,6 +61,8 @@ export async function buildApp(services: Services): Promise<App> {
   app.addHook('onRequest', async ({ headers, raw }) => {
     if (headers.host === undefined && raw.httpVersion === '1.1')
       throw new DomainError('invalid_request', 'the request has no Host (RFC 9112 section 3.2)')
+    if (isRepeated(raw, 'host'))
+      throw new DomainError('invalid_request', 'the request has more than one Host (RFC 9112 section 3.2)')
   })
   app.addHook('onSend', async (request, reply) => {
     // what is said to somebody in particular is for nobody else
@@ -94,13 +100,15 @@ export async function buildApp(services: Services): Promise<App> {
   signerRoutes(app, services)
   webhookRoutes(app, services)
   trustedPublisherRoutes(app, services)
-  nodeRoutes(app, services, closeSoon(app))
+  const closing = closeSoon(app)
+  nodeRoutes(app, services, closing)
   functionRoutes(app, services)
   let description: string | undefined
   healthRoutes(app, services, () => {
     description ??= openApiYaml(app)
     return description
   })
+  await pages.register(app, services, closing)
   refuseOtherMethods()
   await app.ready()
   // an Expect that is not known is ignored, as RFC 9110 section 10.1.1 allows; Node would refuse it without a word

@@ -64,7 +64,14 @@ export function catalogRoutes(app: App, services: Services): void {
       tags,
       summary: 'Publish a release; all of it becomes visible at once, or nothing',
       errors: [
-        ...(['too_large', 'invalid_manifest', 'not_supported_yet', 'not_found', 'release_exists'] as const),
+        ...([
+          'too_large',
+          'invalid_manifest',
+          'not_supported_yet',
+          'not_found',
+          'release_exists',
+          'program_public',
+        ] as const),
         'upload_missing',
         ...([
           'unsupported_media_type',

@@ -1,14 +1,16 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Actor } from '../domain/account.ts'
-import { DomainError } from '../domain/errors.ts'
+import { DomainError, ERRORS } from '../domain/errors.ts'
 import { parseStrictJson } from '../domain/strict-json.ts'
 import { requireRight } from '../registry/access.ts'
 import type { KnownNode } from '../registry/nodes.ts'
 import { authenticate } from '../registry/tokens.ts'
 import type { CountRefusal } from './protection.ts'
+import { isRepeated } from './repeated-header.ts'
 import { type Access, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
+import { endSession, isSecure, requireSameSite, sessionOf } from './session-cookie.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,6 +29,9 @@ declare module 'fastify' {
 function bearerToken(request: FastifyRequest): string | undefined {
   const { authorization } = request.headers
   if (authorization === undefined) return undefined
+  // Node takes the first of several, a proxy in front may have looked at another
+  if (isRepeated(request.raw, 'authorization'))
+    throw new DomainError('unauthenticated', 'Authorization is there more than once')
   const token = /^Bearer ([A-Za-z0-9._~+/-]{1,200}=*)$/i.exec(authorization)?.[1]
   if (token === undefined)
     throw new DomainError('unauthenticated', 'Authorization is not "Bearer" and a token')
@@ -44,9 +49,19 @@ export function checkCredentials(
     clock,
     nodeDesk,
     desiredDesk,
-  }: Pick<Services, 'accounts' | 'clock' | 'nodeDesk' | 'desiredDesk'>,
+    publicUrl,
+  }: Pick<Services, 'accounts' | 'clock' | 'nodeDesk' | 'desiredDesk' | 'publicUrl'>,
   countRefusal: CountRefusal,
 ): void {
+  const secure = isSecure(publicUrl)
+  /** Whose session is no longer good is nobody, and his browser forgets it. */
+  const forgetSession =
+    ({ actor }: FastifyRequest, reply: FastifyReply) =>
+    (thrown: unknown): Actor => {
+      if (!(thrown instanceof DomainError) || ERRORS[thrown.code].kind !== 'unauthenticated') throw thrown
+      endSession(reply, secure)
+      return actor
+    }
   app.decorateRequest('node', undefined)
   app.decorateRequest('actor')
   app.decorateRequest('bytes')
@@ -55,13 +70,18 @@ export function checkCredentials(
     request.actor = { kind: 'anonymous', address }
     // a route that forgot to say who may use it is for nobody but admins
     const access = request.routeOptions.config.access ?? (request.is404 ? 'anyone' : 'admin')
-    const counted = async <T>(checking: Promise<T>): Promise<T> => {
-      try {
-        return await checking
-      } catch (thrown) {
-        await countRefusal(request, reply)
-        throw thrown
-      }
+    const counted = <T>(checking: Promise<T>): Promise<T> => countedBy(countRefusal, request, reply, checking)
+    if (request.routeOptions.config.page === true) {
+      if (access === 'node' || access === 'joining')
+        throw new DomainError('internal', 'a page is for people, not for nodes')
+      requireSameSite(request, publicUrl)
+      const session = sessionOf(request, secure)
+      if (session !== undefined)
+        request.actor = await counted(authenticate(accounts, clock, session.secret, address)).catch(
+          forgetSession(request, reply),
+        )
+      if (access !== 'anyone') requireRight(request.actor, access, subjectOf(request))
+      return
     }
     const secret = access === 'node' || access === 'joining' ? undefined : bearerToken(request)
     const signed = access === 'anyone' && secret === undefined && 'signature' in request.headers
@@ -77,15 +97,30 @@ export function checkCredentials(
     if (secret !== undefined) request.actor = await counted(authenticate(accounts, clock, secret, address))
     if (access !== 'anyone') requireRight(request.actor, access, subjectOf(request))
   })
-  app.addHook('preValidation', async (request) => {
+  app.addHook('preValidation', async (request, reply) => {
     request.bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     if (request.node !== undefined) {
-      await nodeDesk.prove(request.node, signedPartOf(request))
+      await countedBy(countRefusal, request, reply, nodeDesk.prove(request.node, signedPartOf(request)))
       if (request.routeOptions.config.access === 'node') requireOwn(request, request.node)
     }
     if (request.routeOptions.schema?.body !== undefined && !request.isMultipart())
       request.body = parseStrictJson(utf8(request.bytes), 'body')
   })
+}
+
+/** What a check of credentials gives; a refusal is counted. */
+async function countedBy<T>(
+  count: CountRefusal,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  checking: Promise<T>,
+): Promise<T> {
+  try {
+    return await checking
+  } catch (thrown) {
+    await count(request, reply)
+    throw thrown
+  }
 }
 
 const Subject = z.object({ ns: z.string().optional(), name: z.string().optional() })

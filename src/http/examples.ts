@@ -124,7 +124,7 @@ const VALUES: Readonly<Record<string, readonly unknown[]>> = {
     count: [42],
   },
   ...{
-    detail: ['acme/ratelimit@1.4.0 is published already'],
+    detail: ['acme/ratelimit@1.4.0 was published before'],
     remedy: ['publish under a new version'],
     title: ['Release exists'],
   },

@@ -34,6 +34,28 @@ export const Problem = z.strictObject({
   /** Of a refused publish: all that was checked. */
   checks: z.array(Check).optional(),
 })
+export type Problem = z.infer<typeof Problem>
+
+/** Shows a refusal, whose status is set, to a person. */
+export type ShowRefusal = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => FastifyReply
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A page for people: it knows them by their session, and refuses them by a page. */
+    page?: boolean
+  }
+}
+
+/** Whether a refusal is for a person: of a page, or of a path that is none of the interface's, asked for by a browser. */
+function isForPeople(request: FastifyRequest): boolean {
+  if (request.routeOptions?.config?.page === true) return true
+  const path = request.url.split('?', 1)[0] ?? ''
+  return (
+    request.is404 === true &&
+    !path.startsWith('/api/') &&
+    (request.headers.accept ?? '').toLowerCase().includes('text/html')
+  )
+}
 
 /** Codes with a status of their own. */
 const OWN_STATUS: Partial<Record<ErrorCode, number>> = {
@@ -70,19 +92,20 @@ function domainErrorOf(error: unknown): DomainError {
 /** What a requester is told of a failure that is none of his doing. */
 const HIDDEN = new DomainError('internal', 'the registry could not do this; its log says why')
 
-const problemOf = ({ code, title, remedy, message, checks }: DomainError, status: number) => ({
+const problemOf = ({ code, title, remedy, message, checks }: DomainError, status: number): Problem => ({
   ...{ type: `urn:hookline:error:${code}`, title, status, code, detail: message, remedy },
-  ...(checks === undefined ? {} : { checks }),
+  ...(checks === undefined ? {} : { checks: checks.map((check) => Check.parse(check)) }),
 })
 
 /** The one place where errors become answers. What is not the requester's doing is reported and not shown. */
 export const answerError =
-  (report: ReportFailure) =>
+  (report: ReportFailure, showToPeople: ShowRefusal) =>
   (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const error = domainErrorOf(thrown)
     const status = statusOf(error.code)
     if (status === 500) report(thrown, `${request.method} ${request.url}`)
     const problem = problemOf(status === 500 ? HIDDEN : error, status)
+    if (isForPeople(request)) return showToPeople(problem, request, reply.code(status))
     if (status === 401) reply.header('www-authenticate', 'Bearer')
     // a string is sent as it is: an answer to an error must not fail in a serializer
     return reply.code(status).type('application/problem+json').send(JSON.stringify(problem))

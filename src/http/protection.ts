@@ -116,7 +116,8 @@ function classOf({ actor, method, routeOptions }: FastifyRequest): Exclude<keyof
 
 const actorKey = ({ actor, ip }: FastifyRequest): string => {
   if (actor.kind === 'token') return `account ${actor.account.id}`
-  return actor.kind === 'node' ? `node ${actor.id}` : `address ${network(ip)}`
+  // a node is only claimed at this point: nobody elsewhere uses up what is its own
+  return `${actor.kind === 'node' ? `node ${actor.id} at` : 'address'} ${network(ip)}`
 }
 
 /** Whoever has one IPv6 address has 2^64 of them: they count as one. IPv4 addresses in IPv6 form count as what they are. */

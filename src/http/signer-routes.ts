@@ -46,7 +46,7 @@ export function signerRoutes(app: App, { namespaces }: Services): void {
         operationId: 'putNamespaceKey',
         tags,
         summary: 'Let a key sign for a namespace',
-        errors: ['invalid_json', 'invalid_key', 'not_found'],
+        errors: ['invalid_json', 'invalid_key', 'not_found', 'too_many'],
       },
       { params: KeyPath, body: KeyUpload, response: { 200: KeyView } },
     ),

@@ -35,7 +35,7 @@ export interface Namespaces {
   memberships(account: string): Promise<Membership[]>
   /** The keys that may sign for a namespace, by fingerprint. Throws `not_found`. */
   keys(namespace: string): Promise<StoredKey[]>
-  /** Adds a key, or gives the one that is there. Throws `not_found`. */
+  /** Adds a key, or gives the one that is there. Throws `not_found`, `too_many`. */
   addKey(namespace: string, key: { fingerprint: Digest; spki: Buffer }, by: Actor): Promise<StoredKey>
   /** A key signs nothing new from then on; what it signed stays. Throws `not_found`. */
   removeKey(namespace: string, fingerprint: Digest, by: Actor): Promise<void>

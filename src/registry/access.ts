@@ -56,7 +56,7 @@ export interface Subject {
 const rankOf = (role: Role): number => ROLES.indexOf(role)
 
 /** An administrator who says so by the scope may do all that an owner may. */
-const isAdmin = (actor: TokenActor): boolean => actor.account.admin && actor.scopes.includes('admin')
+export const isAdmin = (actor: TokenActor): boolean => actor.account.admin && actor.scopes.includes('admin')
 
 function roleIn(actor: TokenActor, namespace: string): Role | undefined {
   if (isAdmin(actor)) return 'owner'
@@ -133,6 +133,12 @@ export function readableBy(actor: Actor): Readable {
   })
 }
 
-/** The role that an actor has in a namespace, as far as its token may read. */
-export const roleOf = (actor: Actor, namespace: string): Role | undefined =>
-  actor.kind === 'token' ? roleIn(actor, namespace) : undefined
+/** The role that an actor has in a namespace, when its token may read or manage, and is for something in it. */
+export function roleOf(actor: Actor, namespace: string): Role | undefined {
+  if (actor.kind !== 'token') return undefined
+  const { scopes } = RIGHTS['namespace-read']
+  if (!isAdmin(actor) && !scopes.some((scope) => actor.scopes.includes(scope))) return undefined
+  const all = wholeNamespace(namespace)
+  const concerns = (pattern: string): boolean => coversPattern(pattern, all) || coversPattern(all, pattern)
+  return actor.programs.some(concerns) ? roleIn(actor, namespace) : undefined
+}

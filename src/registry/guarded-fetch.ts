@@ -101,6 +101,11 @@ export async function guardedFetch(address: string, options: GuardedRequest): Pr
       return fail(cause instanceof Error ? cause : new Error(String(cause)))
     }
     request.on('error', fail)
+    // after a 101 Node closes the connection and tells of nothing else
+    request.on('upgrade', (_, socket) => {
+      socket.destroy()
+      fail(new Error('it answered by another protocol'))
+    })
     request.on('response', (answer) => readSome(answer, options.mostBytes).then(resolve, fail))
     request.end(options.body)
   })

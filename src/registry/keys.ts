@@ -15,7 +15,7 @@ export const keyView = ({ fingerprint, spki, addedAt }: StoredKey): KeyView => (
 
 /**
  * Lets a key sign releases of a namespace; `publicKey` is SPKI DER in base64.
- * Throws `invalid_key`, also when the fingerprint is not the key's, and `not_found`.
+ * Throws `invalid_key`, also when the fingerprint is not the key's, `not_found` and `too_many`.
  */
 export async function addNamespaceKey(
   namespaces: Pick<Namespaces, 'addKey'>,

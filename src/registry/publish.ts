@@ -24,7 +24,7 @@ export interface Upload {
   readonly bundle: string
   /** The other files by name. */
   readonly files: ReadonlyMap<string, Buffer>
-  /** Who may read the program, if it is new. */
+  /** Who may read the program, if it is new; `private` is refused for one that is public. */
   readonly visibility: Visibility
 }
 
@@ -47,7 +47,7 @@ interface SoundRelease {
 /**
  * Publishes a release: all of it becomes visible at once, or nothing. Files are stored before the one transaction that names
  * them, so that a release never lacks a file. Throws as {@link checkUpload}, the first check that failed with the list of all,
- * and `name_look_alike`.
+ * `name_look_alike`, and `program_public` when it is to be private and the program is not.
  */
 export async function publish(
   dependencies: PublishDependencies,
@@ -81,9 +81,6 @@ export async function checkUpload(
   { manifest: manifestBytes, bundle, files: others }: Upload,
 ): Promise<{ checks: Check[]; sound: SoundRelease | undefined }> {
   const manifest = parseManifest(utf8(manifestBytes))
-  // a text column cannot hold it, and no reader could show it
-  if (manifest.summary.includes('\0'))
-    throw new DomainError('invalid_manifest', 'hookline.yaml: summary: it holds a NUL character')
   const { name: program, version } = manifest
   const namespace = program.slice(0, program.indexOf('/'))
   const versions = await catalog.versions(program)
@@ -103,7 +100,7 @@ export async function checkUpload(
     }),
     checked('version', `${ref} is free`, () => {
       if (versions?.includes(version) === true)
-        throw new DomainError('release_exists', `${ref} is published already`)
+        throw new DomainError('release_exists', `${ref} was published before`)
     }),
     ...checkContents(manifest, others),
     checked('signature', 'an accepted signer signed exactly these files', () => {

@@ -10,7 +10,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { lookOf } from '../domain/name-rules.ts'
 import { workloadRights } from '../domain/trusted-publisher.ts'
 import type { Accounts, NewStoredToken } from '../ports/accounts.ts'
-import { audit, type Database, lockAccounts, type Transaction } from './database.ts'
+import { audit, type Database, lockAccounts, lockOne, type Transaction } from './database.ts'
 import type { Account, Prisma } from './generated/client.ts'
 
 /** Accounts and their tokens in the database. */
@@ -149,6 +149,7 @@ export async function addAccount(
 
 async function addToken(transaction: Transaction, token: NewStoredToken, by: Actor): Promise<string> {
   const { id: accountId } = await accountOf(transaction, token.account)
+  await lockOne(transaction, accountId)
   const good = await transaction.token.count({
     where: { accountId, revokedAt: null, expiresAt: { gt: new Date() } },
   })

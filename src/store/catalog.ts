@@ -67,6 +67,15 @@ export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog
         ...{ summary: Manifest.parse(manifest).summary, yanked: yanked ?? undefined },
       }))
     },
+    addresses: async (limit) => {
+      const rows = await prisma.program.findMany({
+        where: { ...readableOnly([]), latest: { not: '' } },
+        orderBy: { updatedAt: 'desc' },
+        take: limit,
+        select: { ref: true, updatedAt: true },
+      })
+      return rows.map(({ ref, updatedAt }) => ({ program: ref, updatedAt: updatedAt.toISOString() }))
+    },
     programs: async (after, limit, readable) => {
       // one more than asked for tells whether there is a next page
       const rows = await prisma.program.findMany({
@@ -262,7 +271,7 @@ async function programForRelease(
   const known = await transaction.program.findUnique({
     where: { ref },
     select: {
-      id: true,
+      ...{ id: true, visibility: true },
       releases: { select: { version: true, yanked: true, quarantined: true, deletedAt: true } },
     },
   })
@@ -283,7 +292,10 @@ async function programForRelease(
   }
   // a deleted one counts here: what its version stood for must not change
   if (known.releases.some((release) => release.version === version))
-    throw new DomainError('release_exists', `${releaseRef(ref, version)} is published already`)
+    throw new DomainError('release_exists', `${releaseRef(ref, version)} was published before`)
+  // whoever asks for privacy must not publish to everybody
+  if (visibility === 'private' && known.visibility === 'public')
+    throw new DomainError('program_public', `${ref} is public, and so would be this release`)
   const offered = known.releases
     .filter(({ quarantined, deletedAt }) => quarantined === null && deletedAt === null)
     .map((release) => ({ version: release.version, yanked: release.yanked !== null }))

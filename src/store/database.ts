@@ -84,7 +84,8 @@ const actorName = (actor: Actor): string => {
 function namespaceAbout(action: string, subject: string): string | undefined {
   const [kind = ''] = action.split('.')
   if (kind === 'namespace' || kind === 'member') return subject
-  if (['program', 'release', 'channel', 'report'].includes(kind)) return subject.split('/')[0]
+  // a report is none of its namespace's: whoever makes one must not have to fear whom it is about
+  if (['program', 'release', 'channel'].includes(kind)) return subject.split('/')[0]
   // a robot's account is namespace.name
   return kind === 'account' && subject.includes('.') ? subject.split('.')[0] : undefined
 }
@@ -150,6 +151,14 @@ const ACCOUNTS_LOCK = 72707371
 /** The same for who owns and administers what: of two changes at once none may make the last one go. */
 export async function lockAccounts(transaction: Transaction): Promise<void> {
   await transaction.$executeRaw`SELECT pg_advisory_xact_lock(${ACCOUNTS_LOCK}::bigint)`
+}
+
+/**
+ * The same for what is counted of one account or namespace, by its id: of many changes at once none may pass the limit
+ * unseen. After the other locks.
+ */
+export async function lockOne(transaction: Transaction, id: string): Promise<void> {
+  await transaction.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${id}, 0))`
 }
 
 /** Whether an insert failed because a row with the same key is there (PostgreSQL 23505). */

@@ -8,7 +8,7 @@ import { type ProofRequest, ProofView } from '../domain/proof.ts'
 import type { IdentityRule } from '../domain/signer.ts'
 import type { Namespaces, StoredKey } from '../ports/namespaces.ts'
 import { accountOf, addAccount } from './accounts.ts'
-import { audit, type Database, lockAccounts, type Transaction } from './database.ts'
+import { audit, type Database, lockAccounts, lockOne, type Transaction } from './database.ts'
 import type { SigningIdentity } from './generated/client.ts'
 import { storedKey } from './keys.ts'
 import { recordOwner, recordSigner } from './log-changes.ts'
@@ -40,7 +40,7 @@ export function databaseNamespaces(database: Database, logs: RegistryLogs): Name
     setProof: (...asked) => change((transaction) => setProof(transaction, ...asked)),
     isPublic: async (name) =>
       (await prisma.program.findFirst({
-        where: { namespace: { name }, visibility: 'public' },
+        where: { namespace: { name }, visibility: 'public', quarantined: null, latest: { not: '' } },
         select: { id: true },
       })) !== null,
     memberships: async (account) => {
@@ -185,7 +185,16 @@ async function addKey(
 ): Promise<StoredKey> {
   return transact(async (transaction) => {
     const { id: namespaceId } = await namespaceOf(transaction, namespace)
+    await lockOne(transaction, namespaceId)
     const { fingerprint, spki } = key
+    const others = await transaction.signingKey.count({
+      where: { namespaceId, removedAt: null, fingerprint: { not: fingerprint } },
+    })
+    if (others >= LIMITS.namespace_keys)
+      throw new DomainError(
+        'too_many',
+        `"${namespace}" has ${others} keys, at most ${LIMITS.namespace_keys}: remove one that signs no more`,
+      )
     const added = await transaction.signingKey.createMany({
       data: [{ namespaceId, fingerprint, spki: new Uint8Array(spki) }],
       skipDuplicates: true,
@@ -213,6 +222,7 @@ async function setProof(
   by: Actor,
 ): Promise<void> {
   const { id: namespaceId } = await namespaceOf(transaction, name)
+  await lockOne(transaction, namespaceId)
   const where = { namespaceId, kind, of }
   const known = await transaction.namespaceProof.count({ where })
   if (at === undefined) {
@@ -244,6 +254,7 @@ async function addIdentity(
   by: Actor,
 ): Promise<IdentityView> {
   const { id: namespaceId } = await namespaceOf(transaction, namespace)
+  await lockOne(transaction, namespaceId)
   const known = await transaction.signingIdentity.findFirst({ where: { namespaceId, identity, issuer } })
   if (known !== null) return identityView(known)
   const count = await transaction.signingIdentity.count({ where: { namespaceId } })

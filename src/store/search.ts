@@ -251,6 +251,20 @@ function counted(groups: readonly Group[], valuesOf: (group: Group) => readonly 
     .slice(0, LIMITS.search_facet_values)
 }
 
+/** How many programs run on each kernel that is the oldest of one, the newest kernel first: whoever has it can run older ones' too. */
+function kernelFacet(groups: readonly Group[]): Facets['kernel'] {
+  const numbers = [...new Set(groups.map(({ min_kernel }) => min_kernel))].sort((a, b) => b - a)
+  return numbers
+    .flatMap((number) => {
+      const series = kernelSeries(number)
+      const runs = groups.filter(({ min_kernel }) => min_kernel <= number)
+      return series === undefined
+        ? []
+        : [{ value: series, count: runs.reduce((sum, { count }) => sum + count, 0) }]
+    })
+    .slice(0, LIMITS.search_facet_values)
+}
+
 function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boolean): SearchPage {
   const { page, groups, namespace } = row
   const shown = page.slice(0, request.limit)
@@ -262,10 +276,7 @@ function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boo
   const license = facet('license', (group) => [group.license])
   const signed = facet('signed', ({ signed_by }) => [signed_by])
   const verified = facet('verified', (group) => [group.verified ? 'yes' : 'no'])
-  const kernel = facet('kernel', ({ min_kernel }) => {
-    const series = kernelSeries(min_kernel)
-    return series === undefined ? [] : [series]
-  })
+  const kernel = kernelFacet(passingBut(request, groups, 'kernel'))
   return {
     programs: shown.map((found) => {
       const series = kernelSeries(found.min_kernel)
@@ -300,11 +311,19 @@ interface Cursor {
 const writeCursor = ({ sort, value, ref, forgiving }: Cursor): string =>
   Buffer.from(JSON.stringify([sort, value, ref, forgiving])).toString('base64url')
 
+/** What PostgreSQL takes for a value of each sort: a cursor may be anybody's text. */
 const VALUES: Record<SearchSort, RegExp> = {
-  relevance: /^-?[0-9.]+(e-?[0-9]+)?$/,
+  relevance: /^-?[0-9]{1,6}(\.[0-9]{1,20})?(e-?[0-9]{1,2})?$/,
   downloads: /^[0-9]{1,18}$/,
-  recent: /^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+\+[0-9:]+$/,
+  recent:
+    /^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?[+-](0[0-9]|1[0-4])(:[0-5][0-9]){0,2}$/,
   name: /^$/,
+}
+
+/** Whether the calendar has a day, as in 2026-11-29. */
+function isDay(text: string): boolean {
+  const at = new Date(`${text}T00:00:00Z`)
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(text)
 }
 
 function readCursor(text: string, sort: SearchSort): Cursor {
@@ -322,5 +341,6 @@ function readCursor(text: string, sort: SearchSort): Cursor {
     .safeParse(parts)
   if (!parsed.success) return refuse()
   const [, value, ref, forgiving] = parsed.data
+  if (sort === 'recent' && !isDay(value.slice(0, 10))) return refuse()
   return { sort, value, ref: ref.replaceAll('\0', ''), forgiving }
 }

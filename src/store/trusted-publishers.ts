@@ -8,7 +8,7 @@ import {
   workloadRights,
 } from '../domain/trusted-publisher.ts'
 import type { Exchange, TrustedPublishers } from '../ports/trusted-publishers.ts'
-import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
+import { audit, type Database, isDuplicate, lockOne, type Transaction } from './database.ts'
 import type { TrustedPublisher as Row } from './generated/client.ts'
 import { namespaceOf } from './namespaces.ts'
 
@@ -28,6 +28,7 @@ export function databaseTrustedPublishers({ prisma, transact }: Database): Trust
     add: (namespace, { program: name, ...publisher }, by) =>
       transact(async (transaction) => {
         const { id: namespaceId } = await namespaceOf(transaction, namespace)
+        await lockOne(transaction, namespaceId)
         const program = `${namespace}/${name}`
         const { environment = null, ref = null, ...rest } = publisher
         const data = { ...rest, environment, ref }

@@ -3,7 +3,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { Digest } from '../domain/names.ts'
 import type { StagedFile } from '../domain/upload.ts'
 import type { Uploads } from '../ports/uploads.ts'
-import type { Database } from './database.ts'
+import { type Database, lockOne } from './database.ts'
 import type { StagedFile as Row } from './generated/client.ts'
 
 const viewOf = ({ digest, size, expiresAt }: Row): StagedFile => ({
@@ -19,6 +19,7 @@ export function databaseUploads({ prisma, transact }: Database): Uploads {
     },
     add: (holder, digest, size, now, expiresAt) =>
       transact(async (transaction) => {
+        await lockOne(transaction, holder)
         await transaction.stagedFile.deleteMany({ where: { expiresAt: { lt: now } } })
         const row = await transaction.stagedFile.upsert({
           where: { holder_digest: { holder, digest } },

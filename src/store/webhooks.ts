@@ -3,7 +3,7 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { DeliveryView, WebhookView } from '../domain/webhook.ts'
 import type { DeliveryResult, DueDelivery, WebhookOwner, Webhooks } from '../ports/webhooks.ts'
-import { audit, type Database, type Transaction } from './database.ts'
+import { audit, type Database, lockOne, type Transaction } from './database.ts'
 import type { Webhook, WebhookDelivery } from './generated/client.ts'
 import { namespaceOf } from './namespaces.ts'
 
@@ -23,6 +23,7 @@ export function databaseWebhooks({ prisma, transact }: Database): Webhooks {
     add: (owner, { url, events }, secret, by) =>
       transact(async (transaction) => {
         const namespaceId = owner === undefined ? null : (await namespaceOf(transaction, owner)).id
+        await lockOne(transaction, namespaceId ?? 'webhooks')
         const count = await transaction.webhook.count({ where: { namespaceId } })
         if (count >= LIMITS.webhooks)
           throw new DomainError('too_many', `there are ${count} webhooks, at most ${LIMITS.webhooks}`)
@@ -78,10 +79,13 @@ export function databaseWebhooks({ prisma, transact }: Database): Webhooks {
       const rows = await prisma.$queryRaw<
         { id: string; webhook_id: string; url: string; secret: Uint8Array; body: string; attempts: number }[]
       >`
-        WITH "due" AS (
-          SELECT "d"."id" FROM "webhook_delivery" "d" JOIN "webhook" "w" ON "w"."id" = "d"."webhook_id"
+        WITH "turn" AS MATERIALIZED (
+          SELECT "d"."id", row_number() OVER (PARTITION BY "w"."namespace_id" ORDER BY "d"."next_at") AS "turn"
+          FROM "webhook_delivery" "d" JOIN "webhook" "w" ON "w"."id" = "d"."webhook_id"
           WHERE "d"."next_at" <= ${now} AND "w"."disabled_at" IS NULL
-          ORDER BY "d"."next_at" LIMIT ${most} FOR UPDATE OF "d" SKIP LOCKED
+        ), "due" AS (
+          SELECT "d"."id" FROM "webhook_delivery" "d" JOIN "turn" USING ("id") WHERE "d"."next_at" <= ${now}
+          ORDER BY "turn"."turn", "d"."next_at" LIMIT ${most} FOR UPDATE OF "d" SKIP LOCKED
         )
         UPDATE "webhook_delivery" "d" SET "next_at" = ${leaseUntil}, "attempts" = "d"."attempts" + 1
         FROM "due", "webhook" "w" WHERE "d"."id" = "due"."id" AND "w"."id" = "d"."webhook_id"

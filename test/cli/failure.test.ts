@@ -25,7 +25,7 @@ describe('a failure on the command line', () => {
     reportFailure(io, false, new DomainError('no_token', 'no token is given'))
     expect([io.out, io.err]).toEqual([
       '',
-      'hookline: no token is given [no_token]\n  set HOOKLINE_TOKEN, or pass --token-file\n',
+      'hookline: no token is given [no_token]\n  log in with `hookline login`, set HOOKLINE_TOKEN, or pass --token-file\n',
     ])
   })
 
@@ -37,7 +37,7 @@ describe('a failure on the command line', () => {
       error: {
         code: 'no_token',
         message: 'no token is given',
-        remedy: 'set HOOKLINE_TOKEN, or pass --token-file',
+        remedy: 'log in with `hookline login`, set HOOKLINE_TOKEN, or pass --token-file',
       },
     })
   })

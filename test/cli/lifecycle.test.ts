@@ -48,6 +48,21 @@ test('a report is listed and closed', async () => {
   expect((await run('admin', 'resolve', report.id, '--message', 'it is')).code).toBe(0)
   expect((await run('admin', 'reports')).stdout).toBe('no reports\n')
 })
+test.each(['acme/limit@1.1.0', 'acme/limit'])(
+  '%s in quarantine is shown to its namespace, not given',
+  async (subject) => {
+    expect((await run('admin', 'quarantine', subject, '--message', 'looked into')).code).toBe(0)
+    const shown = await run('show', 'acme/limit@1.1.0')
+    expect(shown).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('the registry gives nobody these files'),
+    })
+    expect(JSON.parse((await run('show', 'acme/limit@1.1.0', '--json')).stdout).config).toEqual([])
+    expect((await run('pull', 'acme/limit@1.1.0', '--out', 'q', '--unverified')).code).toBe(4)
+    expect((await run('admin', 'quarantine', subject, '--undo')).code).toBe(0)
+    expect((await run('show', 'acme/limit@1.1.0')).stdout).not.toContain('gives nobody')
+  },
+)
 test('a release is deleted by its exact version only', async () => {
   expect((await run('delete', 'acme/limit@^1')).stderr).toContain('[invalid_name]')
   expect((await run('delete', 'acme/limit@1.0.0')).code).toBe(0)

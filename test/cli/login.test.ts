@@ -184,6 +184,11 @@ describe('what a login is made of', () => {
     try {
       const run = await callAt(alone.url, 'GET', begin)
       expect([run.status, run.code]).toEqual([422, 'login_unavailable'])
+      // nobody is sent to a browser, or waited for
+      const at = await home('alone')
+      const refused = await hookline(at, ['login', '--url', alone.url], { HOME: at })
+      expect(refused).toMatchObject({ code: 1, stdout: '' })
+      expect(refused.stderr).toMatch(/^hookline: .*\[login_unavailable\]/)
     } finally {
       await alone.close()
     }

@@ -166,6 +166,19 @@ describe('a mistake gets one clear line, what to do, and its exit code', () => {
     expect(lines.slice(1)).toEqual([expect.stringMatching(/^ {2}\S.{5,}/), ''])
   })
 
+  test.each([
+    [['search', '--hook', 'lan'], '--hook: give one of xdp, tc-ingress, tc-egress'],
+    [['visibility', 'acme/limit', 'hidden'], '<who>: give one of public, private'],
+    [['token', 'revoke', '01a2'], '<id>: give an id, whole as the list shows it'],
+    [['webhook', 'add', 'nowhere'], '<address>: give an address such as https://ci.example.org/hook'],
+    [
+      ['trusted-publisher', 'add', 'acme/limit', '--repository', 'acme'],
+      '--repository: owner/name, letter for letter',
+    ],
+  ])('%j says what would fit', async (args, what) => {
+    expect((await hookline(folder, args, here)).stderr).toContain(`hookline: ${what} [usage]`)
+  })
+
   test('with --json, all of it in one object on standard output', async () => {
     const run = await hookline(folder, ['show', 'limit', '--json'], here)
     expect([run.code, run.stderr]).toEqual([1, ''])

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { jsonText } from '../../src/cli/terminal.ts'
+import { bytesText, jsonText } from '../../src/cli/terminal.ts'
 
 test.each([
   ['a C1 control character', '\u009b2J'],
@@ -18,4 +18,10 @@ test.each([
 
 test('what is no danger stays readable', () => {
   expect(jsonText({ name: 'Zoë', at: ['日本', '🙂'], n: 1 })).toBe('{"name":"Zoë","at":["日本","🙂"],"n":1}')
+})
+
+test('a size is told in its largest unit', () => {
+  expect([1023, 1024, 1 << 20, (1 << 30) - 1, 20 * 2 ** 30].map(bytesText)).toEqual([
+    ...['1023 B', '1.0 KiB', '1.0 MiB', '1024.0 MiB', '20.0 GiB'],
+  ])
 })

@@ -143,6 +143,16 @@ test('files ahead are what they are said to be, and so many at most', async () =
     expect((await put(digestOf(whole), whole)).status).toBe(200)
   }
   expect((await put(digestOf(Buffer.from('more')), Buffer.from('more'))).code).toBe('quota_exceeded')
+  // neither do many at once get more in than there is room for
+  const { prisma } = registry.database
+  await prisma.stagedFile.deleteMany({ where: { digest: digestOf(whole) } })
+  const { id } = await prisma.account.findUniqueOrThrow({ where: { name: 'admin' } })
+  const expiresAt = new Date(Date.now() + 60_000)
+  const last = Array.from({ length: 8 }, (_, at) =>
+    registry.services.uploads.add(id, digestOf(Buffer.from([at])), whole.length, new Date(), expiresAt),
+  )
+  const results = await Promise.allSettled(last)
+  expect(results.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
   const large = Buffer.alloc(LIMITS.file_bytes + 1)
   expect((await put(digestOf(large), large)).code).toBe('too_large')
 }, 30_000)

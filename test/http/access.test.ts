@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LIMITS } from '../../src/domain/limits.ts'
 import { NewToken } from '../../src/domain/token.ts'
 import { type EnrolledNode, emptyReport, enrolledNode } from './enrolled-node.ts'
 import { addKey, newKey, openNamespace } from './release-builder.ts'
@@ -61,6 +62,21 @@ describe('credentials', () => {
     await registry.database.prisma.token.update({ where: { id }, data: { expiresAt: new Date() } })
     const late = await registry.call('GET', '/api/v1/nodes', { token: secret })
     expect([late.status, late.code]).toEqual([401, 'token_expired'])
+  })
+  test('of an account are so many at most, also when they are asked for at once', async () => {
+    const token = await registry.account('collector')
+    const { prisma } = registry.database
+    const { id: accountId } = await prisma.account.findUniqueOrThrow({ where: { name: 'collector' } })
+    await prisma.token.createMany({
+      data: Array.from({ length: LIMITS.account_tokens - 2 }, (_, at) => ({
+        ...{ hash: new Uint8Array(32).fill(at), accountId, scopes: [], programs: [], note: '' },
+        expiresAt: new Date(Date.now() + 60_000),
+      })),
+    })
+    const ask = () => registry.call('POST', '/api/v1/tokens', { token, body: { scopes: ['read'] } })
+    const codes = (await Promise.all(Array.from({ length: 8 }, ask))).map(({ code }) => code)
+    expect(codes.filter((code) => code === undefined)).toHaveLength(1)
+    expect(codes.filter((code) => code === 'too_many')).toHaveLength(7)
   })
   test.each(['Basic YTpi', 'Bearer', `Bearer ${'a'.repeat(4000)}`, 'Bearer a b'])(
     '"%.20s" is refused',
@@ -141,6 +157,24 @@ describe('keys', () => {
     const path = '/api/v1/operators/keys'
     const [first, again] = [await addKey(registry, path, added), await addKey(registry, path, added)]
     expect(again.json).toEqual(first.json)
+  })
+  test('of a namespace are so many at most; one that is removed makes room', async () => {
+    await openNamespace(registry, 'keyring', publisher)
+    const { prisma } = registry.database
+    const { id: namespaceId } = await prisma.namespace.findUniqueOrThrow({ where: { name: 'keyring' } })
+    const row = (at: number) => ({ namespaceId, fingerprint: `made-${at}`, spki: new Uint8Array([at]) })
+    await prisma.signingKey.createMany({
+      data: Array.from({ length: LIMITS.namespace_keys - 1 }, (_, at) => row(at)),
+    })
+    const path = '/api/v1/namespaces/keyring/keys'
+    expect((await addKey(registry, path, added)).code).toBe('too_many')
+    expect((await addKey(registry, path, publisher)).status).toBe(200)
+    const removed = await registry.call('DELETE', `${path}/${publisher.fingerprint}`, {
+      token: registry.admin,
+    })
+    expect(removed.status).toBe(204)
+    expect((await addKey(registry, path, added)).status).toBe(200)
+    expect((await addKey(registry, path, publisher)).code).toBe('too_many')
   })
   test('an unknown namespace has none', async () => {
     expect((await registry.call('GET', '/api/v1/namespaces/nobody/keys')).code).toBe('not_found')

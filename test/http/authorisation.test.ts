@@ -219,6 +219,26 @@ describe('a token', () => {
       expect(['token_escalation', 'invalid_request']).toContain((await make(narrow, body)).code)
     expect((await make(narrow, { scopes: ['read'], programs: ['acme/rate*'] })).status).toBe(201)
   })
+  test('for oneself lasts no longer than the one that asks for it; an administrator’s may', async () => {
+    const short = await registry.token({ scopes: ['manage', 'read'], ttl_s: 60 }, 'the-owner')
+    const life_s = (answer: Answer): number => (Date.parse(Object(answer.json).expiresAt) - Date.now()) / 1000
+    const made = await make(short, { scopes: ['read'], ttl_s: 366 * 86_400 })
+    expect(life_s(made)).toBeGreaterThan(30)
+    expect(life_s(made)).toBeLessThanOrEqual(60)
+    expect(life_s(await make(registry.admin, { scopes: ['read'], ttl_s: 366 * 86_400 }))).toBeGreaterThan(
+      365 * 86_400,
+    )
+  })
+  test('that is for something else does not show its account’s namespaces', async () => {
+    for (const token of [
+      await registry.token({ scopes: ['order'] }, 'the-owner'),
+      await registry.token({ scopes: ['read'], programs: ['acme-two/*'] }, 'the-owner'),
+    ])
+      for (const path of ['/api/v1/namespaces/acme', '/api/v1/namespaces/acme/keys'])
+        expect((await registry.call('GET', path, { token })).code).toBe('not_found')
+    const token = await registry.token({ scopes: ['read'], programs: ['acme/secret'] }, 'the-owner')
+    expect(Object((await registry.call('GET', '/api/v1/namespaces/acme', { token })).json).role).toBe('owner')
+  })
   test('that was revoked, or whose account is disabled, is refused', async () => {
     const made = await make(tokens.get('owner'), { scopes: ['read'] })
     const { id, secret } = Object(made.json)

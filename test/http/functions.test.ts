@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { preAuthEncoding } from '../../src/attest/dsse.ts'
+import { signBytes } from '../../src/attest/signature.ts'
 import { FunctionHistory, FunctionList, FunctionView } from '../../src/domain/fleet-function.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { applyOrder, deleteFunction, putFunction, removeOrder } from './enrolled-node.ts'
@@ -71,6 +73,25 @@ describe('what is refused', () => {
     const altered = JSON.stringify({ ...parsed, payload: Buffer.from(payload).toString('base64') })
     const answer = await putFunction(registry, 'edge', altered)
     expect([answer.status, answer.code]).toEqual([422, 'order_signature_invalid'])
+  })
+  test.each<[string, object]>([
+    ['a NUL in a label', { selector: { role: '\0' } }],
+    ['half a character in a label', { selector: { role: '\ud800' } }],
+    [
+      'a NUL in the name of an entry',
+      { instances: [{ use: 'acme/limit@1', config: {}, proceed: { '\0': [] } }] },
+    ],
+  ])('an order with %s, which would keep every node from its orders', async (_, spec) => {
+    // signed by hand, since signOrder refuses it as well
+    const { payload, payloadType } = JSON.parse(applyOrder('edge', 1, operator))
+    const { function: sound, ...order } = JSON.parse(Buffer.from(payload, 'base64').toString())
+    const bytes = Buffer.from(JSON.stringify({ ...order, function: { ...sound, ...spec } }))
+    const sig = signBytes(preAuthEncoding(payloadType, bytes), operator).toString('base64')
+    const signatures = [{ keyid: operator.fingerprint, sig }]
+    const envelope = JSON.stringify({ payload: bytes.toString('base64'), payloadType, signatures })
+    const answer = await putFunction(registry, 'edge', envelope)
+    expect([answer.status, answer.code]).toEqual([422, 'order_invalid'])
+    expect((await registry.services.fleet.snapshot()).heads).toBeDefined()
   })
   test('the removal of a function that never was', async () => {
     const answer = await deleteFunction(registry, 'never', removeOrder('never', 1, operator))

@@ -160,6 +160,17 @@ describe('quarantine', () => {
     expect((await remove(quarantine, registry.admin)).status).toBe(204)
     expect(await resolved()).toEqual(['1.0.0'])
   })
+  test('hides a namespace that has nothing else', async () => {
+    await openNamespace(registry, 'hidden', key)
+    await publishAt(registry, await buildRelease('hidden/bad', '1.0.0', key))
+    const seen = async () => (await registry.call('GET', '/api/v1/namespaces/hidden')).code
+    expect(await seen()).toBeUndefined()
+    await put(`${path('hidden/bad', '1.0.0')}/quarantine`, { message: 'malware' }, registry.admin)
+    expect(await seen()).toBe('not_found')
+    await remove(`${path('hidden/bad', '1.0.0')}/quarantine`, registry.admin)
+    await put(`${path('hidden/bad')}/quarantine`, { message: 'malware' }, registry.admin)
+    expect(await seen()).toBe('not_found')
+  })
   test('of one release leaves the others', async () => {
     await publish('acme/bad', '1.1.0')
     await put(`${path('acme/bad', '1.1.0')}/quarantine`, { message: 'malware' }, registry.admin)
@@ -183,6 +194,14 @@ test('a deprecation is shown, of a program and of a release', async () => {
   expect((await programOf('acme/older')).deprecated).toBeUndefined()
 })
 
+test('what is said of a release hides and turns nothing around', async () => {
+  await publish('acme/said', '1.0.0')
+  const deprecate = (message: string) => put(`${path('acme/said')}/deprecation`, { message })
+  for (const message of ['a\u001b[2J', 'a\u202eb', 'a\0b', '\ud800'])
+    expect([message, (await deprecate(message)).code]).toEqual([message, 'invalid_request'])
+  expect((await deprecate('two\nlines, für alle')).status).toBe(204)
+})
+
 test('a report reaches administrators, and is closed', async () => {
   await publish('acme/reported', '1.0.0')
   const body = { program: 'acme/reported', version: '1.0.0', reason: 'malware', text: 'sends packets home' }
@@ -195,6 +214,14 @@ test('a report reaches administrators, and is closed', async () => {
       (await registry.call('GET', `/api/v1/reports?state=${state}`, { token: registry.admin })).json,
     ).reports
   expect(await list('open')).toEqual([made])
+  const actions = async (audit: string, token: string): Promise<string[]> =>
+    Object((await registry.call('GET', audit, { token })).json).records.map(
+      ({ action }: { action: string }) => action,
+    )
+  expect(await actions('/api/v1/audit?action=report.*', registry.admin)).toEqual(['report.open'])
+  // those whom it is about do not learn who made it
+  const theirs = await actions('/api/v1/namespaces/acme/audit', owner)
+  expect([theirs.includes('release.publish'), theirs.includes('report.open')]).toEqual([true, false])
   const closed = await put(
     `/api/v1/reports/${made.id}/resolution`,
     { message: 'quarantined' },

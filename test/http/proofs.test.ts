@@ -103,6 +103,7 @@ describe('a namespace is verified', () => {
     { kind: 'repository', of: 'example.org/acme/app' },
     { kind: 'repository', of: 'github.com/acme' },
     { kind: 'repository', of: 'github.com/../app' },
+    { kind: 'repository', of: 'github.com/mallory/app/acme/app' }, // only mallory/app would be asked
     { kind: 'site', of: 'acme.example' },
   ])('by no %o', async (proof) => {
     expect((await prove(proof)).code).toBe('invalid_request')

@@ -1,7 +1,10 @@
+import { get } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { signRequest } from '../../src/attest/http-signature.ts'
 import { network, PROTECTION, type Rates } from '../../src/http/protection.ts'
-import { enrolledNode } from './enrolled-node.ts'
+import { type EnrolledNode, enrolledNode } from './enrolled-node.ts'
+import { newKey } from './release-builder.ts'
 import { type Answer, type RunningRegistry, startRegistry } from './running-registry.ts'
 
 let registry: RunningRegistry
@@ -46,6 +49,34 @@ describe('rates', () => {
     const node = await enrolledNode(registry, 'node-1')
     const ask = () => node.call('GET', `/api/v1/nodes/${node.id}/desired`)
     expect(await often(3, ask)).toEqual([200, 200, 429])
+  })
+  /** The header of a request that claims to come from a node, signed by another key. */
+  const claimed = ({ id }: EnrolledNode): Record<string, string> =>
+    signRequest(
+      { method: 'GET', path: '/api/v1/programs', body: Buffer.alloc(0), keyId: id },
+      newKey('ed25519'),
+    )
+  test('of a node are not used up by who only claims to be it, elsewhere', async () => {
+    await withRates({ nodes: 2 })
+    const node = await enrolledNode(registry, 'node-1')
+    const claim = () =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const options = { headers: claimed(node), localAddress: '127.0.0.2' }
+        get(`${registry.url}/api/v1/programs`, options, (answer) => {
+          answer.resume()
+          resolve(answer.statusCode)
+        }).on('error', reject)
+      })
+    expect([await claim(), await claim(), await claim()]).toEqual([401, 401, 429])
+    const ask = () => node.call('GET', `/api/v1/nodes/${node.id}/desired`)
+    expect(await often(3, ask)).toEqual([200, 200, 429])
+  })
+  test('of refused credentials count signatures that do not hold', async () => {
+    await withRates({ refusals: 2 })
+    const node = await enrolledNode(registry, 'node-1')
+    const claim = () => registry.call('GET', '/api/v1/programs', { headers: claimed(node) })
+    expect(await often(3, claim)).toEqual([401, 401, 429])
+    expect((await node.call('GET', `/api/v1/nodes/${node.id}/desired`)).status).toBe(200)
   })
   test.each([
     ['192.0.2.7', '192.0.2.7'],

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { PrivateKey } from '../../src/attest/keys.ts'
 import { signRelease } from '../../src/attest/sign-release.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { ProgramView, ReleaseView } from '../../src/domain/release.ts'
@@ -325,6 +326,27 @@ test('the audit names who published what', async () => {
   const [record] = await registry.database.prisma.audit.findMany({ where: { subject: 'acme/audited@1.0.0' } })
   expect(record).toMatchObject({ action: 'release.publish', after: { signer: key.fingerprint } })
   expect([record?.actor, record?.address]).toEqual(['person:audited', '127.0.0.1'])
+})
+
+describe('a release that is to be private', () => {
+  const publishPrivately = async (version: string, key: PrivateKey, program: string) =>
+    registry.call('POST', '/api/v1/releases?visibility=private', {
+      token: registry.admin,
+      form: releaseForm(await buildRelease(program, version, key)),
+    })
+  test('is refused where the program is public, and published where it is private', async () => {
+    const key = newKey()
+    await openNamespace(registry, 'discreet', key)
+    await publishAt(registry, await buildRelease('discreet/shown', '1.0.0', key))
+    expect((await publishPrivately('1.1.0', key, 'discreet/shown')).code).toBe('program_public')
+    const shown = await registry.call('GET', '/api/v1/programs/discreet/shown')
+    expect(shown.json).toMatchObject({ versions: [{ version: '1.0.0' }] })
+    for (const version of ['1.0.0', '1.1.0'])
+      expect((await publishPrivately(version, key, 'discreet/kept')).status).toBe(201)
+    // without a word it stays what it is
+    await publishAt(registry, await buildRelease('discreet/kept', '1.2.0', key))
+    expect((await registry.call('GET', '/api/v1/programs/discreet/kept')).code).toBe('not_found')
+  })
 })
 
 describe('checks before a publish', () => {

@@ -38,6 +38,12 @@ async function refused(text: string): Promise<[number, string]> {
 }
 
 describe('a request that', () => {
+  test('has two tokens', async () => {
+    const [good, other] = [`Authorization: Bearer ${registry.admin}`, 'Authorization: Bearer other']
+    const path = 'GET /api/v1/programs/acme/absent'
+    expect(await refused(request(path, HOST, good))).toEqual([404, 'not_found'])
+    expect(await refused(request(path, HOST, good, other))).toEqual([401, 'unauthenticated'])
+  })
   test.each<[string, string, [number, string]]>([
     ['names no route', request('GET /nowhere', HOST), [404, 'not_found']],
     ['names a route by another method', request('DELETE /healthz', HOST), [405, 'method_not_allowed']],
@@ -55,6 +61,7 @@ describe('a request that', () => {
       [400, 'invalid_request'],
     ],
     ['has no Host', request('GET /healthz'), [400, 'invalid_request']],
+    ['has two Hosts', request('GET /healthz', HOST, 'Host: other'), [400, 'invalid_request']],
     ['is not HTTP', '\u0016\u0003\u0001 hello\r\n\r\n', [400, 'invalid_request']],
     [
       'has a header larger than Node reads',

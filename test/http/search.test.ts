@@ -83,10 +83,8 @@ describe('facets', () => {
     const parameters = new URLSearchParams(query)
     expect((await all(query)).length).toBe(page.total)
     const counted = async (but: string, values: (one: SearchPage['programs'][number]) => string[]) => {
-      const rest = new URLSearchParams(parameters)
-      rest.delete(but)
       const counts = new Map<string, number>()
-      for (const one of await all(String(rest)))
+      for (const one of await all(without(parameters, but)))
         for (const value of values(one)) counts.set(value, (counts.get(value) ?? 0) + 1)
       return [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).slice(0, 50)
     }
@@ -98,11 +96,25 @@ describe('facets', () => {
       await counted('namespace', ({ program }) => [program.slice(0, program.indexOf('/'))]),
     )
     expect(facet('signed')).toEqual(await counted('signed', ({ signed }) => [signed]))
-    expect(facet('kernel').toSorted()).toEqual(
-      (await counted('kernel', ({ kernel }) => (kernel === undefined ? [] : [kernel]))).toSorted(),
+    // a kernel runs what asks for it, for an older one, or for none
+    const asked = (await all(without(parameters, 'kernel'))).map(({ kernel }) => numberOf(kernel ?? '0.0'))
+    const kernels = [...new Set(asked)].filter((number) => number > 0).sort((a, b) => b - a)
+    expect(page.facets.kernel.map(({ value, count }) => [numberOf(value), count])).toEqual(
+      kernels.map((number) => [number, asked.filter((other) => other <= number).length]),
     )
   })
 })
+
+const numberOf = (series: string): number => {
+  const [major = 0, minor = 0] = series.split('.').map(Number)
+  return major * 1000 + minor
+}
+
+function without(parameters: URLSearchParams, name: string): string {
+  const rest = new URLSearchParams(parameters)
+  rest.delete(name)
+  return String(rest)
+}
 
 describe('pages', () => {
   test.each(['sort=name', 'sort=downloads', 'sort=recent', 'q=filter', 'q=fitler'])(
@@ -133,6 +145,30 @@ describe('pages', () => {
     const forged = Buffer.from(JSON.stringify(['downloads', "1'; --", 'a/b', false])).toString('base64url')
     for (const query of [`sort=downloads&cursor=${next}`, 'cursor=!!!!', `sort=downloads&cursor=${forged}`])
       expect((await registry.call('GET', `/api/v1/search?${query}`)).code).toBe('invalid_request')
+  })
+  test.each([
+    ...[
+      ['relevance', '1e999999'],
+      ['relevance', '1.2.3'],
+      ['relevance', '.'],
+    ],
+    ...[
+      ['recent', '2026-99-01 10:00:00+00'],
+      ['recent', '2026-02-30 10:00:00+00'],
+      ['recent', '2026-02-01 25:00:00+00'],
+    ],
+  ])('that were made up of a %s of %s are refused', async (sort, value) => {
+    const cursor = Buffer.from(JSON.stringify([sort, value, 'a/b', false])).toString('base64url')
+    const answer = await registry.call('GET', `/api/v1/search?sort=${sort}&cursor=${cursor}`)
+    expect([answer.status, answer.code]).toEqual([400, 'invalid_request'])
+  })
+  test.each([
+    ['relevance', '-0.5e-07'],
+    ['recent', '2028-02-29 23:59:59.123456+00'],
+    ['recent', '2026-01-31 00:00:00-09:30'],
+  ])('of a %s of %s are taken', async (sort, value) => {
+    const cursor = Buffer.from(JSON.stringify([sort, value, 'a/b', false])).toString('base64url')
+    expect((await registry.call('GET', `/api/v1/search?sort=${sort}&cursor=${cursor}`)).status).toBe(200)
   })
 })
 

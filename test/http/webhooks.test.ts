@@ -206,6 +206,8 @@ describe('a webhook', () => {
     ['ftp://example.org', ['*']],
     ['https://user:pass@example.org/', ['*']],
     ['example.org', ['*']],
+    ['https://example.org/\0', ['*']],
+    ['https://example.org/\u202e', ['*']],
     ['https://example.org', ['Release']],
     ['https://example.org', []],
     ['https://example.org', ['rel*']],
@@ -226,5 +228,23 @@ describe('a webhook', () => {
     expect(delivery.problem).toMatch(/127\.0\.0\.1 is no address of the internet \[address_not_allowed\]/)
     expect(delivery.nextAt).toBeUndefined()
     expect(heard).toEqual([])
+  })
+
+  test('does not wait behind all of another namespace’s', async () => {
+    await registry.services.webhookWorker.close()
+    const rival = await registry.token({ scopes: ['manage', 'read'] }, 'rival')
+    const OF_OTHER = '/api/v1/namespaces/other/webhooks'
+    const [busy, quiet] = [await add(OF_ACME, { url: hooks }), await add(OF_OTHER, { url: hooks }, rival)]
+    for (let at = 0; at < 10; at++)
+      await registry.call('POST', `${OF_ACME}/${busy.id}/test`, { token: owner })
+    await registry.call('POST', `${OF_OTHER}/${quiet.id}/test`, { token: rival })
+    const now = new Date(Date.now() + 1000)
+    const claim = async (most: number): Promise<string[]> => {
+      const claimed = await registry.services.webhooks.claim(now, new Date(Date.now() + 60_000), most)
+      return claimed.map(({ webhookId }) => (webhookId === busy.id ? 'busy' : 'quiet')).sort()
+    }
+    expect(await claim(2)).toEqual(['busy', 'quiet'])
+    expect(await claim(20)).toEqual(Array(9).fill('busy'))
+    expect(await claim(20)).toEqual([])
   })
 })

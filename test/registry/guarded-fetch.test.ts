@@ -52,6 +52,13 @@ beforeAll(async () => {
     } else if (request.url === '/endless') {
       const timer = setInterval(() => reply.write('x'.repeat(4096)), 1)
       reply.on('close', () => clearInterval(timer))
+    } else if (request.url === '/other') {
+      request.socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n')
+    } else if (request.url === '/half') {
+      reply.writeHead(200, { 'content-length': 100 }).write('half', () => request.socket.destroy())
+    } else if (request.url === '/early') {
+      for (let at = 0; at < 3; at++) reply.writeProcessing()
+      request.socket.destroy()
     } else if (request.url !== '/silent') reply.end('hello')
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
@@ -94,4 +101,8 @@ test('follows no redirect, reads no more than it is to, and does not wait for ev
   expect(await ask(`${url}/silent`, true, 200)).toBe('delivery_failed')
   expect(await ask('http://127.0.0.1:1/', true)).toBe('delivery_failed')
   expect(await ask('https://no.such.name.invalid/', false)).toBe('delivery_failed')
+})
+
+test.each(['/other', '/half', '/early'])('is done with a server that answers by %s', async (path) => {
+  expect(await ask(`${url}${path}`, true)).toBe('delivery_failed')
 })

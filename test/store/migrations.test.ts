@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { lookOf } from '../../src/domain/name-rules.ts'
 import { Prisma } from '../../src/store/generated/client.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import { type Postgres, startPostgres } from '../../src/store/postgres.ts'
@@ -130,4 +131,22 @@ test('the migrations make exactly the tables of schema.prisma', async () => {
   const made = await columnsOf(url)
   expect(made.length).toBeGreaterThan(50)
   expect(made).toEqual(await columnsOfSchema())
+})
+test('looks that were kept by an older rule are those of the new one; names that are alike stay', async () => {
+  const { url, folder } = await fresh('looks')
+  const later = SHIPPED.slice(SHIPPED.indexOf('0012_looks'))
+  for (const name of later) await rm(join(folder, name), { recursive: true })
+  await migrate(url, folder)
+  const old = new pg.Client({ connectionString: url })
+  await old.connect()
+  await old.query(`INSERT INTO "namespace" ("id", "name", "look") VALUES
+    (gen_random_uuid(), 'c1oud', 'cloud'), (gen_random_uuid(), 'cloud', 'doud'), (gen_random_uuid(), 'ciick', 'cllck')`)
+  await migrate(url, 'prisma/migrations')
+  const { rows } = await old.query('SELECT "name", "look" FROM "namespace" ORDER BY "name"')
+  await old.end()
+  expect(rows.map(({ name, look }) => [name, look])).toEqual([
+    ['c1oud', 'cloud'],
+    ['ciick', lookOf('ciick')],
+    ['cloud', lookOf('cloud')],
+  ])
 })

@@ -1,0 +1,38 @@
+// What pages are better with, and do not need: "/" goes to the search, what is to be copied has a button.
+document.addEventListener('keydown', (event) => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return
+  if (event.target instanceof Element && event.target.closest('input, textarea, select')) return
+  const field = document.querySelector('#q, #home-find, #find')
+  if (!(field instanceof HTMLInputElement)) return
+  event.preventDefault()
+  field.focus()
+  field.select()
+})
+
+for (const block of document.querySelectorAll('[data-copy]')) {
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.className = 'copy'
+  button.textContent = 'Copy'
+  button.addEventListener('click', async () => {
+    const text = block.getAttribute('data-copy') || (block.querySelector('code')?.textContent ?? '')
+    try {
+      await navigator.clipboard.writeText(text)
+      button.textContent = 'Copied'
+    } catch {
+      // a browser that does not let pages copy still lets people select
+      const code = block.querySelector('code')
+      if (code) getSelection()?.selectAllChildren(code)
+      button.textContent = 'Press Ctrl+C'
+    }
+    setTimeout(() => {
+      button.textContent = 'Copy'
+    }, 2000)
+  })
+  block.append(button)
+}
+
+// on a narrow screen filters and contents begin closed
+if (matchMedia('(max-width: 48rem)').matches)
+  for (const closed of document.querySelectorAll('.facets > details, .contents > details'))
+    closed.removeAttribute('open')
