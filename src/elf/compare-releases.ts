@@ -5,6 +5,8 @@ import { MANIFEST_FILE } from '../domain/names.ts'
 import type { ReleaseFile } from '../domain/release.ts'
 import { type Signer, signerText } from '../domain/signer.ts'
 import type { ObjectReport } from './describe.ts'
+import { MAP_TYPE_PROG_ARRAY } from './map-types.ts'
+import { mapShape } from './maps.ts'
 
 /** What is compared of a release. */
 export interface ComparedRelease {
@@ -24,8 +26,11 @@ export interface Change {
 
 /** A map that is not as it was. */
 export interface MapChange extends Change {
-  /** Whether an instance that goes from the one to the other keeps its content. */
-  readonly kept: boolean
+  /**
+   * What becomes of its content in an instance that goes from the one to the other. `filled`: it holds what the configuration,
+   * or the object, says, then as now.
+   */
+  readonly content: 'new' | 'kept' | 'lost' | 'filled'
 }
 
 /** What is different between two releases of a program; empty lists where nothing is. */
@@ -119,12 +124,14 @@ const entriesOf = ({ manifest, objects }: ComparedRelease): [string, string][] =
 
 type MapReport = ObjectReport['maps'][number]
 
-/** Maps by name; of those that several objects have, the first: a node shares no map between objects. */
+/** Maps that keep something, by name; sections of variables are told apart by their object. Constants are no state. */
 function mapsOf({ objects }: ComparedRelease): Map<string, MapReport> {
-  const maps = new Map<string, MapReport>()
-  for (const [, report] of objects)
-    for (const map of report.maps) if (map.kind === 'map' && !maps.has(map.name)) maps.set(map.name, map)
-  return maps
+  const maps = [...objects].flatMap(([object, report]) =>
+    report.maps.flatMap((map): [string, MapReport][] =>
+      map.kind === 'rodata' ? [] : [[map.kind === 'map' ? map.name : `${map.name} of ${object}`, map]],
+    ),
+  )
+  return new Map(maps)
 }
 
 const mapText = ({ typeName, keySize, valueSize, maxEntries }: MapReport, role: string): string =>
@@ -135,13 +142,24 @@ function mapChanges(before: ComparedRelease, after: ComparedRelease): MapChange[
   return [...new Set([...now.keys(), ...old.keys()])].flatMap((what) => {
     const [was, is] = [old.get(what), now.get(what)]
     const text = (map: MapReport | undefined, { manifest }: ComparedRelease): string | undefined =>
-      map && mapText(map, mapRole(manifest, what))
+      map && mapText(map, mapRole(manifest, map.name))
     const change = { what, before: text(was, before), after: text(is, after) }
-    // content can be carried over if and only if the layouts are equal
-    const kept = was !== undefined && was.layout === is?.layout
-    const same = change.before === change.after && (kept || was === undefined)
-    return same ? [] : [{ ...change, kept }]
+    const content = contentOf(was, is, after)
+    return change.before === change.after && content !== 'lost' ? [] : [{ ...change, content }]
   })
+}
+
+function contentOf(
+  was: MapReport | undefined,
+  is: MapReport | undefined,
+  { manifest }: ComparedRelease,
+): MapChange['content'] {
+  if (was === undefined) return 'new'
+  if (is === undefined) return 'lost'
+  const given =
+    is.type === MAP_TYPE_PROG_ARRAY || (is.kind === 'map' && mapRole(manifest, is.name) === 'config')
+  if (given) return 'filled'
+  return mapShape(was) === mapShape(is) ? 'kept' : 'lost'
 }
 
 function configText(item: Manifest['config'][number]): string {

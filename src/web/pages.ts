@@ -4,6 +4,8 @@ import type { App } from '../http/route.ts'
 import type { Services } from '../http/services.ts'
 import { assetRoutes } from './assets.ts'
 import { homePage } from './home-page.ts'
+import { namespacePage } from './namespace-page.ts'
+import { programPages } from './program-pages.ts'
 import { refusalPage } from './refusal-page.ts'
 import { searchPage } from './search-page.ts'
 import { frameOf, sendPage, siteOf } from './site.ts'
@@ -39,4 +41,6 @@ function register(app: App, services: Services, _closing: AbortSignal): void {
   assetRoutes(app)
   homePage(site, services)
   searchPage(site, services)
+  programPages(site, services)
+  namespacePage(site, services)
 }
