@@ -11,8 +11,7 @@ import { icon } from './icons.ts'
 import type { Page } from './page.ts'
 import { programList } from './program-list.ts'
 import type { Site } from './site.ts'
-import { copied } from './snippet.ts'
-import { byteText, counted, dayOf, grouped, shortDigest } from './text.ts'
+import { byteText, counted, dayOf, grouped } from './text.ts'
 
 /** Programs on one page of a namespace. */
 const SHOWN = 50
@@ -87,7 +86,7 @@ function signers(keys: readonly StoredKey[], identities: readonly IdentityView[]
   const none = keys.length === 0 && identities.length === 0
   return html`<section aria-labelledby="signers"><h2 id="signers">Who signs for it</h2>
 ${none && html`<p class="quiet">Nobody: nothing new can be published here.</p>`}
-${keys.length > 0 && html`<h3>Keys</h3><ul class="signers">${keys.map(({ fingerprint, addedAt }) => html`<li>${icon('key')}<span>${copied(fingerprint, shortDigest(fingerprint))}<small>since ${dayOf(addedAt.toISOString())}</small></span></li>`)}</ul>`}
+${keys.length > 0 && html`<h3>Keys</h3><ul class="signers">${keys.map(({ fingerprint, addedAt }) => html`<li>${icon('key')}<span><code>${fingerprint}</code><small>since ${dayOf(addedAt.toISOString())}</small></span></li>`)}</ul>`}
 ${identities.length > 0 && html`<h3>Identities</h3><ul class="signers">${identities.map(({ identity, issuer, addedAt }) => html`<li>${icon('key')}<span><bdi>${identity}</bdi><small>vouched for by <bdi>${issuer}</bdi>, since ${dayOf(addedAt)}</small></span></li>`)}</ul>`}
 ${!none && html`<p class="quiet">As this registry says. Check them elsewhere before you trust them.</p>`}</section>`
 }
