@@ -7,10 +7,10 @@ let member: string
 const key = newKey()
 beforeAll(async () => {
   registry = await startRegistry()
-  for (const name of ['acme', 'hidden', 'bare']) await openNamespace(registry, name, key)
-  member = await registry.account('mia', { member: { acme: 'reader', hidden: 'publisher', bare: 'owner' } })
+  for (const name of ['acme', 'covert', 'bare']) await openNamespace(registry, name, key)
+  member = await registry.account('mia', { member: { acme: 'reader', covert: 'publisher', bare: 'owner' } })
   await publishAt(registry, await buildRelease('acme/app', '1.0.0', key))
-  for (const program of ['acme/secret', 'hidden/secret']) {
+  for (const program of ['acme/secret', 'covert/secret']) {
     const form = releaseForm(await buildRelease(program, '1.0.0', key))
     await registry.call('POST', '/api/v1/releases?visibility=private', { token: registry.admin, form })
   }
@@ -52,7 +52,7 @@ test('strangers see neither members nor what is private, members do', async () =
 })
 
 test('one that shows nothing to everybody is there for its members only', async () => {
-  for (const name of ['hidden', 'bare']) {
+  for (const name of ['covert', 'bare']) {
     const [hidden, none] = [await page(`/namespaces/${name}`), await page('/namespaces/none')]
     expect([hidden.status, none.status]).toEqual([404, 404])
     expect(hidden.text.replaceAll(name, 'none')).toBe(none.text)
