@@ -100,8 +100,7 @@ function readmeChange(before: ReleaseDetails, after: ReleaseDetails): string {
 }
 
 const part = (id: string, heading: string, content: Html | false): Html | false =>
-  content !== false &&
-  html`<section aria-labelledby="${id}"><h3 id="${id}">${heading}</h3>${content}</section>`
+  content !== false && html`<section><h3 id="${id}">${heading}</h3>${content}</section>`
 
 const side = (text: string | undefined, digest: boolean): Html =>
   text === undefined

@@ -17,11 +17,11 @@ export function configurationPage(site: Site, { catalog }: Pick<Services, 'catal
     const { manifest } = shown
     const [scalars, lists] = [scalarConfig(manifest), listConfig(manifest)]
     const main = html`${manifest.config.length === 0 && nothing(manifest)}
-${scalars.length > 0 && html`<section aria-labelledby="values"><h2 id="values">Values</h2>${valueTable(scalars)}</section>`}
-${lists.length > 0 && html`<section aria-labelledby="lists"><h2 id="lists">Lists</h2>${lists.map(listPart)}</section>`}
+${scalars.length > 0 && html`<section><h2 id="values">Values</h2>${valueTable(scalars)}</section>`}
+${lists.length > 0 && html`<section><h2 id="lists">Lists</h2>${lists.map(listPart)}</section>`}
 ${
   manifest.config.length > 0 &&
-  html`<section aria-labelledby="file"><h2 id="file">In a function</h2>
+  html`<section><h2 id="file">In a function</h2>
 <p>Every value as its default is: keep what you change, leave out the rest.</p>${snippet(functionFile(manifest, true))}</section>`
 }
 ${maps(manifest)}
@@ -105,7 +105,7 @@ function maps({ maps: named }: Manifest): Content {
   const rows = named.map(
     ({ name, role }) => html`<tr><th scope="row"><code>${name}</code></th><td>${ROLES[role]}</td></tr>`,
   )
-  return html`<section aria-labelledby="maps"><h2 id="maps">What its maps are for</h2>${table('Maps', [head('Map'), head('Role')], rows)}</section>`
+  return html`<section><h2 id="maps">What its maps are for</h2>${table('Maps', [head('Map'), head('Role')], rows)}</section>`
 }
 
 function metrics({ metrics: named }: Manifest): Content {
@@ -114,5 +114,5 @@ function metrics({ metrics: named }: Manifest): Content {
     ({ name, type, map, help }) =>
       html`<tr><th scope="row"><code>${name}</code></th><td dir="auto">${help}</td><td>${type}</td><td><code>${map}</code></td></tr>`,
   )
-  return html`<section aria-labelledby="metrics"><h2 id="metrics">What it counts</h2>${table('Metrics', [head('Metric'), head('What'), head('Kind'), head('Map')], rows)}</section>`
+  return html`<section><h2 id="metrics">What it counts</h2>${table('Metrics', [head('Metric'), head('What'), head('Kind'), head('Map')], rows)}</section>`
 }

@@ -28,7 +28,7 @@ export function contentsPage(site: Site, { catalog }: Pick<Services, 'catalog'>,
     const names = [...new Set(manifest.programs.map(({ object }) => object))]
     const objects = release.files.filter(({ name }) => names.includes(name))
     const found = withheld ? [] : await Promise.all(objects.map(describe))
-    const main = html`<section aria-labelledby="files"><h2 id="files">Files</h2>${fileTable(shown)}</section>
+    const main = html`<section><h2 id="files">Files</h2>${fileTable(shown)}</section>
 ${objects.map((file, at) => {
   const finding = found[at]
   return finding !== undefined && objectSection(file, finding, manifest, `object-${at}`)
@@ -59,7 +59,7 @@ function fileTable({ release, manifest, withheld }: Shown): Html {
 
 function objectSection({ name }: ReleaseFile, finding: ObjectFinding, manifest: Manifest, id: string): Html {
   const around = (content: Html): Html =>
-    html`<section class="of-object" aria-labelledby="${id}"><h2 id="${id}"><code>${name}</code></h2>${content}</section>`
+    html`<section class="of-object"><h2 id="${id}"><code>${name}</code></h2>${content}</section>`
   if ('missing' in finding)
     return around(
       html`<p class="empty">The bytes of this object are not in the registry’s store, so that nothing can be told of it.</p>`,

@@ -9,8 +9,8 @@ export type MapReport = ObjectReport['maps'][number]
 const WORDS: Readonly<Record<string, string>> = {
   hash: 'table by key',
   percpu_hash: 'table by key, on each CPU',
-  lru_hash: 'table by key; when full, what was used least goes',
-  lru_percpu_hash: 'table by key on each CPU; when full, what was used least goes',
+  lru_hash: 'table by key; when full, the least used goes',
+  lru_percpu_hash: 'table by key on each CPU; the least used goes',
   array: 'numbered slots',
   percpu_array: 'numbered slots, on each CPU',
   prog_array: 'programs to go on with',

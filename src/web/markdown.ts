@@ -69,7 +69,9 @@ function parser(links: Links): MarkdownIt {
   }
   rules['heading_close'] = (tokens, at) => `</${lower(tokens[at]?.tag ?? 'h6')}>\n`
   // wide tables and code scroll by themselves, by keyboard too
-  rules['table_open'] = () => '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
+  let tables = 0
+  rules['table_open'] = () =>
+    `<div class="scroll" tabindex="0" role="region" aria-label="Table ${++tables}"><table>`
   rules['table_close'] = () => '</table></div>'
   const code = (text: string): string =>
     `<pre tabindex="0"><code>${markdown.utils.escapeHtml(text)}</code></pre>\n`

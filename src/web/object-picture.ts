@@ -17,7 +17,7 @@ const ENTRY = { x: 0, width: 250, height: 48 } as const
 const MAP = { x: 450, width: 310, height: 64 } as const
 const [WIDTH, GAP, TOP, HEADING] = [MAP.x + MAP.width, 14, 28, 30] as const
 /** Characters that fit into a box, in the typeface of code and in that of text. */
-const FITS = { entry: 29, map: 36, words: 46 } as const
+const FITS = { entry: 27, map: 36, words: 46 } as const
 
 const cut = (text: string, most: number): string =>
   text.length > most ? `${text.slice(0, most - 1)}…` : text

@@ -32,7 +32,7 @@ export function overviewPage(site: Site, { catalog, blobs, downloads, publicUrl 
     const base = publicUrl ?? visit.request.server.listeningOrigin
     const main = html`${chainPicture(manifest)}
 <div class="beside">
-<article class="readme" aria-label="README">${
+<article class="readme"><h2 class="unseen">README</h2>${
       text === undefined
         ? noReadme(shown, file)
         : html`${text.text}${text.cut && file !== undefined && html`<p class="notice">This is the beginning of a long README. <a href="${blobPath(file.digest)}" download="${file.name}">The whole of it as a file</a> (${byteText(file.size)}).</p>`}`

@@ -170,7 +170,7 @@ describe('contents', () => {
   test('are files to fetch, and a drawing of each object', async () => {
     const { text } = await page('/programs/acme/app/v/1.1.0/contents')
     expect(text).toMatch(/href="\/api\/v1\/blobs\/sha256:[0-9a-f]{64}" download="both\.bpf\.o"/)
-    expect(text).toContain('table by key; when full, what was used least goes')
+    expect(text).toContain('table by key; when full, the least used goes')
     expect(text).toContain('address prefixes; the longest that fits counts')
     expect(text).toContain('1 function below')
     // front uses its three maps and .rodata, back counts
