@@ -147,6 +147,8 @@ export const LIMITS = {
   object_report_bytes: 64 << 20,
   /** Entries, and maps, that a drawing of an object has room for. */
   drawn_items: 40,
+  /** Programs on one page of a namespace. */
+  listed_programs: 50,
   /** Days of downloads that a chart shows. */
   chart_days: 90,
   /** Downloads are counted in memory for so long. */

@@ -3,6 +3,7 @@ import type { Manifest } from '../domain/manifest.ts'
 import type { NamePattern } from '../domain/name-pattern.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
 import type { ProgramPage, ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
+import type { FoundProgram } from '../domain/search.ts'
 import type { Signer } from '../domain/signer.ts'
 
 /** Which private programs a request may read, as patterns; those that are public are for everybody. */
@@ -61,6 +62,14 @@ export interface ReleaseDetails {
   readonly manifest: Manifest
 }
 
+/** Programs of a list; `locked` names those that are not for everybody, `next` is the last when there are more. */
+export interface ListedPrograms {
+  readonly programs: readonly FoundProgram[]
+  readonly locked: ReadonlySet<ProgramId>
+  readonly total: number
+  readonly next: ProgramId | undefined
+}
+
 /** A blob that may be read. */
 interface ReadableBlob {
   readonly size: number
@@ -93,8 +102,12 @@ export interface Catalog {
   programDetails(program: ProgramId, readable: Readable): Promise<ProgramDetails>
   /** Likewise, with its manifest. */
   releaseDetails(program: ProgramId, version: string, readable: Readable): Promise<ReleaseDetails>
-  /** Which of these programs, all of which one may read, are not for everybody. */
-  privateAmong(programs: readonly ProgramId[]): Promise<ReadonlySet<ProgramId>>
+  /** Up to `limit` programs of a namespace by name, those behind `after`. */
+  programsOf(
+    namespace: string,
+    page: { readonly after: ProgramId | undefined; readonly limit: number },
+    readable: Readable,
+  ): Promise<ListedPrograms>
   /** A blob that a release which may be read names; undefined for any other. */
   readableBlob(digest: Digest, readable: Readable): Promise<ReadableBlob | undefined>
   /** Says who may read a program from now on. Throws `not_found`. */

@@ -12,7 +12,7 @@ import type { Catalog, NewRelease } from '../ports/catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
 import { namespaceOf } from './namespaces.ts'
-import { readProgram, readRelease } from './program-reads.ts'
+import { readProgram, readProgramsOf, readRelease } from './program-reads.ts'
 import { absentProgram, readableOnly, readableReleases } from './readable.ts'
 import { releaseView } from './releases.ts'
 
@@ -87,11 +87,7 @@ export function databaseCatalog(database: Database): Catalog {
     release: async (program, version, readable) =>
       (await readRelease(prisma, program, version, readable)).release,
     releaseDetails: (program, version, readable) => readRelease(prisma, program, version, readable),
-    privateAmong: async (programs) => {
-      const where = { ref: { in: [...programs] }, visibility: 'private' as const }
-      const rows = await prisma.program.findMany({ where, select: { ref: true } })
-      return new Set(rows.map(({ ref }) => ref))
-    },
+    programsOf: (namespace, page, readable) => readProgramsOf(prisma, namespace, page, readable),
     readableBlob: async (digest, readable) => {
       // what is quarantined nobody gets, whoever may see it
       const program = { ...readableOnly(readable), quarantined: null }

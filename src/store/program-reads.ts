@@ -1,6 +1,8 @@
+import { kernelSeries } from '../domain/kernel-series.ts'
 import { Manifest } from '../domain/manifest.ts'
 import { compareVersions, type ProgramId, releaseRef } from '../domain/names.ts'
-import type { Mark, ProgramDetails, Readable, ReleaseDetails } from '../ports/catalog.ts'
+import { FoundProgram } from '../domain/search.ts'
+import type { ListedPrograms, Mark, ProgramDetails, Readable, ReleaseDetails } from '../ports/catalog.ts'
 import type { Transaction } from './database.ts'
 import { absentProgram, absentRelease, readableOnly, readableReleases } from './readable.ts'
 import { readFiles, releaseView, signerOf, standingOf } from './releases.ts'
@@ -16,20 +18,22 @@ export async function readProgram(
   ref: ProgramId,
   readable: Readable,
 ): Promise<ProgramDetails> {
-  const row = await client.program.findFirst({
-    where: { ref, ...readableOnly(readable) },
-    select: {
-      ...{ id: true, summary: true, deprecated: true, quarantined: true },
-      ...{ latest: true, visibility: true, verified: true, downloads: true },
-      releases: {
-        where: readableReleases(readable),
-        // neither manifests nor bundles: there may be thousands of releases
-        select: { version: true, publishedAt: true, downloads: true, ...SIGNER, ...STANDING },
+  const [row, channels] = await Promise.all([
+    client.program.findFirst({
+      where: { ref, ...readableOnly(readable) },
+      select: {
+        ...{ summary: true, deprecated: true, quarantined: true },
+        ...{ latest: true, visibility: true, verified: true, downloads: true },
+        releases: {
+          where: readableReleases(readable),
+          // neither manifests nor bundles: there may be thousands of releases
+          select: { version: true, publishedAt: true, downloads: true, ...SIGNER, ...STANDING },
+        },
       },
-    },
-  })
+    }),
+    client.channel.findMany({ where: { release: { program: { ref } } }, orderBy: { name: 'asc' } }),
+  ])
   if (row === null) throw absentProgram(ref)
-  const channels = await client.channel.findMany({ where: { programId: row.id }, orderBy: { name: 'asc' } })
   const releases = row.releases.sort((a, b) => compareVersions(b.version, a.version))
   const versions = releases.map((release) => ({
     version: release.version,
@@ -117,4 +121,34 @@ export async function readRelease(
   if ((await client.program.findFirst({ where: program, select: { id: true } })) === null)
     throw absentProgram(ref)
   throw absentRelease(ref, version)
+}
+
+/** Up to `limit` programs of a namespace by name, those behind `after`, as lists show them. */
+export async function readProgramsOf(
+  client: Client,
+  namespace: string,
+  { after, limit }: { after: ProgramId | undefined; limit: number },
+  readable: Readable,
+): Promise<ListedPrograms> {
+  const where = { namespace: { name: namespace }, latest: { not: '' }, ...readableOnly(readable) }
+  const [rows, total] = await Promise.all([
+    client.program.findMany({
+      where: { ...where, ...(after === undefined ? {} : { ref: { gt: after } }) },
+      orderBy: { ref: 'asc' },
+      take: limit + 1, // one more tells whether there is a next page
+      omit: { readme: true, words: true },
+    }),
+    client.program.count({ where }),
+  ])
+  const shown = rows.slice(0, limit)
+  const programs = shown.map(({ ref, minKernel, signedBy, downloads, updatedAt, deprecated, ...row }) =>
+    FoundProgram.strip().parse({
+      ...row,
+      ...{ program: ref, signed: signedBy, downloads: Number(downloads), updatedAt: updatedAt.toISOString() },
+      ...{ kernel: kernelSeries(minKernel), deprecated: deprecated ?? undefined },
+    }),
+  )
+  const locked = new Set(shown.filter(({ visibility }) => visibility === 'private').map(({ ref }) => ref))
+  const last = shown.at(-1)
+  return { programs, total, locked, next: rows.length > limit ? last?.ref : undefined }
 }

@@ -1,7 +1,7 @@
 import { DomainError } from '../domain/errors.ts'
-import { Name } from '../domain/names.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { Name, ProgramId } from '../domain/names.ts'
 import type { IdentityView, NamespaceView } from '../domain/namespace.ts'
-import { SearchRequest } from '../domain/search.ts'
 import type { Services } from '../http/services.ts'
 import type { StoredKey } from '../ports/namespaces.ts'
 import { readableBy } from '../registry/access.ts'
@@ -13,35 +13,23 @@ import { programList } from './program-list.ts'
 import type { Site } from './site.ts'
 import { byteText, counted, dayOf, grouped } from './text.ts'
 
-/** Programs on one page of a namespace. */
-const SHOWN = 50
-
 /** A namespace: what it publishes, whose it proved to be, and who signs for it. */
 export function namespacePage(
   site: Site,
-  { namespaces, search, catalog }: Pick<Services, 'namespaces' | 'search' | 'catalog'>,
+  { namespaces, catalog }: Pick<Services, 'namespaces' | 'catalog'>,
 ): void {
   site.get('/namespaces/:ns', 'anyone', async ({ params, actor, query, now }): Promise<Page> => {
     const name = Name.safeParse(params['ns'])
     if (!name.success) throw new DomainError('not_found', `there is no namespace "${params['ns']}"`)
     const view = await viewNamespace(namespaces, name.data, actor)
-    const cursor = query.get('cursor')
-    const request = SearchRequest.safeParse({
-      ...{ namespace: [view.name], sort: 'name', limit: SHOWN },
-      ...(cursor === null ? {} : { cursor }),
-    })
-    if (!request.success) throw new DomainError('invalid_request', 'cursor: does not fit')
-    const readable = readableBy(actor)
+    const after = query.get('after') ?? undefined
+    if (after !== undefined && !ProgramId.safeParse(after).success)
+      throw new DomainError('invalid_request', `after: "${after}" is no program`)
     const [found, keys, identities] = await Promise.all([
-      search.find(request.data, readable),
+      catalog.programsOf(view.name, { after, limit: LIMITS.listed_programs }, readableBy(actor)),
       namespaces.keys(view.name),
       namespaces.identities(view.name),
     ])
-    // to strangers there is nothing that is private
-    const locked =
-      readable.length === 0
-        ? undefined
-        : await catalog.privateAmong(found.programs.map(({ program }) => program))
     const feed = `/feeds/${view.name}/releases.atom`
     return {
       title: view.name,
@@ -53,8 +41,8 @@ export function namespacePage(
 <ul class="facts"><li>${counted(found.total, 'program')}</li><li>since <time datetime="${view.createdAt}">${dayOf(view.createdAt)}</time></li><li><a href="${feed}">${icon('feed')} Feed</a></li></ul>
 ${membership(view)}</header>
 <div class="beside">
-<section aria-labelledby="programs"><h2 id="programs">Programs</h2>${found.programs.length === 0 ? empty(view) : programList(found.programs, now, locked)}
-${found.next !== undefined && html`<p class="more"><a rel="next" href="/namespaces/${view.name}?${new URLSearchParams({ cursor: found.next }).toString()}">More programs</a></p>`}</section>
+<section aria-labelledby="programs"><h2 id="programs">Programs</h2>${found.programs.length === 0 ? empty(view) : programList(found.programs, now, found.locked)}
+${found.next !== undefined && html`<p class="more"><a rel="next" href="/namespaces/${view.name}?${new URLSearchParams({ after: found.next }).toString()}">More programs</a></p>`}</section>
 <aside aria-label="Whose it is">${proofs(view)}${signers(keys, identities)}</aside>
 </div></div>`,
     }

@@ -9,7 +9,7 @@ import { icon } from './icons.ts'
 import { hookTag } from './packet-path.ts'
 import type { Page, Visit } from './page.ts'
 import { signerLine } from './signer-line.ts'
-import { ago, counted, dayOf, short } from './text.ts'
+import { ago, dayOf, short } from './text.ts'
 
 /** A program and the release of it that is looked at. */
 export interface Shown {
@@ -44,15 +44,21 @@ export function programOfPath({ params }: Visit): ProgramId {
 
 /** What is looked at: the release of the address, else the one that the program is shown by. Throws `not_found`, `version_not_found`. */
 export async function shownBy(visit: Visit, catalog: Catalog): Promise<Shown> {
+  const newestOf = ({ latest, view }: ProgramDetails): Promise<ReleaseDetails> => {
+    if (latest === undefined)
+      throw new DomainError('version_not_found', `${view.program} has no release any more: all were deleted`)
+    return catalog.releaseDetails(view.program, latest, readable)
+  }
   const program = programOfPath(visit)
   const readable = readableBy(visit.actor)
-  const details = await catalog.programDetails(program, readable)
-  const version = visit.params['version'] ?? details.latest
-  if (version === undefined)
-    throw new DomainError('version_not_found', `${program} has no release any more: all were deleted`)
-  if (!Version.safeParse(version).success)
-    throw new DomainError('version_not_found', `there is no release ${program}@${version}`)
-  const { release, manifest } = await catalog.releaseDetails(program, version, readable)
+  const asked = visit.params['version']
+  if (asked !== undefined && !Version.safeParse(asked).success)
+    throw new DomainError('version_not_found', `there is no release ${program}@${asked}`)
+  const [details, known] = await Promise.all([
+    catalog.programDetails(program, readable),
+    asked === undefined ? undefined : catalog.releaseDetails(program, asked, readable),
+  ])
+  const { release, manifest } = known ?? (await newestOf(details))
   const withheld = release.quarantined !== undefined || details.view.quarantined !== undefined
   return { program, details, release, manifest, withheld }
 }
@@ -140,6 +146,3 @@ function tabs({ program, details, release }: Shown, current: Tab): Html {
     return html`<a href="${address}"${name === current && html` aria-current="page"`}>${label}${name === 'versions' && html` <span class="count" aria-hidden="true">${details.view.versions.length}</span>`}</a>`
   })}</nav>`
 }
-
-/** How many versions there are, in words. */
-export const versionCount = ({ view }: ProgramDetails): string => counted(view.versions.length, 'version')

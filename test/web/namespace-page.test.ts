@@ -61,7 +61,12 @@ test('one that shows nothing to everybody is there for its members only', async 
   expect((await page('/namespaces/bare', member)).text).toContain('Nothing is published in bare yet.')
 })
 
-test('a name that is none, and a cursor that is none, are refused', async () => {
+test('a list goes on behind a name', async () => {
+  expect((await page('/namespaces/acme?after=acme/aaa')).text).toContain('href="/programs/acme/app"')
+  expect((await page('/namespaces/acme?after=acme/app')).text).not.toContain('href="/programs/acme/app"')
+})
+
+test('a name that is none, and a place in the list that is none, are refused', async () => {
   expect((await page('/namespaces/A%3Cb')).status).toBe(404)
-  expect((await page('/namespaces/acme?cursor=zzz')).status).toBe(400)
+  expect((await page('/namespaces/acme?after=zzz')).status).toBe(400)
 })
