@@ -3,6 +3,7 @@ import type { Manifest } from '../domain/manifest.ts'
 import type { NamePattern } from '../domain/name-pattern.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
 import type { ProgramPage, ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
+import type { FoundProgram } from '../domain/search.ts'
 import type { Signer } from '../domain/signer.ts'
 
 /** Which private programs a request may read, as patterns; those that are public are for everybody. */
@@ -37,6 +38,38 @@ export interface NewestRelease {
   readonly yanked: string | undefined
 }
 
+/** What may be said about a release or a program, see the standing of {@link ReleaseView}. */
+export type Mark = 'yanked' | 'deprecated' | 'quarantined'
+
+/** A program with what its pages show beyond its view. */
+export interface ProgramDetails {
+  readonly view: ProgramView
+  /** The version that it is shown by; undefined when it has no release any more. */
+  readonly latest: string | undefined
+  readonly visibility: Visibility
+  /** Whether its namespace proved whose it is. */
+  readonly verified: boolean
+  readonly downloads: number
+  /** Downloads by version. */
+  readonly downloadsOf: ReadonlyMap<string, number>
+  /** When a mark of a version, or without one of the program, was set; undefined where nobody wrote it down. */
+  readonly markedAt: (mark: Mark, version?: string) => string | undefined
+}
+
+/** A release with its manifest. */
+export interface ReleaseDetails {
+  readonly release: ReleaseView
+  readonly manifest: Manifest
+}
+
+/** Programs of a list; `locked` names those that are not for everybody, `next` is the last when there are more. */
+export interface ListedPrograms {
+  readonly programs: readonly FoundProgram[]
+  readonly locked: ReadonlySet<ProgramId>
+  readonly total: number
+  readonly next: ProgramId | undefined
+}
+
 /** A blob that may be read. */
 interface ReadableBlob {
   readonly size: number
@@ -67,6 +100,16 @@ export interface Catalog {
   program(program: ProgramId, readable: Readable): Promise<ProgramView>
   /** Throws `not_found` likewise, `version_not_found`. */
   release(program: ProgramId, version: string, readable: Readable): Promise<ReleaseView>
+  /** Likewise, with what pages show. */
+  programDetails(program: ProgramId, readable: Readable): Promise<ProgramDetails>
+  /** Likewise, with its manifest. */
+  releaseDetails(program: ProgramId, version: string, readable: Readable): Promise<ReleaseDetails>
+  /** Up to `limit` programs of a namespace by name, those behind `after`. */
+  programsOf(
+    namespace: string,
+    page: { readonly after: ProgramId | undefined; readonly limit: number },
+    readable: Readable,
+  ): Promise<ListedPrograms>
   /** A blob that a release which may be read names; undefined for any other. */
   readableBlob(digest: Digest, readable: Readable): Promise<ReadableBlob | undefined>
   /** Says who may read a program from now on. Throws `not_found`. */

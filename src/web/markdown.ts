@@ -70,7 +70,9 @@ function parser(links: Links): MarkdownIt {
   }
   rules['heading_close'] = (tokens, at) => `</${lower(tokens[at]?.tag ?? 'h6')}>\n`
   // wide tables and code scroll by themselves, by keyboard too
-  rules['table_open'] = () => '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
+  let tables = 0
+  rules['table_open'] = () =>
+    `<div class="scroll" tabindex="0" role="region" aria-label="Table ${++tables}"><table>`
   rules['table_close'] = () => '</table></div>'
   // alignment by class, since styles may not stand in a page; a heading that says nothing is none to a screen reader
   const cell = (tag: string, style: unknown): string =>

@@ -6,6 +6,8 @@ import { apiPages } from './api-page.ts'
 import { assetRoutes } from './assets.ts'
 import { docsPages } from './docs-page.ts'
 import { homePage } from './home-page.ts'
+import { namespacePage } from './namespace-page.ts'
+import { programPages } from './program-pages.ts'
 import { refusalPage } from './refusal-page.ts'
 import { searchPage } from './search-page.ts'
 import { frameOf, type Site, sendPage, siteOf } from './site.ts'
@@ -44,4 +46,6 @@ function register(site: Site, app: App, scope: App, services: Services, _closing
   docsPages(site, scope)
   apiPages(site, app)
   sitemap(scope, services)
+  programPages(site, services)
+  namespacePage(site, services)
 }

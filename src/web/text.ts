@@ -30,10 +30,11 @@ export function short(value: number): string {
   return String(value)
 }
 
-/** Bytes in few characters: 812 B, 14.2 KiB, 3.1 MiB. */
+/** Bytes in few characters: 812 B, 14.2 KiB, 3.1 MiB, 20.0 GiB. */
 export function byteText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
-  const [scaled, unit] = bytes < 1 << 20 ? [bytes / 1024, 'KiB'] : [bytes / (1 << 20), 'MiB']
+  const unit = bytes < 2 ** 20 ? 'KiB' : bytes < 2 ** 30 ? 'MiB' : 'GiB'
+  const scaled = bytes / { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[unit]
   return `${scaled >= 100 ? Math.round(scaled) : scaled.toFixed(1)} ${unit}`
 }
 
