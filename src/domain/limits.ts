@@ -257,6 +257,10 @@ export const LIMITS = {
   login_s: 600,
   login_code_s: 60,
   login_token_s: 30 * 86_400,
+  /** How long a browser stays signed in. */
+  session_s: 7 * 86_400,
+  /** A page of one's own to return to. */
+  own_path_chars: 1000,
   /** Releases in a feed, and how long a feed or badge may be taken from a cache. */
   feed_entries: 50,
   feed_age_s: 300,

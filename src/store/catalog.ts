@@ -81,6 +81,21 @@ export function databaseCatalog(database: Database): Catalog {
       const last = programs.at(-1)
       return rows.length > limit && last !== undefined ? { programs, next: last.program } : { programs }
     },
+    standings: async (within, limit) => {
+      const rows = await prisma.program.findMany({
+        where: namedBy(within),
+        orderBy: { updatedAt: 'desc' },
+        take: limit,
+        select: {
+          ...{ ref: true, latest: true, summary: true, visibility: true, downloads: true },
+          ...{ updatedAt: true, deprecated: true, quarantined: true },
+        },
+      })
+      return rows.map(({ ref, downloads, updatedAt, deprecated, quarantined, ...shown }) => ({
+        ...{ ...shown, program: ref, downloads: Number(downloads), updatedAt: updatedAt.toISOString() },
+        ...{ deprecated: deprecated ?? undefined, quarantined: quarantined ?? undefined },
+      }))
+    },
     program: (program, readable) => readProgram(database, program, readable),
     release: (program, version, readable) => readRelease(prisma, program, version, readable),
     readableBlob: async (digest, readable) => {

@@ -4,8 +4,11 @@ import type { App } from '../http/route.ts'
 import type { Services } from '../http/services.ts'
 import { assetRoutes } from './assets.ts'
 import { homePage } from './home-page.ts'
+import { mePage } from './me-page.ts'
+import { tokensPage } from './tokens-page.ts'
 import { refusalPage } from './refusal-page.ts'
 import { searchPage } from './search-page.ts'
+import { signInPage, signInUrl } from './sign-in-page.ts'
 import { frameOf, sendPage, siteOf } from './site.ts'
 
 /** The catalog that people browse: pages over the same use cases as the interface for programs, in one layout. */
@@ -13,8 +16,13 @@ export function webPages(): Pages {
   let refuse: Pages['refuse'] | undefined
   return {
     register: async (app, services, closing) => {
-      refuse = (problem, request, reply) =>
-        sendPage(reply, refusalPage(problem), frameOf(app, services, request))
+      refuse = (problem, request, reply) => {
+        const frame = frameOf(app, services, request)
+        const looks = request.routeOptions?.config?.page === true && ['GET', 'HEAD'].includes(request.method)
+        // who is not signed in, and looks at a page for those who are, is asked to
+        if (problem.status === 401 && looks) return reply.redirect(signInUrl(request.url), 303)
+        return sendPage(reply, refusalPage(problem, frame, looks), frame)
+      }
       await app.register(async (scope) => {
         await scope.register(compress, { encodings: ['br', 'gzip'], threshold: 1024 })
         // what forms send, and nothing else: files are published by the command line
@@ -39,4 +47,7 @@ function register(app: App, services: Services, _closing: AbortSignal): void {
   assetRoutes(app)
   homePage(site, services)
   searchPage(site, services)
+  mePage(site, services)
+  tokensPage(site, services)
+  signInPage(site, { ...services, base: () => services.publicUrl ?? app.listeningOrigin })
 }
