@@ -4,7 +4,7 @@ import type { Services } from '../http/services.ts'
 import type { ProgramStanding } from '../ports/catalog.ts'
 import { hasRight, readableBy } from '../registry/access.ts'
 import { createNamespace } from '../registry/memberships.ts'
-import { attempt, confirmForm, doneNotice, formFields, type Refused } from './form.ts'
+import { attempt, doneNotice, formFields, type Refused } from './form.ts'
 import { type Html, html } from './html.ts'
 import { icon } from './icons.ts'
 import type { Page, Visit } from './page.ts'
@@ -25,10 +25,7 @@ const DONE = {
 }
 
 /** What is one's own: namespaces, programs, invitations. */
-export function mePage(
-  site: Site,
-  services: Pick<Services, 'namespaces' | 'catalog' | 'clock'>,
-): void {
+export function mePage(site: Site, services: Pick<Services, 'namespaces' | 'catalog' | 'clock'>): void {
   const { namespaces, catalog, clock } = services
   const show = async (visit: Visit, refused?: Refused): Promise<Page> => {
     const actor = signedIn(visit)
@@ -146,6 +143,7 @@ const programTable = (programs: readonly ProgramStanding[], now: Date): Html =>
 <td><a href="${programUrl(one.program)}/manage">Manage</a></td></tr>`,
   )}</tbody></table></div>${programs.length === SHOWN && html`<p class="quiet">The ${counted(SHOWN, 'program')} that changed last.</p>`}`
 
-const nothing = (fresh: boolean): Html => html`<div class="empty"><p>${
-  fresh ? 'When you have a namespace, you can publish.' : 'Nothing is published in your namespaces yet.'
-}</p><p><a class="button" href="/publish">How to publish</a></p></div>`
+const nothing = (fresh: boolean): Html =>
+  html`<div class="empty"><p>${
+    fresh ? 'When you have a namespace, you can publish.' : 'Nothing is published in your namespaces yet.'
+  }</p><p><a class="button" href="/publish">How to publish</a></p></div>`

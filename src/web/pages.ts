@@ -3,13 +3,21 @@ import type { Pages } from '../http/pages.ts'
 import type { App } from '../http/route.ts'
 import type { Services } from '../http/services.ts'
 import { assetRoutes } from './assets.ts'
+import { auditPage } from './audit-page.ts'
 import { homePage } from './home-page.ts'
+import { managePage } from './manage-page.ts'
 import { mePage } from './me-page.ts'
-import { tokensPage } from './tokens-page.ts'
+import { membersPage } from './members-page.ts'
+import { proofsPage } from './proofs-page.ts'
+import { publishPage } from './publish-page.ts'
 import { refusalPage } from './refusal-page.ts'
+import { reportPage } from './report-page.ts'
+import { robotPage } from './robot-page.ts'
 import { searchPage } from './search-page.ts'
 import { signInPage, signInUrl } from './sign-in-page.ts'
+import { signersPage } from './signers-page.ts'
 import { frameOf, sendPage, siteOf } from './site.ts'
+import { tokensPage } from './tokens-page.ts'
 
 /** The catalog that people browse: pages over the same use cases as the interface for programs, in one layout. */
 export function webPages(): Pages {
@@ -47,7 +55,16 @@ function register(app: App, services: Services, _closing: AbortSignal): void {
   assetRoutes(app)
   homePage(site, services)
   searchPage(site, services)
+  const base = (): string => services.publicUrl ?? app.listeningOrigin
+  signInPage(site, { ...services, base })
   mePage(site, services)
   tokensPage(site, services)
-  signInPage(site, { ...services, base: () => services.publicUrl ?? app.listeningOrigin })
+  membersPage(site, services)
+  robotPage(site, services)
+  signersPage(site, services)
+  proofsPage(site, services)
+  auditPage(site, services)
+  managePage(site, services)
+  reportPage(site, services)
+  publishPage(site, { base })
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Actor, Scope, TokenActor } from '../domain/account.ts'
 import { SCOPES } from '../domain/account.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -6,7 +7,6 @@ import { confirmForm, fieldList, formFields, type Refused } from './form.ts'
 import { type Html, html } from './html.ts'
 import { field } from './site.ts'
 import { ago, dayOf } from './text.ts'
-import { z } from 'zod'
 
 /** What a scope lets one do, in words for whoever chooses. */
 const SCOPE_WORDS: Readonly<Record<Scope, string>> = {
@@ -57,11 +57,15 @@ ${fields.select(
 export function tokenRequestOf(form: URLSearchParams): TokenRequest {
   const { scopes, programs, note } = TokenRequest.shape
   const patterns = z.string().transform((text) => text.split(/[\s,]+/).filter((part) => part !== ''))
-  const days = z.coerce.number().int().min(1).max(Math.floor(LIMITS.token_ttl_s / DAY_S))
+  const days = z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(Math.floor(LIMITS.token_ttl_s / DAY_S))
   return {
     note: field(form, 'note', note),
     scopes: fieldList(form, 'scope', scopes.min(1, 'choose at least one')),
-    programs: field(form, 'programs', patterns.pipe(programs)),
+    programs: field(form, 'programs', patterns.pipe(programs.unwrap())),
     ttl_s: field(form, 'days', days) * DAY_S,
   }
 }

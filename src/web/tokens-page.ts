@@ -7,8 +7,8 @@ import { attempt, doneNotice, type Refused } from './form.ts'
 import { html } from './html.ts'
 import type { Page, Visit } from './page.ts'
 import { field, type Site, signedIn } from './site.ts'
-import { tokenForm, tokenRequestOf, tokenTable } from './token-forms.ts'
 import { snippet } from './snippet.ts'
+import { tokenForm, tokenRequestOf, tokenTable } from './token-forms.ts'
 
 /** Where a new token is shown. */
 export const MADE_URL = '/me/tokens/made'
