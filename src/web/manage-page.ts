@@ -147,7 +147,7 @@ function releases(managed: Managed, refused: Refused | undefined): Html {
   const { versions } = managed.view
   if (versions.length === 0) return html`<p>All releases were deleted.</p>`
   const table = (some: readonly Release[]): Html =>
-    html`<div class="scroll" tabindex="0" role="region" aria-label="Releases"><table class="rows"><thead><tr><th scope="col">Release</th><th scope="col">Published</th><th scope="col">Standing</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead><tbody>${some.map((release) => releaseRow(managed, release, refused))}</tbody></table></div>`
+    html`<div class="scroll" tabindex="0" role="region" aria-label="Releases, table"><table class="rows"><thead><tr><th scope="col">Release</th><th scope="col">Published</th><th scope="col">Standing</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead><tbody>${some.map((release) => releaseRow(managed, release, refused))}</tbody></table></div>`
   const rest = versions.slice(SHOWN)
   return html`${table(versions.slice(0, SHOWN))}${rest.length > 0 && html`<details><summary>${counted(rest.length, 'older release')}</summary>${table(rest)}</details>`}`
 }
@@ -160,7 +160,7 @@ function releaseRow(
   return html`<tr><th scope="row"><a href="${releaseUrl(program, version)}">${version}</a></th>
 <td><time datetime="${publishedAt}">${dayOf(publishedAt)}</time></td>
 <td class="words">${quarantined !== undefined && html`<span class="tag bad">quarantined</span> <span dir="auto">${quarantined}</span> `}${yanked !== undefined && html`<span class="tag warn">yanked</span> <span dir="auto">${yanked}</span> `}${deprecated !== undefined && html`<span class="tag warn">deprecated</span> <span dir="auto">${deprecated}</span>`}${quarantined === undefined && yanked === undefined && deprecated === undefined && 'good'}</td>
-<td>${
+<td><div class="acts">${
     yanked === undefined
       ? messageForm({
           ...{
@@ -199,7 +199,7 @@ function releaseRow(
           },
           words: 'The warning goes away.',
         })
-  }</td></tr>`
+  }</div></td></tr>`
 }
 
 /** A form that asks for words to everybody, and says what it does. */

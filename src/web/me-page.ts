@@ -14,7 +14,7 @@ import { field, type Site, signedIn } from './site.ts'
 import { ago, counted, dayOf, grouped } from './text.ts'
 
 /** Programs that are shown; who has more searches. */
-const SHOWN = 100
+const SHOWN = 30
 
 const DONE = {
   accepted: 'You are a member now.',
@@ -43,7 +43,7 @@ export function mePage(site: Site, services: Pick<Services, 'namespaces' | 'cata
       canonical: '/me',
       main: html`<div class="wide">
 <header class="self"><div><h1>${icon('person')} <bdi>${account.name}</bdi></h1>
-<p class="quiet">${roleWords(actor.account)} · signed in until <time datetime="${actor.expiresAt.toISOString()}">${dayOf(actor.expiresAt.toISOString())}</time> at the latest</p></div>
+<p class="quiet">${roleWords(actor.account)} · by a token that is good until <time datetime="${actor.expiresAt.toISOString()}">${dayOf(actor.expiresAt.toISOString())}</time></p></div>
 <nav aria-label="Your account"><a href="/me/tokens">Tokens</a><a href="/publish">Publish</a>${signOutForm()}</nav></header>
 ${doneNotice(visit.query, DONE)}
 ${invitations.length > 0 && invitationsOf(invitations, hasRight(actor, 'membership'))}
@@ -141,9 +141,9 @@ const programTable = (programs: readonly ProgramStanding[], now: Date): Html =>
 <td>${one.latest === '' ? '–' : html`<a href="${releaseUrl(one.program, one.latest)}">${one.latest}</a> <span class="quiet">${ago(one.updatedAt, now)}</span>`}</td>
 <td>${standingTag(one)}</td><td class="number">${grouped(one.downloads)}</td>
 <td><a href="${programUrl(one.program)}/manage">Manage</a></td></tr>`,
-  )}</tbody></table></div>${programs.length === SHOWN && html`<p class="quiet">The ${counted(SHOWN, 'program')} that changed last.</p>`}`
+  )}</tbody></table></div>${programs.length === SHOWN && html`<p class="quiet">The ${counted(SHOWN, 'program')} that changed last; the others are found on the pages of your namespaces.</p>`}`
 
 const nothing = (fresh: boolean): Html =>
-  html`<div class="empty"><p>${
+  html`<p>${
     fresh ? 'When you have a namespace, you can publish.' : 'Nothing is published in your namespaces yet.'
-  }</p><p><a class="button" href="/publish">How to publish</a></p></div>`
+  }</p><p><a class="button" href="/publish">How to publish</a></p>`

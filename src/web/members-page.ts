@@ -105,7 +105,7 @@ ${manage && robotForm(namespace, refused)}</section>
 const memberTable = (
   members: readonly MemberView[],
   { namespace, manage, caption }: { namespace: string; manage: boolean; caption: string },
-): Html => html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table class="rows">
+): Html => html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}, table"><table class="rows">
 <thead><tr><th scope="col">Account</th><th scope="col">Role</th><th scope="col">Since</th>${manage && html`<th scope="col"><span class="unseen">Actions</span></th>`}</tr></thead>
 <tbody>${members.map((member) => memberRow(member, namespace, manage))}</tbody></table></div>`
 
@@ -123,7 +123,7 @@ function memberRow({ account, role, invited, since }: MemberView, namespace: str
 <td><time datetime="${since}">${dayOf(since)}</time></td>
 ${
   manage &&
-  html`<td>${robot && html`<a href="${tokens}">Tokens</a>`}${confirmForm({
+  html`<td><div class="acts">${robot && html`<a href="${tokens}">Tokens</a>`}${confirmForm({
     ...{ open: invited ? 'Take back' : 'Remove', action: `${action}/remove` },
     ...(invited
       ? { words: 'The invitation ends.', button: 'Take it back' }
@@ -131,7 +131,7 @@ ${
           words: html`<bdi>${account}</bdi> can no longer publish here or see what is private.`,
           button: 'Remove',
         }),
-  })}</td>`
+  })}</div></td>`
 }</tr>`
 }
 

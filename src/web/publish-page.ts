@@ -38,11 +38,11 @@ ${step('Publish', html`Add <code>--private</code> the first time if it is for me
 </ol>
 <section aria-labelledby="pipelines"><h2 id="pipelines">From a pipeline, without a secret</h2>
 <p>GitHub Actions and GitLab CI give each job an identity. An owner says once which pipeline may publish which program; the job then needs no token, and with <code>--keyless</code> no key.</p>
-${snippet(`hookline trusted-publisher add ${namespace}/filter --repository ${namespace}/filter \\\n  --workflow release.yml --ref 'refs/tags/v*'`, 'Trust a pipeline')}
+${snippet(`hookline trusted-publisher add ${namespace}/filter \\\n  --repository ${namespace}/filter --workflow release.yml \\\n  --ref 'refs/tags/v*'`, 'Trust a pipeline')}
 <h3>GitHub Actions</h3>
 ${snippet(`permissions:\n  id-token: write\nsteps:\n  - run: hookline publish . --keyless\n    env:\n      HOOKLINE_URL: ${base()}`, 'A job on GitHub')}
 <h3>GitLab CI</h3>
-${snippet(`publish:\n  id_tokens:\n    HOOKLINE_ID_TOKEN:\n      aud: ${base()}\n  variables:\n    HOOKLINE_URL: ${base()}\n  script:\n    - hookline publish . --key "$PUBLISHER_KEY"`, 'A job on GitLab')}
+${snippet(`publish:\n  id_tokens:\n    HOOKLINE_ID_TOKEN:\n      aud: ${base()}\n    SIGSTORE_ID_TOKEN:\n      aud: sigstore\n  variables:\n    HOOKLINE_URL: ${base()}\n  script:\n    - hookline publish . --keyless`, 'A job on GitLab')}
 <p>What is compared, and which identities may sign: <a href="/docs/access">access</a>.</p></section>
 <section aria-labelledby="after"><h2 id="after">Afterwards</h2>
 <p>A release can be yanked, deprecated or named by a channel, on its program’s page under “Manage” or by <code>hookline yank</code>. What each does: <a href="/docs/releases">what becomes of a release</a>.</p></section>

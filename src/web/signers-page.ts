@@ -124,7 +124,7 @@ const removeForm = (action: string, hidden: Readonly<Record<string, string>>): H
   })
 
 const keyTable = (keys: readonly StoredKey[], namespace: string, manage: boolean): Html =>
-  html`<div class="scroll" tabindex="0" role="region" aria-label="Keys"><table class="rows"><thead><tr><th scope="col">Fingerprint</th><th scope="col">Added</th>${manage && html`<th scope="col"><span class="unseen">Actions</span></th>`}</tr></thead><tbody>${keys.map(
+  html`<div class="scroll" tabindex="0" role="region" aria-label="Keys, table"><table class="rows"><thead><tr><th scope="col">Fingerprint</th><th scope="col">Added</th>${manage && html`<th scope="col"><span class="unseen">Actions</span></th>`}</tr></thead><tbody>${keys.map(
     ({ fingerprint, addedAt }) =>
       html`<tr><td class="mono long">${fingerprint}</td><td><time datetime="${addedAt.toISOString()}">${dayOf(addedAt.toISOString())}</time></td>${manage && html`<td>${removeForm(namespaceUrl(namespace, '/keys/remove'), { fingerprint })}</td>`}</tr>`,
   )}</tbody></table></div>`
@@ -144,7 +144,7 @@ ${fields.area({ name: 'key', label: 'Public key', rows: 5, most: KEY_CHARS, code
 }
 
 const identityTable = (identities: readonly IdentityView[], namespace: string, manage: boolean): Html =>
-  html`<div class="scroll" tabindex="0" role="region" aria-label="Identities"><table class="rows"><thead><tr><th scope="col">Identity</th><th scope="col">Issuer</th><th scope="col">Added</th>${manage && html`<th scope="col"><span class="unseen">Actions</span></th>`}</tr></thead><tbody>${identities.map(
+  html`<div class="scroll" tabindex="0" role="region" aria-label="Identities, table"><table class="rows"><thead><tr><th scope="col">Identity</th><th scope="col">Issuer</th><th scope="col">Added</th>${manage && html`<th scope="col"><span class="unseen">Actions</span></th>`}</tr></thead><tbody>${identities.map(
     ({ id, identity, issuer, addedAt }) =>
       html`<tr><td class="mono long">${identity}</td><td class="mono long">${issuer}</td><td><time datetime="${addedAt}">${dayOf(addedAt)}</time></td>${manage && html`<td>${removeForm(namespaceUrl(namespace, '/identities/remove'), { id })}</td>`}</tr>`,
   )}</tbody></table></div>`
@@ -159,7 +159,7 @@ ${fields.text({ name: 'issuer', label: 'Issuer', required: true, most: 1000, hin
 }
 
 const publisherTable = (publishers: readonly TrustedPublisherView[]): Html =>
-  html`<div class="scroll" tabindex="0" role="region" aria-label="Trusted publishers"><table class="rows"><thead><tr><th scope="col">Program</th><th scope="col">Pipeline</th><th scope="col">Only</th><th scope="col">Seen</th></tr></thead><tbody>${publishers.map(
+  html`<div class="scroll" tabindex="0" role="region" aria-label="Trusted publishers, table"><table class="rows"><thead><tr><th scope="col">Program</th><th scope="col">Pipeline</th><th scope="col">Only</th><th scope="col">Seen</th></tr></thead><tbody>${publishers.map(
     ({ program, provider, repository, workflow, environment, ref, pinned }) =>
       html`<tr><th scope="row">${program}</th><td>${provider === 'github' ? 'GitHub' : 'GitLab'} <span class="mono">${repository}</span>, <span class="mono">${workflow}</span></td><td>${ref !== undefined && html`<span class="mono">${ref}</span> `}${environment !== undefined && html`in <bdi>${environment}</bdi>`}${ref === undefined && environment === undefined && 'any ref'}</td><td>${pinned ? 'yes' : 'not yet'}</td></tr>`,
   )}</tbody></table></div>`

@@ -75,7 +75,7 @@ export const tokenTable = (
   tokens: readonly TokenView[],
   now: Date,
   { revokeUrl, current, caption }: { revokeUrl: (id: string) => string; current?: string; caption: string },
-): Html => html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table class="rows">
+): Html => html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}, table"><table class="rows">
 <thead><tr><th scope="col">For</th><th scope="col">May</th><th scope="col">Programs</th><th scope="col">Made</th><th scope="col">Used last</th><th scope="col">Good until</th><th scope="col"><span class="unseen">End it</span></th></tr></thead>
 <tbody>${tokens.map(
   ({ id, note, scopes, programs, createdAt, expiresAt, lastUsedAt }) => html`<tr>
