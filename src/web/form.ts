@@ -3,6 +3,7 @@ import { DomainError, type ErrorKind } from '../domain/errors.ts'
 import { statusOf } from '../http/problem.ts'
 import { type Html, html } from './html.ts'
 import type { Elsewhere, Page } from './page.ts'
+import { sentence } from './text.ts'
 
 /** A form that was refused: which one of its page, what was typed, and what is wrong, where it is one field, with which. */
 export interface Refused {
@@ -80,14 +81,14 @@ export function formFields(form: string, refused: Refused | undefined) {
     html`<div class="field"><label for="${idOf(name)}">${label}</label>${control}${hint !== undefined && html`<p class="hint" id="${idOf(name)}-hint">${hint}</p>`}${said(name)}</div>`
   const said = (name: string): Html | false => {
     const why = wrong(name)
-    return why !== undefined && html`<p class="wrong" id="${idOf(name)}-wrong" dir="auto">${why}</p>`
+    return why !== undefined && html`<p class="wrong" id="${idOf(name)}-wrong" dir="auto">${sentence(why)}.</p>`
   }
   return {
     /** What is wrong with the form as a whole. */
     problem: (): Html | false =>
       mine !== undefined &&
       mine.field === undefined &&
-      html`<p class="notice bad" role="alert" dir="auto">${mine.why}</p>`,
+      html`<p class="notice bad" role="alert" dir="auto">${sentence(mine.why)}.</p>`,
     text: (view: FieldView & { required?: boolean; most?: number }): Html =>
       around(
         view,

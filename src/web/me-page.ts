@@ -138,7 +138,7 @@ const programTable = (programs: readonly ProgramStanding[], now: Date): Html =>
 <thead><tr><th scope="col">Program</th><th scope="col">Last release</th><th scope="col">Standing</th><th scope="col" class="number">Downloads</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
 <tbody>${programs.map(
     (one) => html`<tr><th scope="row"><a href="${programUrl(one.program)}">${one.program}</a></th>
-<td>${one.latest === '' ? '–' : html`<a href="${releaseUrl(one.program, one.latest)}">${one.latest}</a> <span class="quiet">${ago(one.updatedAt, now)}</span>`}</td>
+<td class="when">${one.latest === '' ? '–' : html`<a href="${releaseUrl(one.program, one.latest)}">${one.latest}</a> <span class="quiet">${ago(one.updatedAt, now)}</span>`}</td>
 <td>${standingTag(one)}</td><td class="number">${grouped(one.downloads)}</td>
 <td><a href="${programUrl(one.program)}/manage">Manage</a></td></tr>`,
   )}</tbody></table></div>${programs.length === SHOWN && html`<p class="quiet">The ${counted(SHOWN, 'program')} that changed last; the others are found on the pages of your namespaces.</p>`}`
