@@ -80,7 +80,8 @@ ${publishers.length === 0 ? html`<p>No pipeline.</p>` : publisherTable(publisher
   site.get('/namespaces/:ns/signers', 'namespace-read', (visit) => show(visit))
   site.post('/namespaces/:ns/keys/check', 'namespace-manage', (visit) =>
     attempt(
-      { form: 'key', typed: visit.form, field: 'key' },
+      // what was pasted may be a private key, which is not said again
+      { form: 'key', typed: new URLSearchParams(), field: 'key' },
       () => {
         const { fingerprint, spki } = parsePublicKey(field(visit.form, 'key', PastedKey))
         return show(visit, { pasted: { fingerprint, publicKey: spki.toString('base64') } })
