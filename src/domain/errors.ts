@@ -179,7 +179,7 @@ export const ERRORS = {
     'Nobody can log in here by a browser',
     'use a token: `hookline login --with-token`',
   ),
-  login_failed: entry('unauthenticated', 'Login failed', 'try again: `hookline login`'),
+  login_failed: entry('unauthenticated', 'Login failed', 'try again: `hookline login`, or sign in again'),
   login_unknown: entry(
     'forbidden',
     'No account of this name, or of yours',
@@ -480,16 +480,19 @@ export class DomainError extends Error {
   readonly entry: number | undefined
   /** All that was checked, where this is one failed check of several. */
   readonly checks: readonly unknown[] | undefined
+  /** The field that is to blame, of a form. */
+  readonly field: string | undefined
   constructor(
     code: ErrorCode,
     message: string,
-    options?: ErrorOptions & { log?: string; entry?: number; checks?: readonly unknown[] },
+    options?: ErrorOptions & { log?: string; entry?: number; checks?: readonly unknown[]; field?: string },
   ) {
     super(bounded(message), options)
     this.code = code
     this.log = options?.log
     this.entry = options?.entry
     this.checks = options?.checks
+    this.field = options?.field
   }
   get kind(): ErrorKind {
     return ERRORS[this.code].kind

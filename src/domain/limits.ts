@@ -292,6 +292,10 @@ export const LIMITS = {
   /** Addresses in a sitemap, as its protocol allows, and how long it may be taken from a cache. */
   sitemap_addresses: 50_000,
   sitemap_age_s: 600,
+  /** How long a browser stays signed in. */
+  session_s: 7 * 86_400,
+  /** A page of one's own to return to. */
+  own_path_chars: 1000,
   /** Releases in a feed, and how long a feed or badge may be taken from a cache. */
   feed_entries: 50,
   feed_age_s: 300,

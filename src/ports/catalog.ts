@@ -70,6 +70,19 @@ export interface ListedPrograms {
   readonly next: ProgramId | undefined
 }
 
+/** How a program stands, for those who look after it. */
+export interface ProgramStanding {
+  readonly program: ProgramId
+  /** Its newest version; empty when all were deleted. */
+  readonly latest: string
+  readonly summary: string
+  readonly visibility: Visibility
+  readonly downloads: number
+  readonly updatedAt: string
+  readonly deprecated: string | undefined
+  readonly quarantined: string | undefined
+}
+
 /** A blob that may be read. */
 interface ReadableBlob {
   readonly size: number
@@ -96,6 +109,8 @@ export interface Catalog {
   addresses(limit: number): Promise<{ program: ProgramId; updatedAt: string }[]>
   /** Up to `limit` programs by name, those behind `after`. */
   programs(after: string | undefined, limit: number, readable: Readable): Promise<ProgramPage>
+  /** Up to `limit` programs that `within` names, the one that changed last first. */
+  standings(within: Readable, limit: number): Promise<ProgramStanding[]>
   /** Throws `not_found`, for a program that may not be read as for one that is not there. */
   program(program: ProgramId, readable: Readable): Promise<ProgramView>
   /** Throws `not_found` likewise, `version_not_found`. */

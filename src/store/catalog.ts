@@ -16,7 +16,7 @@ import { announceNamespace, isOpen } from './log-changes.ts'
 import type { RegistryLogs } from './logs.ts'
 import { namespaceOf } from './namespaces.ts'
 import { readProgram, readProgramsOf, readRelease } from './program-reads.ts'
-import { absentProgram, readableOnly, readableReleases } from './readable.ts'
+import { absentProgram, namedBy, readableOnly, readableReleases } from './readable.ts'
 import { releaseView } from './releases.ts'
 
 /** The catalog in the database. */
@@ -100,6 +100,21 @@ export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog
       (await readRelease(prisma, program, version, readable)).release,
     releaseDetails: (program, version, readable) => readRelease(prisma, program, version, readable),
     programsOf: (namespace, page, readable) => readProgramsOf(prisma, namespace, page, readable),
+    standings: async (within, limit) => {
+      const rows = await prisma.program.findMany({
+        where: namedBy(within),
+        orderBy: { updatedAt: 'desc' },
+        take: limit,
+        select: {
+          ...{ ref: true, latest: true, summary: true, visibility: true, downloads: true },
+          ...{ updatedAt: true, deprecated: true, quarantined: true },
+        },
+      })
+      return rows.map(({ ref, downloads, updatedAt, deprecated, quarantined, ...shown }) => ({
+        ...{ ...shown, program: ref, downloads: Number(downloads), updatedAt: updatedAt.toISOString() },
+        ...{ deprecated: deprecated ?? undefined, quarantined: quarantined ?? undefined },
+      }))
+    },
     readableBlob: async (digest, readable) => {
       // what is quarantined nobody gets, whoever may see it
       const program = { ...readableOnly(readable), quarantined: null }

@@ -22,7 +22,8 @@ export const readableReleases = (readable: Readable): Prisma.ReleaseWhereInput =
   OR: [{ quarantined: null }, { program: namedBy(readable) }],
 })
 
-const namedBy = (readable: Readable): Prisma.ProgramWhereInput => ({
+/** Programs that `readable` names. */
+export const namedBy = (readable: Readable): Prisma.ProgramWhereInput => ({
   OR: readable.map((pattern) =>
     pattern.endsWith('*') ? { ref: { startsWith: pattern.slice(0, -1) } } : { ref: pattern },
   ),

@@ -42,6 +42,9 @@ export function byteText(bytes: number): string {
 export const counted = (count: number, noun: string, plural = `${noun}s`): string =>
   `${grouped(count)} ${count === 1 ? noun : plural}`
 
+/** Words as a sentence begins: messages of errors begin small. */
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
 /** The day of a time: 2026-03-01. */
 export const dayOf = (iso: string): string => iso.slice(0, 10)
 
