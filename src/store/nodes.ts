@@ -3,8 +3,10 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Digest } from '../domain/names.ts'
 import { NodeFacts, type NodeView, Observed } from '../domain/node.ts'
+import { type NodeOverview, NodeSummary, summaryOf } from '../domain/node-summary.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
+import type { Prisma } from './generated/client.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -33,7 +35,8 @@ export function databaseNodes(database: Database): Nodes {
       return { id, spki: Buffer.from(row.spki), facts: NodeFacts.parse(row.facts) }
     },
     report: async (nodeId, observed, receivedAt) => {
-      const data = { observed: JSON.parse(JSON.stringify(observed)), receivedAt }
+      const [whole, summary] = [observed, summaryOf(observed)].map((part) => JSON.parse(JSON.stringify(part)))
+      const data = { observed: whole, summary, receivedAt }
       await prisma.nodeObserved.upsert({ where: { nodeId }, create: { nodeId, ...data }, update: data })
     },
     useNonce: async (digest, expiresAt) => {
@@ -58,22 +61,58 @@ export function databaseNodes(database: Database): Nodes {
       }),
     list: async () => {
       const rows = await prisma.node.findMany({ orderBy: { name: 'asc' }, include: { observed: true } })
-      return rows.map(
-        ({ id, facts, fingerprint, enrolledAt, observed }): NodeView => ({
-          id,
-          facts: NodeFacts.parse(facts),
-          key: Digest.parse(fingerprint),
-          enrolledAt: enrolledAt.toISOString(),
-          ...(observed === null
-            ? {}
-            : {
-                lastSeenAt: observed.receivedAt.toISOString(),
-                observed: Observed.parse(observed.observed),
-              }),
-        }),
-      )
+      return rows.map(viewOf)
     },
+    view: async (id) => {
+      const row = UUID.test(id)
+        ? await prisma.node.findUnique({ where: { id }, include: { observed: true } })
+        : null
+      if (row === null) throw new DomainError('not_found', `there is no node ${id}`)
+      return viewOf(row)
+    },
+    reportedAt: async (nodeId) => {
+      if (!UUID.test(nodeId)) return undefined
+      const row = await prisma.nodeObserved.findUnique({ where: { nodeId }, select: { receivedAt: true } })
+      return row?.receivedAt
+    },
+    overview: () => readOverview(database),
   }
+}
+
+type NodeRow = Prisma.NodeGetPayload<{ include: { observed: true } }>
+
+const viewOf = ({ id, facts, fingerprint, enrolledAt, observed }: NodeRow): NodeView => ({
+  id,
+  facts: NodeFacts.parse(facts),
+  key: Digest.parse(fingerprint),
+  enrolledAt: enrolledAt.toISOString(),
+  ...(observed === null
+    ? {}
+    : {
+        lastSeenAt: observed.receivedAt.toISOString(),
+        observed: Observed.parse(observed.observed),
+      }),
+})
+
+async function readOverview({ prisma }: Database): Promise<NodeOverview[]> {
+  const rows = await prisma.node.findMany({
+    orderBy: { name: 'asc' },
+    select: { id: true, facts: true, observed: { select: { summary: true, receivedAt: true } } },
+  })
+  const bare = rows.filter(({ observed }) => observed !== null && observed.summary === null)
+  const whole = await prisma.nodeObserved.findMany({ where: { nodeId: { in: bare.map(({ id }) => id) } } })
+  const older = new Map(
+    whole.map(({ nodeId, observed }) => [nodeId, summaryOf(Observed.parse(observed))] as const),
+  )
+  return rows.map(({ id, facts, observed }) => {
+    const summary = observed?.summary ? NodeSummary.parse(observed.summary) : older.get(id)
+    return {
+      id,
+      facts: NodeFacts.parse(facts),
+      ...(observed === null ? {} : { lastSeenAt: observed.receivedAt.toISOString() }),
+      ...(summary === undefined ? {} : { summary }),
+    }
+  })
 }
 
 const nodeActor = ({ id, name }: { id: string; name: string }): Actor => ({

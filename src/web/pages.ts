@@ -4,6 +4,9 @@ import type { App } from '../http/route.ts'
 import type { Services } from '../http/services.ts'
 import { assetRoutes } from './assets.ts'
 import { homePage } from './home-page.ts'
+import { nodeLive } from './node-live.ts'
+import { nodePage } from './node-page.ts'
+import { nodesPage } from './nodes-page.ts'
 import { refusalPage } from './refusal-page.ts'
 import { searchPage } from './search-page.ts'
 import { frameOf, sendPage, siteOf } from './site.ts'
@@ -34,9 +37,12 @@ export function webPages(): Pages {
 }
 
 /** All pages. */
-function register(app: App, services: Services, _closing: AbortSignal): void {
+function register(app: App, services: Services, closing: AbortSignal): void {
   const site = siteOf(app, services)
   assetRoutes(app)
   homePage(site, services)
   searchPage(site, services)
+  nodesPage(site, services)
+  nodePage(site, services)
+  nodeLive(app, services, closing)
 }
