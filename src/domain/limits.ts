@@ -139,6 +139,16 @@ export const LIMITS = {
   search_remembered_ms: 30_000,
   /** Beginning of a README that is searched. */
   search_readme_chars: 16_384,
+  /** Beginning of a README that its page shows, and how many pages' READMEs are kept in memory as markup. */
+  readme_shown_bytes: 128 << 10,
+  readmes_kept: 100,
+  /** Reports of objects that are kept in memory, and the bytes of the objects that they are of. */
+  object_reports: 200,
+  object_report_bytes: 64 << 20,
+  /** Entries, and maps, that a drawing of an object has room for. */
+  drawn_items: 40,
+  /** Days of downloads that a chart shows. */
+  chart_days: 90,
   /** Downloads are counted in memory for so long. */
   downloads_flush_ms: 5000,
   /** Days of a program's downloads in one answer. */

@@ -15,7 +15,7 @@ import {
   RobotRequest,
 } from '../domain/namespace.ts'
 import { NewToken, TokenRequest } from '../domain/token.ts'
-import { roleOf } from '../registry/access.ts'
+import { viewNamespace } from '../registry/namespaces.ts'
 import { createToken } from '../registry/tokens.ts'
 import { type App, described, empty, holderOf } from './route.ts'
 import type { Services } from './services.ts'
@@ -66,14 +66,7 @@ export function namespaceRoutes(app: App, services: Services): void {
       { operationId: 'getNamespace', tags, summary: 'A namespace', errors: ['not_found'] },
       { params: NamespacePath, response: { 200: NamespaceView } },
     ),
-    async ({ params: { ns }, actor }) => {
-      const role = roleOf(actor, ns)
-      // one that shows nothing to everybody is not there for everybody
-      if (role === undefined && !(await namespaces.isPublic(ns)))
-        throw new DomainError('not_found', `there is no namespace "${ns}"`)
-      const view = await namespaces.view(ns)
-      return role === undefined ? view : { ...view, role, usage: await namespaces.usage(ns) }
-    },
+    ({ params: { ns }, actor }) => viewNamespace(namespaces, ns, actor),
   )
   memberRoutes(app, services)
   app.get(

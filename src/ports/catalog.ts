@@ -37,6 +37,30 @@ export interface NewestRelease {
   readonly yanked: string | undefined
 }
 
+/** What may be said about a release or a program, see the standing of {@link ReleaseView}. */
+export type Mark = 'yanked' | 'deprecated' | 'quarantined'
+
+/** A program with what its pages show beyond its view. */
+export interface ProgramDetails {
+  readonly view: ProgramView
+  /** The version that it is shown by; undefined when it has no release any more. */
+  readonly latest: string | undefined
+  readonly visibility: Visibility
+  /** Whether its namespace proved whose it is. */
+  readonly verified: boolean
+  readonly downloads: number
+  /** Downloads by version. */
+  readonly downloadsOf: ReadonlyMap<string, number>
+  /** When a mark of a version, or without one of the program, was set; undefined where nobody wrote it down. */
+  readonly markedAt: (mark: Mark, version?: string) => string | undefined
+}
+
+/** A release with its manifest. */
+export interface ReleaseDetails {
+  readonly release: ReleaseView
+  readonly manifest: Manifest
+}
+
 /** A blob that may be read. */
 interface ReadableBlob {
   readonly size: number
@@ -65,6 +89,12 @@ export interface Catalog {
   program(program: ProgramId, readable: Readable): Promise<ProgramView>
   /** Throws `not_found` likewise, `version_not_found`. */
   release(program: ProgramId, version: string, readable: Readable): Promise<ReleaseView>
+  /** Likewise, with what pages show. */
+  programDetails(program: ProgramId, readable: Readable): Promise<ProgramDetails>
+  /** Likewise, with its manifest. */
+  releaseDetails(program: ProgramId, version: string, readable: Readable): Promise<ReleaseDetails>
+  /** Which of these programs, all of which one may read, are not for everybody. */
+  privateAmong(programs: readonly ProgramId[]): Promise<ReadonlySet<ProgramId>>
   /** A blob that a release which may be read names; undefined for any other. */
   readableBlob(digest: Digest, readable: Readable): Promise<ReadableBlob | undefined>
   /** Says who may read a program from now on. Throws `not_found`. */

@@ -4,16 +4,17 @@ import { oldestKernel } from '../domain/kernel-series.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Manifest } from '../domain/manifest.ts'
 import { lookOf } from '../domain/name-rules.ts'
-import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
-import type { ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
+import { Digest, type ProgramId, releaseRef } from '../domain/names.ts'
+import type { ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
 import type { Signer } from '../domain/signer.ts'
-import type { Catalog, NewRelease, Readable } from '../ports/catalog.ts'
+import type { Catalog, NewRelease } from '../ports/catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
-import type { Prisma } from './generated/client.ts'
 import { namespaceOf } from './namespaces.ts'
-import { readFiles, releaseView, signerOf, standingOf } from './releases.ts'
+import { readProgram, readRelease } from './program-reads.ts'
+import { absentProgram, readableOnly, readableReleases } from './readable.ts'
+import { releaseView } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database): Catalog {
@@ -81,8 +82,16 @@ export function databaseCatalog(database: Database): Catalog {
       const last = programs.at(-1)
       return rows.length > limit && last !== undefined ? { programs, next: last.program } : { programs }
     },
-    program: (program, readable) => readProgram(database, program, readable),
-    release: (program, version, readable) => readRelease(prisma, program, version, readable),
+    program: async (program, readable) => (await readProgram(prisma, program, readable)).view,
+    programDetails: (program, readable) => readProgram(prisma, program, readable),
+    release: async (program, version, readable) =>
+      (await readRelease(prisma, program, version, readable)).release,
+    releaseDetails: (program, version, readable) => readRelease(prisma, program, version, readable),
+    privateAmong: async (programs) => {
+      const where = { ref: { in: [...programs] }, visibility: 'private' as const }
+      const rows = await prisma.program.findMany({ where, select: { ref: true } })
+      return new Set(rows.map(({ ref }) => ref))
+    },
     readableBlob: async (digest, readable) => {
       // what is quarantined nobody gets, whoever may see it
       const program = { ...readableOnly(readable), quarantined: null }
@@ -106,31 +115,6 @@ export function databaseCatalog(database: Database): Catalog {
     setVisibility: (program, visibility, by) => setVisibility(database, program, visibility, by),
   }
 }
-
-/** Programs that are public and not quarantined, or that `readable` names. */
-export const readableOnly = (readable: Readable): Prisma.ProgramWhereInput => ({
-  OR: [{ visibility: 'public', quarantined: null }, namedBy(readable)],
-})
-
-/** There is no such program, or not for whoever asks. */
-export const absentProgram = (ref: ProgramId): DomainError =>
-  new DomainError('not_found', `there is no program ${ref}`)
-
-/** There is no such release, or no longer. */
-export const absentRelease = (ref: ProgramId, version: string): DomainError =>
-  new DomainError('version_not_found', `there is no release ${releaseRef(ref, version)}`)
-
-/** Releases that were not deleted, and are not quarantined, unless `readable` names their program. */
-const readableReleases = (readable: Readable): Prisma.ReleaseWhereInput => ({
-  deletedAt: null,
-  OR: [{ quarantined: null }, { program: namedBy(readable) }],
-})
-
-const namedBy = (readable: Readable): Prisma.ProgramWhereInput => ({
-  OR: readable.map((pattern) =>
-    pattern.endsWith('*') ? { ref: { startsWith: pattern.slice(0, -1) } } : { ref: pattern },
-  ),
-})
 
 async function setVisibility(
   { change }: Database,
@@ -258,48 +242,3 @@ export const shownBy = (manifest: Manifest, readme: string, signer: Signer) => (
   license: manifest.license,
   minKernel: oldestKernel(manifest.requires?.kernel),
 })
-
-async function readProgram({ prisma }: Database, ref: ProgramId, readable: Readable): Promise<ProgramView> {
-  const row = await prisma.program.findFirst({
-    where: { ref, ...readableOnly(readable) },
-    select: {
-      ...{ id: true, summary: true, deprecated: true, quarantined: true },
-      releases: { where: readableReleases(readable) },
-    },
-  })
-  if (row === null) throw absentProgram(ref)
-  const channels = await prisma.channel.findMany({ where: { programId: row.id }, orderBy: { name: 'asc' } })
-  const versions = row.releases
-    .sort((a, b) => compareVersions(b.version, a.version))
-    .map((release) => ({
-      version: release.version,
-      publishedAt: release.publishedAt.toISOString(),
-      signer: signerOf(release),
-      ...standingOf(release),
-    }))
-  const { yanked: _, ...standing } = standingOf({ ...row, yanked: null })
-  return {
-    ...{ program: ref, summary: row.summary, versions },
-    channels: Object.fromEntries(channels.map(({ name, version }) => [name, version])),
-    ...standing,
-  }
-}
-
-async function readRelease(
-  client: Pick<Transaction, 'release' | 'program' | 'releaseFile'>,
-  ref: ProgramId,
-  version: string,
-  readable: Readable,
-): Promise<ReleaseView> {
-  const program = { ref, ...readableOnly(readable) }
-  const row = await client.release.findFirst({
-    where: { version, program, ...readableReleases(readable) },
-  })
-  if (row !== null) {
-    const files = (await readFiles(client, [row.id])).get(row.id) ?? []
-    return releaseView({ ...row, ref, files }, Manifest.parse(row.manifest))
-  }
-  if ((await client.program.findFirst({ where: program, select: { id: true } })) === null)
-    throw absentProgram(ref)
-  throw absentRelease(ref, version)
-}

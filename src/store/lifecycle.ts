@@ -6,10 +6,11 @@ import { type ProgramId, releaseRef } from '../domain/names.ts'
 import { ReportReason, type ReportView } from '../domain/release.ts'
 import { latestVersion, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Lifecycle, Subject } from '../ports/lifecycle.ts'
-import { absentProgram, absentRelease, readableOnly, shownBy } from './catalog.ts'
+import { shownBy } from './catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { readHeads, readOffered, recordSteps } from './function-steps.ts'
 import type { Prisma, Release, Report } from './generated/client.ts'
+import { absentProgram, absentRelease, readableOnly } from './readable.ts'
 import { signerOf } from './releases.ts'
 
 /** What becomes of releases, in the database. */
