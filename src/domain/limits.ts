@@ -207,10 +207,14 @@ export const LIMITS = {
   picture_chars: 200,
   /** Last lines of a kernel's log that are shown before one asks for all of it. */
   picture_log_lines: 8,
-  /** Steps of a function's past on its page, nodes of it there, and orders that are remembered parsed. */
+  /** Steps of a function's past on its page, changes of one step, nodes of it, and the largest order that is shown as a file. */
   function_steps_shown: 20,
-  function_nodes_shown: 50,
-  functions_remembered: 200,
+  function_changes_shown: 20,
+  function_nodes_shown: 25,
+  function_file_shown_bytes: 64 << 10,
+  /** Orders that are remembered parsed, and their envelopes together. */
+  functions_remembered: 500,
+  functions_remembered_bytes: 32 << 20,
   /** A node that somebody watches is looked at this often. */
   live_poll_ms: 1000,
   /** A picture says how long ago things were: it is drawn again so often without a new report. */

@@ -13,7 +13,7 @@ import {
   selectNodes,
   withFilter,
 } from './node-list.ts'
-import { hookTag } from './packet-path.ts'
+import { HOOK_WORDS } from './packet-path.ts'
 import type { Page, Visit } from './page.ts'
 import type { Site } from './site.ts'
 import { counted, grouped, short } from './text.ts'
@@ -97,7 +97,10 @@ function interfaces({ summary }: Listed['node']): Html | string {
   const item = (name: string): Html =>
     html`<li><bdi>${name}</bdi> ${summary.chains
       .filter((chain) => chain.interface === name)
-      .map(({ hook, entries }) => html`<span class="on">${hookTag(hook)} ${entries}</span> `)}</li>`
+      .map(
+        ({ hook, entries }) =>
+          html`<span class="on" title="${HOOK_WORDS[hook].name}: ${counted(entries, 'entry', 'entries')}">${icon(hook, HOOK_WORDS[hook].name)}${entries}</span> `,
+      )}</li>`
   const more = names.length - CHAINS_SHOWN
   return html`<ul class="plain">${names.slice(0, CHAINS_SHOWN).map(item)}${more > 0 && html`<li class="quiet">${counted(more, 'interface')} more</li>`}</ul>`
 }

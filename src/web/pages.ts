@@ -5,6 +5,8 @@ import type { Services } from '../http/services.ts'
 import { apiPages } from './api-page.ts'
 import { assetRoutes } from './assets.ts'
 import { docsPages } from './docs-page.ts'
+import { functionPage } from './function-page.ts'
+import { functionsPage } from './functions-page.ts'
 import { homePage } from './home-page.ts'
 import { nodeLive } from './node-live.ts'
 import { nodePage } from './node-page.ts'
@@ -47,6 +49,8 @@ function register(site: Site, app: App, scope: App, services: Services, closing:
   docsPages(site, scope)
   apiPages(site, app)
   sitemap(scope, services)
+  functionsPage(site, services)
+  functionPage(site, services)
   nodesPage(site, services)
   nodePage(site, services)
   nodeLive(scope, services, closing)
