@@ -20,7 +20,9 @@ test('how a node is', () => {
   expect(stateAt({ chains })).toEqual({ kind: 'running' })
   expect(stateAt({ chains, errors: [refusedByVerifier()] })).toEqual({ kind: 'trouble' })
   expect(stateAt({})).toEqual({ kind: 'idle' })
-  expect(stateAt({ functions: [{ name: 'edge', revision: 1, state: 'waiting' }] })).toEqual({ kind: 'waiting' })
+  expect(stateAt({ functions: [{ name: 'edge', revision: 1, state: 'waiting' }] })).toEqual({
+    kind: 'waiting',
+  })
   expect(stateAt({ functions: [{ name: 'edge', revision: 1, state: 'removed' }] })).toEqual({ kind: 'idle' })
   const refused = { name: 'edge', revision: 1, state: 'refused', error: refusedByVerifier() } as const
   expect(stateAt({ functions: [refused] })).toEqual({ kind: 'trouble' })
@@ -29,7 +31,10 @@ test('how a node is', () => {
 test('a node is silent from the limit on, whatever it said last', () => {
   const errors = [refusedByVerifier()]
   expect(stateAt({ errors }, LIMITS.node_silent_s - 1)).toEqual({ kind: 'trouble' })
-  expect(stateAt({ errors }, LIMITS.node_silent_s)).toEqual({ kind: 'silent', silent_s: LIMITS.node_silent_s })
+  expect(stateAt({ errors }, LIMITS.node_silent_s)).toEqual({
+    kind: 'silent',
+    silent_s: LIMITS.node_silent_s,
+  })
 })
 
 test('a summary is small, whatever a node says, and can be read again', () => {

@@ -55,11 +55,7 @@ test('a node that reports more entries than can be drawn says how many are left 
 test('rates are packets a second between two reports, by the total over generations', () => {
   const before = sampleChain('eth0', 'xdp', [sampleEntry(1, { pass: 100, drop: 10 }, { instance: 'limit' })])
   // a new generation counts from nothing, at another position
-  const moved = sampleEntry(
-    2,
-    { pass: 20 },
-    { instance: 'limit', total: { pass: 300, drop: 30 } },
-  )
+  const moved = sampleEntry(2, { pass: 20 }, { instance: 'limit', total: { pass: 300, drop: 30 } })
   const after = sampleChain('eth0', 'xdp', [sampleEntry(1, {}, { instance: 'new' }), moved], {
     generation: 8,
   })
@@ -74,7 +70,8 @@ test('there is no rate where time stood still, went back, or counters did', () =
   const chain = (pass: number) => [sampleChain('eth0', 'xdp', [sampleEntry(1, { pass })])]
   const [at, later] = ['2026-05-01T12:00:00.000Z', '2026-05-01T12:00:02.000Z']
   const rate = (a: string, b: string, from: number, to: number): number =>
-    ratesBetween(sampleReport({ at: a, chains: chain(from) }), sampleReport({ at: b, chains: chain(to) })).size
+    ratesBetween(sampleReport({ at: a, chains: chain(from) }), sampleReport({ at: b, chains: chain(to) }))
+      .size
   expect(rate(at, later, 1, 9)).toBe(1)
   expect(rate(at, at, 1, 9)).toBe(0)
   expect(rate(later, at, 1, 9)).toBe(0)

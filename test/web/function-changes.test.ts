@@ -36,11 +36,17 @@ test('instances that come, go, move, or are configured otherwise', () => {
   expect(to([{ ...limit, proceed: { xdp_limit: ['pass', 'tx'] } }, count])).toEqual([
     'limit: goes on after other verdicts',
   ])
-  expect(to([{ use: 'acme/limit@~1.0', name: 'limit' }, count])).toContain('limit: acme/limit@^1.0 → acme/limit@~1.0')
+  expect(to([{ use: 'acme/limit@~1.0', name: 'limit' }, count])).toContain(
+    'limit: acme/limit@^1.0 → acme/limit@~1.0',
+  )
 })
 
 test('for whom, where, in which order, and by whom', () => {
-  const changed = step({ selector: {}, interfaces: ['eth0', 'eth1'], priority: 5, allowGeneric: true }, V1, 'sha256:two')
+  const changed = step(
+    { selector: {}, interfaces: ['eth0', 'eth1'], priority: 5, allowGeneric: true },
+    V1,
+    'sha256:two',
+  )
   expect(stepChanges(step({}, V1), changed)).toEqual([
     'nodes: role=edge → every node',
     'interfaces: eth0 → eth0, eth1',

@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { type NodeOverview, summaryOf } from '../../src/domain/node-summary.ts'
-import { metNodes, countMet } from '../../src/web/function-nodes.ts'
+import { countMet, metNodes } from '../../src/web/function-nodes.ts'
 import { addressOf, askedOf, countStates, selectNodes, withFilter } from '../../src/web/node-list.ts'
 import { refusedByVerifier, sampleChain, sampleEntry, sampleReport } from './sample-report.ts'
 
 const now = new Date('2026-05-01T12:30:00.000Z')
-const node = (name: string, labels: Record<string, string>, over: Partial<NodeOverview> = {}): NodeOverview => ({
+const node = (
+  name: string,
+  labels: Record<string, string>,
+  over: Partial<NodeOverview> = {},
+): NodeOverview => ({
   ...{ id: `id-${name}`, facts: { name, labels, kernel: '6.8.0', arch: 'x86_64', agent: '0.1.0' } },
   ...{ lastSeenAt: now.toISOString() },
   ...over,
@@ -49,9 +53,17 @@ test('labels hold together; words are of name, kernel, labels, interfaces and th
 
 test('what does not fit counts as not there', () => {
   const asked = askedOf(
-    new URLSearchParams('page=-1&state=dead&state=trouble&label=bare&function=A%20B&q='.concat('x'.repeat(999))),
+    new URLSearchParams(
+      'page=-1&state=dead&state=trouble&label=bare&function=A%20B&q='.concat('x'.repeat(999)),
+    ),
   )
-  expect(asked).toEqual({ q: 'x'.repeat(LIMITS.search_chars), labels: [], states: ['trouble'], fn: undefined, page: 1 })
+  expect(asked).toEqual({
+    q: 'x'.repeat(LIMITS.search_chars),
+    labels: [],
+    states: ['trouble'],
+    fn: undefined,
+    page: 1,
+  })
   expect(askedOf(new URLSearchParams('page=1e99')).page).toBe(1)
   expect(askedOf(new URLSearchParams('page=3')).page).toBe(3)
 })

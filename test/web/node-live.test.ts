@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WhoAmI } from '../../src/domain/account.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import type { Observed } from '../../src/domain/node.ts'
-import { WhoAmI } from '../../src/domain/account.ts'
 import { openNodeWatch } from '../../src/web/node-watch.ts'
 import { type EnrolledNode, enrolledNode } from '../http/enrolled-node.ts'
 import { type RunningRegistry, startRegistry } from '../http/running-registry.ts'
@@ -29,7 +29,10 @@ describe('a stream', () => {
   test('gives the picture at once, and again after a report', async () => {
     const viewer = await registry.account('viewer-live', { fleet: 'viewer' })
     const stream = await streamAs(viewer)
-    expect([stream.status, stream.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8'])
+    expect([stream.status, stream.headers.get('content-type')]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ])
     expect(stream.headers.get('content-encoding')).toBeNull()
     const first = await stream.next()
     expect(first?.event).toBe('picture')
@@ -62,7 +65,9 @@ describe('a stream', () => {
   })
   test('is one of so many of an account; a page that is closed makes room', { timeout: 60_000 }, async () => {
     const viewer = await registry.account('many-eyes', { fleet: 'viewer' })
-    const open = await Promise.all(Array.from({ length: LIMITS.live_streams_account }, () => streamAs(viewer)))
+    const open = await Promise.all(
+      Array.from({ length: LIMITS.live_streams_account }, () => streamAs(viewer)),
+    )
     expect(open.map(({ status }) => status)).toEqual(open.map(() => 200))
     const refused = await streamAs(viewer)
     expect(refused.status).toBe(429)
