@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -94,23 +95,35 @@ const viewOf = ({ id, facts, fingerprint, enrolledAt, observed }: NodeRow): Node
       }),
 })
 
+/** A node in a list, as the database puts it together. */
+const OverviewRow = z.object({
+  id: z.string(),
+  facts: NodeFacts,
+  seen: z.string().nullable(),
+  summary: NodeSummary.nullable(),
+})
+
+/** One text for all nodes: reading a thousand of them row by row would take three times as long. */
 async function readOverview({ prisma }: Database): Promise<NodeOverview[]> {
-  const rows = await prisma.node.findMany({
-    orderBy: { name: 'asc' },
-    select: { id: true, facts: true, observed: { select: { summary: true, receivedAt: true } } },
-  })
-  const bare = rows.filter(({ observed }) => observed !== null && observed.summary === null)
-  const whole = await prisma.nodeObserved.findMany({ where: { nodeId: { in: bare.map(({ id }) => id) } } })
+  const [answer] = await prisma.$queryRaw<{ all: string }[]>`
+    SELECT COALESCE(json_agg(json_build_object(
+      'id', "node"."id", 'facts', "facts", 'seen', "received_at", 'summary', "summary") ORDER BY "name"), '[]')::text AS "all"
+    FROM "node" LEFT JOIN "node_observed" ON "node_id" = "node"."id"`
+  const rows = z.array(OverviewRow).parse(JSON.parse(answer?.all ?? '[]'))
+  const bare = rows.filter(({ seen, summary }) => seen !== null && summary === null)
+  const whole =
+    bare.length === 0
+      ? []
+      : await prisma.nodeObserved.findMany({ where: { nodeId: { in: bare.map(({ id }) => id) } } })
   const older = new Map(
     whole.map(({ nodeId, observed }) => [nodeId, summaryOf(Observed.parse(observed))] as const),
   )
-  return rows.map(({ id, facts, observed }) => {
-    const summary = observed?.summary ? NodeSummary.parse(observed.summary) : older.get(id)
+  return rows.map(({ id, facts, seen, summary }) => {
+    const known = summary ?? older.get(id)
     return {
-      id,
-      facts: NodeFacts.parse(facts),
-      ...(observed === null ? {} : { lastSeenAt: observed.receivedAt.toISOString() }),
-      ...(summary === undefined ? {} : { summary }),
+      ...{ id, facts },
+      ...(seen === null ? {} : { lastSeenAt: new Date(seen).toISOString() }),
+      ...(known === undefined ? {} : { summary: known }),
     }
   })
 }

@@ -117,17 +117,21 @@ export function releaseLink(release: string): Html {
 function verdictList({ packets, total, proceed }: ObservedEntry, rates: ReturnType<Rates['get']>): Html {
   const reached = flowOf({ packets, proceed }).reached
   const before = flowOf({ packets: total, proceed }).reached - reached
-  const counts = occurred(packets)
+  const kindOf = (verdict: CounterName) => (proceed.includes(verdict) ? 'onward' : leavingBy(verdict))
+  const counts = occurred(packets).sort(([a], [b]) => KINDS.indexOf(kindOf(a)) - KINDS.indexOf(kindOf(b)))
   if (counts.length === 0)
     return html`<p class="quiet none">no packets yet${before > 0 && `, ${grouped(before)} in earlier generations`}</p>`
   const row = ([verdict, count]: [CounterName, number]): Content => {
-    const kind = proceed.includes(verdict) ? 'onward' : leavingBy(verdict)
+    const kind = kindOf(verdict)
     const share = reached === 0 ? 0 : Math.min(1, count / reached)
     const rate = rates?.[verdict]
     return html`<li class="${kind}"><span class="verdict"${ODD[verdict] !== undefined && html` title="${ODD[verdict]}"`}>${ODD[verdict] !== undefined && icon('warning')}${verdict}</span><svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="6" class="ground"/><rect width="${round(Math.max(1.5, share * 100))}" height="6"/></svg><span class="number" title="${grouped(count)} packets">${count < 1e7 ? grouped(count) : short(count)}</span><span class="share">${percent(share)}</span><span class="rate">${rate !== undefined && `${short(rate)}/s`}</span></li>`
   }
   return html`<ul class="verdicts" aria-label="Packets by verdict">${counts.map(row)}</ul>${before > 0 && html`<p class="quiet none">${grouped(before)} more in earlier generations</p>`}`
 }
+
+/** What becomes of packets, in the order in which it is shown. */
+const KINDS: readonly (Leaving | 'onward')[] = ['onward', 'dropped', 'away', 'odd']
 
 /** Counters that are no verdicts of the hook, and what they count. */
 const ODD: Partial<Record<CounterName, string>> = {
@@ -168,5 +172,5 @@ function rail(entry: ObservedEntry, most: number): Html {
     height += width + 2
   }
   const through = wide(onward)
-  return html`<svg class="rail" viewBox="0 0 ${RAIL} 100" preserveAspectRatio="none" aria-hidden="true">${through > 0 && html`<rect class="onward" x="${round(edge - through)}" width="${round(through)}" height="100"/>`}${parts}<path class="line" d="M${edge} 0V100"/></svg>`
+  return html`<svg class="rail" viewBox="0 0 ${RAIL} 100" preserveAspectRatio="none" aria-hidden="true">${through > 0 && html`<rect class="onward" x="${round(edge - through)}" width="${round(through)}" height="101"/>`}${parts}<path class="line" d="M${edge} 0V100"/></svg>`
 }

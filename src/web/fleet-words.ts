@@ -32,11 +32,17 @@ const FUNCTION_MARKS = {
 export const functionTag = (state: keyof typeof FUNCTION_MARKS): Html =>
   html`<span class="state ${FUNCTION_MARKS[state]}"><span class="mark" aria-hidden="true"></span>${state}</span>`
 
+/** The list of nodes that have these labels. */
+export const nodesWith = (labels: Readonly<Record<string, string>>): string => {
+  const query = new URLSearchParams()
+  for (const [key, value] of Object.entries(labels)) query.append('label', `${key}=${value}`)
+  return query.size === 0 ? '/nodes' : `/nodes?${query.toString()}`
+}
+
 /** Labels of a node or a selector, each a way to the nodes that have it. */
 export const labelList = (labels: Readonly<Record<string, string>>): Html =>
   html`<ul class="labels">${Object.entries(labels).map(
-    ([key, value]) =>
-      html`<li><a href="/nodes?${new URLSearchParams({ label: `${key}=${value}` }).toString()}"><bdi>${key}=${value}</bdi></a></li>`,
+    ([key, value]) => html`<li><a href="${nodesWith({ [key]: value })}"><bdi>${key}=${value}</bdi></a></li>`,
   )}</ul>`
 
 /** The parts of the fleet's pages. */

@@ -8,7 +8,7 @@ import { programOf } from '../domain/resolution.ts'
 import type { Services } from '../http/services.ts'
 import { remembering } from '../registry/remember.ts'
 import { releaseLink } from './chain-picture.ts'
-import { fleetTabs, functionTag, stateTag } from './fleet-words.ts'
+import { fleetTabs, functionTag, nodesWith, stateTag } from './fleet-words.ts'
 import { type ReadStep, stepChanges, valueText } from './function-changes.ts'
 import { countMet, type Met, metNodes } from './function-nodes.ts'
 import { type Preview, previewOf, previewPicture } from './function-preview.ts'
@@ -65,7 +65,7 @@ ${standing(
   now,
 )}
 ${spec !== undefined && preview !== undefined && ordered(spec, view, preview)}
-${nodesOf(met, view)}
+${nodesOf(met, view, spec)}
 ${history(view, await readSteps(readOrder, view.name, steps), now)}
 ${commands(view, spec)}
 </div>`,
@@ -96,7 +96,7 @@ function ordered(spec: FunctionSpec, { resolutions }: FunctionView, preview: Pre
 <section aria-labelledby="chain"><h2 id="chain">What a packet meets</h2>
 ${previewPicture(preview)}</section>
 <section aria-labelledby="instances"><h2 id="instances">Instances</h2>
-<div class="scroll" tabindex="0" role="region" aria-label="Instances"><table class="instances"><thead><tr><th scope="col">Instance</th><th scope="col">Asks for</th><th scope="col">Which is now</th><th scope="col">Configuration</th></tr></thead><tbody>${instances.map(
+<div class="scroll" tabindex="0" role="region" aria-label="Table of instances"><table class="instances"><thead><tr><th scope="col">Instance</th><th scope="col">Asks for</th><th scope="col">Which is now</th><th scope="col">Configuration</th></tr></thead><tbody>${instances.map(
     (instance) => {
       const version = versions.get(instance.use)
       const config = Object.entries(instance.config)
@@ -105,16 +105,21 @@ ${previewPicture(preview)}</section>
   )}</tbody></table></div></section>`
 }
 
-function nodesOf(met: readonly Met[], { name, revision, state }: FunctionView): Html {
+function nodesOf(
+  met: readonly Met[],
+  { name, revision, state }: FunctionView,
+  spec: FunctionSpec | undefined,
+): Html {
   const shown = met.slice(0, LIMITS.function_nodes_shown)
+  const reporting = `/nodes?function=${name}`
   if (met.length === 0)
     return html`<section aria-labelledby="nodes"><h2 id="nodes">On nodes</h2><p class="quiet">${state === 'removed' ? 'No node reports it any more.' : 'No node has the labels that it asks for.'}</p></section>`
-  return html`<section aria-labelledby="nodes"><h2 id="nodes">On nodes</h2>${fareList(countMet(met, revision), name)}
+  return html`<section aria-labelledby="nodes"><h2 id="nodes">On nodes</h2>${fareList(countMet(met, revision), spec === undefined ? reporting : nodesWith(spec.selector))}
 <div class="scroll" tabindex="0" role="region" aria-label="Nodes of this function"><table class="nodes"><thead><tr><th scope="col">Node</th><th scope="col">This function there</th><th scope="col">The node</th></tr></thead><tbody>${shown.map(
     ({ node, state: how, reported, selected }) =>
       html`<tr><th scope="row"><a href="/nodes/${node.id}"><bdi>${node.facts.name}</bdi></a></th><td>${reported === undefined ? html`<span class="quiet">not heard of</span>` : html`${functionTag(reported.state)} <span class="quiet">revision ${reported.revision}</span>`}${!selected && state === 'applied' && html` <span class="warn">no longer for this node</span>`}</td><td>${stateTag(how)}</td></tr>`,
   )}</tbody></table></div>
-${shown.length < met.length && html`<p class="more"><a href="/nodes?function=${name}">All nodes that report it</a> <span class="quiet">${counted(met.length - shown.length, 'node')} more</span></p>`}</section>`
+${shown.length < met.length && html`<p class="more"><a href="${reporting}">All nodes that report it</a> <span class="quiet">${counted(met.length - shown.length, 'node')} more</span></p>`}</section>`
 }
 
 /** The steps that can be read, newest first. */

@@ -4,7 +4,7 @@ import { programOf } from '../domain/resolution.ts'
 import type { Services } from '../http/services.ts'
 import type { FunctionOutline } from '../ports/fleet.ts'
 import { releaseLink } from './chain-picture.ts'
-import { fleetTabs, labelList } from './fleet-words.ts'
+import { fleetTabs, labelList, nodesWith } from './fleet-words.ts'
 import { countMet, type MetCounts, metNodes } from './function-nodes.ts'
 import { type Html, html } from './html.ts'
 import type { Page, Visit } from './page.ts'
@@ -54,22 +54,22 @@ function row(
     const version = versions.get(instance.use)
     return html`<li><b>${instanceName(instance)}</b> ${version === undefined ? html`<span class="warn">${instance.use}: no release fits</span>` : releaseLink(releaseRef(programOf(instance.use), version))}</li>`
   })}</ol></td>
-<td>${fareList(counts, name)}</td></tr>`
+<td>${fareList(counts, nodesWith(selector))}</td></tr>`
 }
 
 /** Which nodes a function is for. */
 export const selectorText = (selector: Readonly<Record<string, string>>): Html =>
   Object.keys(selector).length === 0 ? html`<a href="/nodes">every node</a>` : labelList(selector)
 
-/** How a function fares, in counts that lead to the nodes. */
+/** How a function fares, in counts; `nodes` is where the nodes that it is for are listed. */
 export function fareList(
   { selected, current, older, refused, waiting, unheard }: MetCounts,
-  name: string,
+  nodes: string,
 ): Html {
   const part = (count: number, kind: string, what: string): Html | false =>
     count > 0 &&
     html`<li><span class="state ${kind}"><span class="mark" aria-hidden="true"></span>${grouped(count)} ${what}</span></li>`
-  return html`<ul class="fare"><li><a href="/nodes?function=${name}">meets ${grouped(selected)}</a></li>${part(refused, 'trouble', 'refuse')}${part(older, 'silent', 'run an older revision')}${part(waiting, 'waiting', 'wait')}${part(unheard, 'never', 'have not said')}${part(current, 'running', 'run it')}</ul>`
+  return html`<ul class="fare"><li><a href="${nodes}">meets ${grouped(selected)}</a></li>${part(refused, 'trouble', 'refuse')}${part(older, 'silent', 'run an older revision')}${part(waiting, 'waiting', 'wait')}${part(unheard, 'never', 'have not said')}${part(current, 'running', 'run it')}</ul>`
 }
 
 const removedList = (

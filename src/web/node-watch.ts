@@ -102,7 +102,8 @@ async function look(
       const now = clock()
       if (seen === undefined || isOld(seen, reportedAt, now)) {
         const view = await nodeDesk.view(id)
-        const before = reportedAt === seen?.reportedAt ? seen?.before : seen?.view.observed
+        const last = seen?.view.observed
+        const before = view.observed?.at === last?.at ? seen?.before : last
         seen = { view, before, reportedAt, drawnAt: now, state: stateOf(view, now) }
         const rates = before && view.observed && ratesBetween(before, view.observed)
         const { markup } = nodePicture(view, now, rates)

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signRequest } from '../../src/attest/http-signature.ts'
+import { LIMITS } from '../../src/domain/limits.ts'
 import {
   applyOrder,
   deleteFunction,
   type EnrolledNode,
   enrolledNode,
+  factsOf,
   putFunction,
   removeOrder,
 } from '../http/enrolled-node.ts'
@@ -135,6 +137,25 @@ describe('nodes', () => {
     expect(text.slice(0, whole)).not.toContain('processed 812 insns')
     expect(text.slice(whole)).toContain('processed 812 insns')
   })
+})
+
+test('a large fleet has pages; one beyond the last is the last', async () => {
+  const facts = (name: string) => ({ ...factsOf(name, { role: 'many' }) })
+  await registry.database.prisma.node.createMany({
+    data: Array.from({ length: LIMITS.page_items + 20 }, (_, at) => {
+      const name = `many-${String(at).padStart(3, '0')}`
+      return { name, fingerprint: `sha256:${'0'.repeat(64)}`, spki: new Uint8Array(1), facts: facts(name) }
+    }),
+  })
+  const first = await look('/nodes?label=role%3Dmany', viewer)
+  expect(first.text).toContain(`1–${LIMITS.page_items} of ${LIMITS.page_items + 20}`)
+  expect(first.text).toContain('rel="next" href="/nodes?label=role%3Dmany&amp;page=2"')
+  expect(first.text).not.toContain(`many-${LIMITS.page_items}<`)
+  for (const page of [2, 99]) {
+    const { text } = await look(`/nodes?label=role%3Dmany&page=${page}`, viewer)
+    expect(text).toContain(`many-${LIMITS.page_items}<`)
+    expect(text).not.toContain('rel="next"')
+  }
 })
 
 describe('a report from before summaries were kept', () => {
