@@ -7,21 +7,15 @@ import type { Services } from '../http/services.ts'
 import { isSecure, sessionOf } from '../http/session-cookie.ts'
 import { requireRight } from '../registry/access.ts'
 import { authenticate } from '../registry/tokens.ts'
-import { type LiveSeats, liveSeats } from './live-seats.ts'
-import { type NodeWatch, openNodeWatch } from './node-watch.ts'
-
-/** What of the streams is open: for tests, which see by it that nothing stays. */
-export interface Live {
-  readonly seats: LiveSeats
-  readonly watch: NodeWatch
-}
+import { liveSeats } from './live-seats.ts'
+import { openNodeWatch } from './node-watch.ts'
 
 /**
  * `GET /nodes/:id/live`: a node's picture whenever it changed, as server-sent events (HTML Living Standard, section 9.2): `picture`
  * with markup, and `beat` with the time where nothing changed for a while. It ends when the server closes, the browser goes, or
  * whoever watches no longer may. Throws `not_found`, `rate_limited`, `overloaded`.
  */
-export function nodeLive(app: App, services: Services, closing: AbortSignal): Live {
+export function nodeLive(app: App, services: Services, closing: AbortSignal): void {
   const seats = liveSeats()
   const watch = openNodeWatch(services.nodeDesk, services.clock)
   app.get<{ Params: { id: string } }>(
@@ -56,7 +50,6 @@ export function nodeLive(app: App, services: Services, closing: AbortSignal): Li
         .send(Readable.from(events(first, pictures, services), { objectMode: false, highWaterMark: 1 }))
     },
   )
-  return { seats, watch }
 }
 
 /** Whether who opened a stream would be let in again. Throws what refuses it. */
@@ -85,7 +78,7 @@ async function* events(
 }
 
 /** One event; each line of its data is a field of its own. */
-export const eventText = (event: string, data: string): string =>
+const eventText = (event: string, data: string): string =>
   `event: ${event}\n${data
     .split(/\r\n|\r|\n/)
     .map((line) => `data: ${line}\n`)

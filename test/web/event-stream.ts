@@ -1,5 +1,5 @@
 /** A server-sent event. */
-export interface StreamEvent {
+interface StreamEvent {
   readonly event: string
   readonly data: string
 }
