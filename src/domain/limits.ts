@@ -219,6 +219,37 @@ export const LIMITS = {
   agent_report_ms: 2000,
   /** A node that was not heard of for so long is shown as silent: several reports and a poll are missing. */
   node_silent_s: 45,
+  /** Chains of one report that lists of nodes tell of, and how much of a name. */
+  summary_chains: 64,
+  summary_chars: 64,
+  // pages about the fleet
+  /** Entries, errors and functions of one node that are drawn, and how much of a text that has no other bound. */
+  picture_entries: 512,
+  picture_errors: 64,
+  picture_chars: 200,
+  /** Last lines of a kernel's log that are shown before one asks for all of it. */
+  picture_log_lines: 8,
+  /** Steps of a function's past on its page, changes of one step, nodes of it, and the largest order that is shown as a file. */
+  function_steps_shown: 20,
+  function_changes_shown: 20,
+  function_nodes_shown: 25,
+  function_file_shown_bytes: 64 << 10,
+  /** Orders that are remembered parsed, and their envelopes together. */
+  functions_remembered: 500,
+  functions_remembered_bytes: 32 << 20,
+  /** A node that somebody watches is looked at this often. */
+  live_poll_ms: 1000,
+  /** A picture says how long ago things were: it is drawn again so often without a new report. */
+  live_redraw_ms: 60_000,
+  /** Where nothing changes a stream says so; below the 60 s after which proxies commonly cut. */
+  live_beat_ms: 15_000,
+  /** Whether who watches still may is looked at this often. */
+  live_check_ms: 10_000,
+  /** A browser whose stream broke off comes again after this time. */
+  live_retry_ms: 3000,
+  /** Streams of one process, and of one account: a browser has one for each node that it watches. */
+  live_streams: 1000,
+  live_streams_account: 20,
   /** The same for the status file of a host's own agent, which is written every second. */
   agent_silent_s: 5,
   /** Between an answer and the next question: a registry that always has news must not keep a node busy. */

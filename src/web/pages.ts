@@ -6,11 +6,16 @@ import { apiPages } from './api-page.ts'
 import { assetRoutes } from './assets.ts'
 import { auditPage } from './audit-page.ts'
 import { docsPages } from './docs-page.ts'
+import { functionPage } from './function-page.ts'
+import { functionsPage } from './functions-page.ts'
 import { homePage } from './home-page.ts'
 import { managePage } from './manage-page.ts'
 import { mePage } from './me-page.ts'
 import { membersPage } from './members-page.ts'
 import { namespacePage } from './namespace-page.ts'
+import { nodeLive } from './node-live.ts'
+import { nodePage } from './node-page.ts'
+import { nodesPage } from './nodes-page.ts'
 import { programPages } from './program-pages.ts'
 import { proofsPage } from './proofs-page.ts'
 import { publishPage } from './publish-page.ts'
@@ -55,7 +60,7 @@ export function webPages(): Pages {
 }
 
 /** All pages. */
-function register(site: Site, app: App, scope: App, services: Services, _closing: AbortSignal): void {
+function register(site: Site, app: App, scope: App, services: Services, closing: AbortSignal): void {
   assetRoutes(scope)
   homePage(site, services)
   searchPage(site, services)
@@ -76,4 +81,9 @@ function register(site: Site, app: App, scope: App, services: Services, _closing
   managePage(site, services)
   reportPage(site, services)
   publishPage(site, { base })
+  functionsPage(site, services)
+  functionPage(site, services)
+  nodesPage(site, services)
+  nodePage(site, services)
+  nodeLive(scope, services, closing)
 }

@@ -60,8 +60,13 @@ const AGES = [
 /** How long ago a time was, as people say it: 3 days ago. */
 export function ago(iso: string, now: Date): string {
   const seconds = Math.floor((now.getTime() - Date.parse(iso)) / 1000)
+  return seconds < 60 ? 'just now' : `${lasting(seconds)} ago`
+}
+
+/** A time span in its largest unit, as people say it: 45 seconds, 3 days. */
+export function lasting(seconds: number): string {
   const age = AGES.find(([size]) => seconds >= size)
-  return age === undefined ? 'just now' : `${counted(Math.floor(seconds / age[0]), age[1])} ago`
+  return age === undefined ? counted(seconds, 'second') : counted(Math.floor(seconds / age[0]), age[1])
 }
 
 /** The beginning of a digest, enough to tell two apart by eye: sha256:0123456789ab…. */
