@@ -15,6 +15,7 @@ import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openFileBlobs } from '../../src/store/file-blobs.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import { startPostgres } from '../../src/store/postgres.ts'
+import { webPages } from '../../src/web/pages.ts'
 
 /** An answer with its body read: parsed when it is JSON. */
 export interface Answer {
@@ -92,7 +93,7 @@ export async function startRegistry(
   const failures: unknown[] = []
   const blobs = await openFileBlobs(join(dataDir, 'blobs'))
   const services = composeRegistry(database, blobs, (error) => failures.push(error), protection, identity)
-  const app = await buildApp(services)
+  const app = await buildApp(services, webPages())
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const admin = (await createFirstAccount(services.accounts, services.clock)) ?? ''
   const token: RunningRegistry['token'] = async (body, account) => {

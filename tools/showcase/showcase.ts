@@ -1,0 +1,31 @@
+import { buildApp } from '../../src/http/app.ts'
+import { PATIENT } from '../../src/http/protection.ts'
+import { webPages } from '../../src/web/pages.ts'
+import { type RunningRegistry, startRegistry } from '../../test/http/running-registry.ts'
+import { fillRegistry, SHOWN_AT, type Showcase } from './fill.ts'
+
+/** A registry with the showcase in it. */
+export interface ShownRegistry extends Showcase {
+  /** Address of its pages, at which it is always the same time. */
+  readonly url: string
+  readonly registry: RunningRegistry
+  close(): Promise<void>
+}
+
+/** Starts a registry in a temporary directory, fills it, and shows it as it is at {@link SHOWN_AT}. `port` 0: any. */
+export async function startShowcase(port = 0): Promise<ShownRegistry> {
+  const registry = await startRegistry({ ...PATIENT, rates: undefined })
+  try {
+    const showcase = await fillRegistry(registry)
+    const app = await buildApp({ ...registry.services, clock: () => SHOWN_AT }, webPages())
+    const url = await app.listen({ host: '127.0.0.1', port })
+    const close = async (): Promise<void> => {
+      await app.close()
+      await registry.close()
+    }
+    return { ...showcase, url, registry, close }
+  } catch (thrown) {
+    await registry.close()
+    throw thrown
+  }
+}
