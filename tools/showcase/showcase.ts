@@ -1,5 +1,6 @@
 import { buildApp } from '../../src/http/app.ts'
 import { PATIENT } from '../../src/http/protection.ts'
+import { openNodeDesk } from '../../src/registry/nodes.ts'
 import { webPages } from '../../src/web/pages.ts'
 import { type RunningRegistry, startRegistry } from '../../test/http/running-registry.ts'
 import { fillRegistry, SHOWN_AT, type Showcase } from './fill.ts'
@@ -17,7 +18,11 @@ export async function startShowcase(port = 0): Promise<ShownRegistry> {
   const registry = await startRegistry({ ...PATIENT, rates: undefined })
   try {
     const showcase = await fillRegistry(registry)
-    const app = await buildApp({ ...registry.services, clock: () => SHOWN_AT }, webPages())
+    const { services, database } = registry
+    const clock = (): Date => SHOWN_AT
+    // one that has not heard the nodes itself, since that was today
+    const nodeDesk = openNodeDesk(services.nodes, database.notices, clock)
+    const app = await buildApp({ ...services, clock, nodeDesk }, webPages())
     const url = await app.listen({ host: '127.0.0.1', port })
     const close = async (): Promise<void> => {
       await app.close()
