@@ -32,8 +32,10 @@ export interface Visitor {
 /** A browser for one test file. */
 export interface TestBrowser {
   readonly browser: Browser
-  /** Somebody who has never been here; ended with the browser. */
+  /** Somebody who has never been here. */
   visitor(options?: BrowserContextOptions): Promise<Visitor>
+  /** Ends all visits; after each test, so that one that failed leaves none behind. */
+  leave(): Promise<void>
   close(): Promise<void>
 }
 
@@ -48,6 +50,9 @@ export async function openBrowser(): Promise<TestBrowser> {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
       const page = await context.newPage()
       return { context, page, complaints: complaintsOf(page) }
+    },
+    leave: async () => {
+      await Promise.all(browser.contexts().map((context) => context.close()))
     },
     close: () => browser.close(),
   }

@@ -22,7 +22,13 @@ export async function startShowcase(port = 0): Promise<ShownRegistry> {
     const clock = (): Date => SHOWN_AT
     // one that has not heard the nodes itself, since that was today
     const nodeDesk = openNodeDesk(services.nodes, database.notices, clock)
-    const app = await buildApp({ ...services, clock, nodeDesk }, webPages())
+    // the database counts days back from its own today
+    const late = Math.ceil((Date.now() - SHOWN_AT.getTime()) / 86_400_000)
+    const downloads: typeof services.downloads = {
+      ...services.downloads,
+      history: (program, days) => services.downloads.history(program, Math.max(0, days + late)),
+    }
+    const app = await buildApp({ ...services, clock, nodeDesk, downloads }, webPages())
     const url = await app.listen({ host: '127.0.0.1', port })
     const close = async (): Promise<void> => {
       await app.close()

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { buildRelease, newKey, openNamespace, publishAt } from '../../http/release-builder.ts'
 import { type RunningRegistry, startRegistry } from '../../http/running-registry.ts'
 import { openBrowser, type TestBrowser } from '../../support/browser.ts'
@@ -20,6 +20,7 @@ beforeAll(async () => {
   for (const name of ['limit', 'guard', 'spread', 'meter', 'sample', 'mark'])
     await publishAt(registry, await buildRelease(`acme/${name}`, '1.0.0', key))
 })
+afterEach(() => browser?.leave())
 afterAll(async () => {
   await browser?.close()
   await registry?.close()
@@ -61,7 +62,7 @@ test('a second page asks for nothing but itself', async () => {
 
 test.each(['/', '/search', '/programs/acme/limit'])('nothing on %s moves once it is drawn', async (path) => {
   for (const width of [1280, 390]) {
-    const { page, context } = await browser.visitor({ viewport: { width, height: 800 } })
+    const { page } = await browser.visitor({ viewport: { width, height: 800 } })
     await page.goto(registry.url + path, { waitUntil: 'networkidle' })
     const shift = await page.evaluate(async () => {
       await document.fonts.ready
@@ -77,14 +78,13 @@ test.each(['/', '/search', '/programs/acme/limit'])('nothing on %s moves once it
       return shifts.reduce((sum, value) => sum + value, 0)
     })
     expect(shift, `${width} px`).toBe(0)
-    await context.close()
   }
 })
 
 test('the first page can be used soon', async () => {
   const times: number[] = []
   for (let load = 0; load < LOADS; load++) {
-    const { page, context } = await browser.visitor()
+    const { page } = await browser.visitor()
     await page.goto(registry.url)
     times.push(
       await page.evaluate(() => {
@@ -92,7 +92,6 @@ test('the first page can be used soon', async () => {
         return navigation instanceof PerformanceNavigationTiming ? navigation.domContentLoadedEventEnd : 0
       }),
     )
-    await context.close()
   }
   const median = times.sort((a, b) => a - b)[Math.floor(LOADS / 2)] ?? 0
   console.log(`first page: ready after ${Math.round(median)} ms (${times.map(Math.round).join(', ')})`)

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { buildRelease, newKey, openNamespace, publishAt } from '../../http/release-builder.ts'
 import { type RunningRegistry, startRegistry } from '../../http/running-registry.ts'
 import { openBrowser, type TestBrowser } from '../../support/browser.ts'
@@ -13,6 +13,7 @@ beforeAll(async () => {
   await openNamespace(registry, 'acme', key)
   await publishAt(registry, await buildRelease('acme/limit', '1.0.0', key))
 })
+afterEach(() => browser?.leave())
 afterAll(async () => {
   await browser?.close()
   await registry?.close()

@@ -25,9 +25,15 @@ export const tooWide = (page: Page): Promise<string[]> =>
         if (['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(at).overflowX)) return true
       return false
     }
-    const wide = [...document.querySelectorAll('body *')].filter(
-      (element) => element.getBoundingClientRect().right > clientWidth + 0.5 && !inScroller(element),
-    )
+    const wide: Element[] = []
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT)
+    for (let node = texts.nextNode(); node !== null; node = texts.nextNode()) {
+      const range = document.createRange()
+      range.selectNode(node)
+      const element = node instanceof Element ? node : node.parentElement
+      if (element === null || range.getBoundingClientRect().right <= clientWidth + 0.5) continue
+      if (!inScroller(element) && wide.at(-1) !== element) wide.push(element)
+    }
     return [
       `the page is ${scrollWidth} px wide in a window of ${clientWidth}`,
       ...wide.slice(-3).map((element) => element.outerHTML.slice(0, 160)),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type ShownRegistry, startShowcase } from '../../../tools/showcase/showcase.ts'
 import { openBrowser, type TestBrowser } from '../../support/browser.ts'
 
@@ -8,6 +8,7 @@ let browser: TestBrowser
 beforeAll(async () => {
   ;[showcase, browser] = await Promise.all([startShowcase(), openBrowser()])
 }, 180_000)
+afterEach(() => browser?.leave())
 afterAll(async () => {
   await browser?.close()
   await showcase?.close()
