@@ -257,6 +257,9 @@ export const LIMITS = {
   login_s: 600,
   login_code_s: 60,
   login_token_s: 30 * 86_400,
+  /** Addresses in a sitemap, as its protocol allows, and how long it may be taken from a cache. */
+  sitemap_addresses: 50_000,
+  sitemap_age_s: 600,
   /** Releases in a feed, and how long a feed or badge may be taken from a cache. */
   feed_entries: 50,
   feed_age_s: 300,

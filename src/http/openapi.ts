@@ -65,11 +65,15 @@ export async function describeRoutes(app: App): Promise<void> {
 }
 
 /** The description of all routes: OpenAPI 3.1 in YAML. The app must be ready. */
-export function openApiYaml(app: App): string {
+export const openApiYaml = (app: App): string =>
+  stringify(openApiDocument(app), { lineWidth: 110, aliasDuplicateObjects: false })
+
+/** The same as a document. */
+export function openApiDocument(app: App): OpenAPIV3_1.Document {
   const document: OpenAPIV3_1.Document = JSON.parse(JSON.stringify(app.swagger()))
   const examples = addExamples(document)
   const components = { ...document.components, schemas: usedSchemas(document), examples }
-  return stringify({ ...document, components }, { lineWidth: 110, aliasDuplicateObjects: false })
+  return { ...document, components }
 }
 
 const PROBLEM = 'application/problem+json'

@@ -59,6 +59,8 @@ export interface Catalog {
   holders(digests: readonly Digest[], readable: Readable): Promise<Holder[]>
   /** The newest public releases, of all, of a namespace or of a program. */
   newest(within: string | undefined, limit: number): Promise<NewestRelease[]>
+  /** Addresses of public programs, those changed latest first. */
+  addresses(limit: number): Promise<{ program: ProgramId; updatedAt: string }[]>
   /** Up to `limit` programs by name, those behind `after`. */
   programs(after: string | undefined, limit: number, readable: Readable): Promise<ProgramPage>
   /** Throws `not_found`, for a program that may not be read as for one that is not there. */

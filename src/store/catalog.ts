@@ -64,6 +64,15 @@ export function databaseCatalog(database: Database): Catalog {
         ...{ summary: Manifest.parse(manifest).summary, yanked: yanked ?? undefined },
       }))
     },
+    addresses: async (limit) => {
+      const rows = await prisma.program.findMany({
+        where: { ...readableOnly([]), latest: { not: '' } },
+        orderBy: { updatedAt: 'desc' },
+        take: limit,
+        select: { ref: true, updatedAt: true },
+      })
+      return rows.map(({ ref, updatedAt }) => ({ program: ref, updatedAt: updatedAt.toISOString() }))
+    },
     programs: async (after, limit, readable) => {
       // one more than asked for tells whether there is a next page
       const rows = await prisma.program.findMany({

@@ -28,7 +28,7 @@ const FOREIGN: Links = {
  */
 export const renderReadme = (text: string): Html => render(text, FOREIGN)
 
-/** The same for the registry's own documents, whose links go to each other. */
+/** The same for the registry's own documents, whose links go to each other, and whose pictures are shown. */
 export const renderDocument = (text: string, target: Links['target']): Html =>
   render(text, { target, foreign: false })
 
@@ -57,6 +57,7 @@ function parser(links: Links): MarkdownIt {
     const token = tokens[at]
     const target = links.target(String(token?.attrGet('src') ?? ''))
     const text = markdown.utils.escapeHtml(token?.content || 'picture')
+    if (!links.foreign && target?.startsWith('/') === true) return `<img src="${target}" alt="${text}">`
     return target === undefined
       ? text
       : `<a href="${markdown.utils.escapeHtml(target)}" rel="nofollow ugc noopener noreferrer">${text}</a>`
@@ -71,6 +72,13 @@ function parser(links: Links): MarkdownIt {
   // wide tables and code scroll by themselves, by keyboard too
   rules['table_open'] = () => '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
   rules['table_close'] = () => '</table></div>'
+  // alignment by class, since styles may not stand in a page; a heading that says nothing is none to a screen reader
+  const cell = (tag: string, style: unknown): string =>
+    String(style ?? '').includes('right') ? `<${tag} class="number">` : `<${tag}>`
+  rules['td_open'] = (tokens, at) => cell('td', tokens[at]?.attrGet('style'))
+  rules['th_open'] = (tokens, at) =>
+    cell(tokens[at + 1]?.content === '' ? 'td' : 'th', tokens[at]?.attrGet('style'))
+  rules['th_close'] = (tokens, at) => (tokens[at - 1]?.content === '' ? '</td>' : '</th>')
   const code = (text: string): string =>
     `<pre tabindex="0"><code>${markdown.utils.escapeHtml(text)}</code></pre>\n`
   rules['fence'] = (tokens, at) => code(tokens[at]?.content ?? '')

@@ -2,11 +2,14 @@ import compress from '@fastify/compress'
 import type { Pages } from '../http/pages.ts'
 import type { App } from '../http/route.ts'
 import type { Services } from '../http/services.ts'
+import { apiPages } from './api-page.ts'
 import { assetRoutes } from './assets.ts'
+import { docsPages } from './docs-page.ts'
 import { homePage } from './home-page.ts'
 import { refusalPage } from './refusal-page.ts'
 import { searchPage } from './search-page.ts'
-import { frameOf, sendPage, siteOf } from './site.ts'
+import { frameOf, type Site, sendPage, siteOf } from './site.ts'
+import { sitemap } from './sitemap.ts'
 
 /** The catalog that people browse: pages over the same use cases as the interface for programs, in one layout. */
 export function webPages(): Pages {
@@ -23,7 +26,7 @@ export function webPages(): Pages {
           { parseAs: 'string' },
           (_request, body, done) => done(null, new URLSearchParams(String(body))),
         )
-        register(scope, services, closing)
+        register(siteOf(scope, services), app, scope, services, closing)
       })
     },
     refuse: (problem, request, reply) => {
@@ -34,9 +37,11 @@ export function webPages(): Pages {
 }
 
 /** All pages. */
-function register(app: App, services: Services, _closing: AbortSignal): void {
-  const site = siteOf(app, services)
-  assetRoutes(app)
+function register(site: Site, app: App, scope: App, services: Services, _closing: AbortSignal): void {
+  assetRoutes(scope)
   homePage(site, services)
   searchPage(site, services)
+  docsPages(site, scope)
+  apiPages(site, app)
+  sitemap(scope, services)
 }

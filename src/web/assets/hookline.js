@@ -32,6 +32,7 @@ for (const block of document.querySelectorAll('[data-copy]')) {
   block.append(button)
 }
 
-// on a narrow screen filters begin closed
-const filters = document.querySelector('.facets > details')
-if (filters instanceof HTMLDetailsElement && matchMedia('(max-width: 48rem)').matches) filters.open = false
+// on a narrow screen filters and contents begin closed
+if (matchMedia('(max-width: 48rem)').matches)
+  for (const closed of document.querySelectorAll('.facets > details, .contents > details'))
+    closed.removeAttribute('open')
