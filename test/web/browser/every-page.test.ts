@@ -39,28 +39,39 @@ async function open(
   return visitor
 }
 
-/** Checks what must hold for every page in a window of any size. */
-async function requireSound(page: Page, complaints: readonly string[]): Promise<void> {
-  expect(complaints).toEqual([])
-  expect(await tooWide(page)).toEqual([])
+/** Checks what must hold for every page in a window of any size; goes on after a fault, so that all are told at once. */
+async function requireSound(page: Page): Promise<void> {
   const levels = await headings(page)
-  expect(levels.filter((level) => level === 1)).toHaveLength(1)
+  expect.soft(levels.filter((level) => level === 1)).toHaveLength(1)
   const jumps = levels.filter((level, at) => at > 0 && level > (levels[at - 1] ?? 0) + 1)
-  expect(jumps, `headings ${levels.join(' ')}`).toEqual([])
+  expect.soft(jumps, `headings ${levels.join(' ')}`).toEqual([])
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    expect.soft(await accessibilityFaults(page), colorScheme).toEqual([])
+  }
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 760 })
+    expect.soft(await tooWide(page), `${width} px`).toEqual([])
+  }
 }
 
 const EVERY = [...PUBLIC.map(({ name }) => name), ...SIGNED_IN]
 
 describe.each(EVERY)('page %s', (name) => {
-  test.each(['light', 'dark'] as const)('has no fault of accessibility, %s', async (colorScheme) => {
-    const { page, complaints } = await open(name, { colorScheme })
-    await requireSound(page, complaints)
-    expect(await accessibilityFaults(page)).toEqual([])
+  test('has no fault of accessibility, light and dark, and fits a phone', async () => {
+    const { page, complaints } = await open(name)
+    await requireSound(page)
+    expect(complaints).toEqual([])
   })
 
-  test.each([320, 390])('fits a window of %i px', async (width) => {
-    const { page, complaints } = await open(name, { viewport: { width, height: 760 } })
-    await requireSound(page, complaints)
+  test('begins as narrow as a phone, too', async () => {
+    const { page, complaints } = await open(name, {
+      viewport: { width: 390, height: 760 },
+      colorScheme: 'dark',
+    })
+    expect.soft(await tooWide(page)).toEqual([])
+    expect.soft(await accessibilityFaults(page)).toEqual([])
+    expect(complaints).toEqual([])
   })
 
   test('is readable and usable without scripts', async () => {
@@ -71,17 +82,15 @@ describe.each(EVERY)('page %s', (name) => {
     expect(await page.locator('button:visible').count()).toBe(
       await page.locator('form button:visible').count(),
     )
-    // what is loaded later is not missed
+    // nor is anything that waits to be loaded
     expect(await page.locator('main [aria-busy="true"]:visible').count()).toBe(0)
   })
 })
 
-describe.each(PUBLIC.map(({ name }) => name))('page %s for somebody who signed in', (name) => {
-  test('has no fault of accessibility', async () => {
-    const { page, complaints } = await open(name, {}, 'ines')
-    await requireSound(page, complaints)
-    expect(await accessibilityFaults(page)).toEqual([])
-  })
+test.each(PUBLIC.map(({ name }) => name))('page %s is as sound for somebody who signed in', async (name) => {
+  const { page, complaints } = await open(name, {}, 'ines')
+  await requireSound(page)
+  expect(complaints).toEqual([])
 })
 
 describe.each(SIGNED_IN)('page %s', (name) => {
