@@ -46,8 +46,8 @@ async function picturesOf(
       if (as !== undefined) await signIn(context, showcase.url, showcase.people.get(as) ?? '')
       const page = await context.newPage()
       await page.goto(showcase.url + path, { waitUntil: 'load' })
-      await page.evaluate(() => document.fonts.ready)
-      const height = await page.evaluate(() => document.documentElement.scrollHeight)
+      await page.evaluate('document.fonts.ready.then(() => undefined)')
+      const height = await page.evaluate<number>('document.documentElement.scrollHeight')
       const clip = { x: 0, y: 0, width, height: Math.min(height, MOST_HEIGHT) }
       const picture = await page.screenshot({ fullPage: true, clip, animations: 'disabled', caret: 'hide' })
       pictures.set(`${name}-${width}-${colorScheme}.png`, picture)

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { buildRelease, newKey, openNamespace, publishAt } from '../../http/release-builder.ts'
 import { type RunningRegistry, startRegistry } from '../../http/running-registry.ts'
 import { openBrowser, type TestBrowser } from '../../support/browser.ts'
+import { fetchedBy, layoutShift, readyAfter } from './looks.ts'
 
 /** All bytes of the first page for somebody new, as they come over the wire: page, style, scripts, typeface. */
 const FIRST_PAGE_BYTES = 50_000
@@ -51,33 +52,14 @@ test('a second page asks for nothing but itself', async () => {
   const { page } = await browser.visitor()
   await page.goto(registry.url, { waitUntil: 'networkidle' })
   await page.goto(`${registry.url}/programs/acme/limit`, { waitUntil: 'networkidle' })
-  const fetched = await page.evaluate(() =>
-    performance
-      .getEntriesByType('resource')
-      .filter((entry) => 'transferSize' in entry && Number(entry.transferSize) > 0)
-      .map(({ name }) => name),
-  )
-  expect(fetched).toEqual([])
+  expect(await fetchedBy(page)).toEqual([])
 })
 
 test.each(['/', '/search', '/programs/acme/limit'])('nothing on %s moves once it is drawn', async (path) => {
   for (const width of [1280, 390]) {
     const { page } = await browser.visitor({ viewport: { width, height: 800 } })
     await page.goto(registry.url + path, { waitUntil: 'networkidle' })
-    const shift = await page.evaluate(async () => {
-      await document.fonts.ready
-      const shifts: number[] = []
-      const watch = (entries: PerformanceEntryList) => {
-        for (const entry of entries) if ('value' in entry) shifts.push(Number(entry.value))
-      }
-      const observer = new PerformanceObserver((list) => watch(list.getEntries()))
-      observer.observe({ type: 'layout-shift', buffered: true })
-      for (let frame = 0; frame < 3; frame++)
-        await new Promise((drawn) => requestAnimationFrame(() => drawn(undefined)))
-      watch(observer.takeRecords())
-      return shifts.reduce((sum, value) => sum + value, 0)
-    })
-    expect(shift, `${width} px`).toBe(0)
+    expect(await layoutShift(page), `${width} px`).toBe(0)
   }
 })
 
@@ -86,12 +68,7 @@ test('the first page can be used soon', async () => {
   for (let load = 0; load < LOADS; load++) {
     const { page } = await browser.visitor()
     await page.goto(registry.url)
-    times.push(
-      await page.evaluate(() => {
-        const [navigation] = performance.getEntriesByType('navigation')
-        return navigation instanceof PerformanceNavigationTiming ? navigation.domContentLoadedEventEnd : 0
-      }),
-    )
+    times.push(await readyAfter(page))
   }
   const median = times.sort((a, b) => a - b)[Math.floor(LOADS / 2)] ?? 0
   console.log(`first page: ready after ${Math.round(median)} ms (${times.map(Math.round).join(', ')})`)

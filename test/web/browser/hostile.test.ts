@@ -1,11 +1,10 @@
-import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { enrolledNode } from '../../http/enrolled-node.ts'
 import { buildRelease, newKey, openNamespace, publishAt } from '../../http/release-builder.ts'
 import { type RunningRegistry, startRegistry } from '../../http/running-registry.ts'
 import { openBrowser, signIn, type TestBrowser, type Visitor } from '../../support/browser.ts'
 import { DEEP_README, HOSTILE_LINE, HOSTILE_README, LARGE_README, TABLE_README } from './hostile-text.ts'
-import { tooWide } from './looks.ts'
+import { hacked, plant, strange, tooWide } from './looks.ts'
 
 /** What the page of a long text may take, on a machine that does other things as well. */
 const SHOWN_MS = 8000
@@ -96,37 +95,6 @@ async function open(path: string, width: number): Promise<Visitor & { elsewhere:
   return { ...visitor, elsewhere }
 }
 
-/** What in the page could do something: elements and attributes that only a stranger would have put there, and where links lead. */
-const strange = (page: Page, origin: string): Promise<string[]> =>
-  page.evaluate((own) => {
-    const found: string[] = []
-    for (const element of document.querySelectorAll('main *')) {
-      if (
-        element.matches(
-          'script, iframe, object, embed, link, meta, base, style, img, animate, audio, video, marquee',
-        )
-      )
-        found.push(element.outerHTML.slice(0, 120))
-      for (const { name } of element.attributes)
-        if (/^on|^style$|^srcdoc$/.test(name)) found.push(`${name} of ${element.outerHTML.slice(0, 120)}`)
-      if (element instanceof HTMLFormElement && !element.action.startsWith(own))
-        found.push(`a form to ${element.action}`)
-      if (element instanceof HTMLAnchorElement && element.hasAttribute('href')) {
-        const { protocol, origin: leads, rel } = element
-        if (!/^(https?|mailto):$/.test(protocol)) found.push(`a link to ${element.href}`)
-        else if (
-          leads !== own &&
-          protocol !== 'mailto:' &&
-          !(rel.includes('noopener') && rel.includes('nofollow'))
-        )
-          found.push(`a link to ${element.href} without its rel`)
-      }
-    }
-    const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id)
-    const twice = ids.filter((id, at) => ids.indexOf(id) !== at)
-    return [...found, ...twice.map((id) => `two elements have the id ${id}`)]
-  }, origin)
-
 const PAGES = [
   ['the program', '/programs/acme/hostile'],
   ['the release', '/programs/acme/hostile/v/1.0.0'],
@@ -147,11 +115,11 @@ describe.each(PAGES)('strangers’ text on the page of %s', (_name, path) => {
   test.each([1280, 390])('is text and nothing else at %i px', async (width) => {
     const address = path === 'NODE' ? `/nodes/${node}` : path
     const { page, complaints, elsewhere } = await open(address, width)
-    expect(await strange(page, registry.url)).toEqual([])
+    expect(await strange(page)).toEqual([])
     // what waits for the mouse or the focus has its chance
     for (const target of await page.locator('main a, main code, main h3, main li').all())
       await target.dispatchEvent('mouseover')
-    expect(await page.evaluate(() => 'hacked' in window)).toBe(false)
+    expect(await hacked(page)).toBe(false)
     expect(complaints).toEqual([])
     expect(elsewhere).toEqual([])
     expect(await tooWide(page)).toEqual([])
@@ -193,17 +161,11 @@ test.each(['large', 'table', 'deep'])(
 
 test('the check of this test finds what it looks for', async () => {
   const { page, complaints, elsewhere } = await open('/', 1280)
-  await page.evaluate(() => {
-    const main = document.querySelector('main')
-    const planted = document.createElement('div')
-    planted.innerHTML =
-      '<img src="http://203.0.113.9/x" onerror="window.hacked=1"><a href="javascript:1">x</a><p id="main">x</p>'
-    main?.append(planted)
-  })
-  expect((await strange(page, registry.url)).length).toBeGreaterThanOrEqual(4)
+  await plant(page)
+  expect((await strange(page)).length).toBeGreaterThanOrEqual(4)
   // the policy of the page keeps even that from running or asking
   await expect.poll(() => complaints.length).toBeGreaterThan(0)
   expect(complaints.join(' ')).toContain('Content Security Policy')
-  expect(await page.evaluate(() => 'hacked' in window)).toBe(false)
+  expect(await hacked(page)).toBe(false)
   expect(elsewhere).toEqual(['http://203.0.113.9/x'])
 })

@@ -1,8 +1,8 @@
-import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { buildRelease, newKey, openNamespace, publishAt } from '../../http/release-builder.ts'
 import { type RunningRegistry, startRegistry } from '../../http/running-registry.ts'
 import { openBrowser, type TestBrowser } from '../../support/browser.ts'
+import { focus } from './looks.ts'
 
 let registry: RunningRegistry
 let browser: TestBrowser
@@ -19,23 +19,6 @@ afterAll(async () => {
   await registry?.close()
 })
 
-/** What has the focus, and whether one sees that it has. */
-const focus = (page: Page) =>
-  page.evaluate(() => {
-    const at = document.activeElement ?? document.body
-    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(at)
-    const { top, height, width } = at.getBoundingClientRect()
-    const marked = (outlineStyle !== 'none' && Number.parseFloat(outlineWidth) > 0) || boxShadow !== 'none'
-    // a field in a frame of its own is marked by its frame
-    const frame = at.closest('form, label')
-    const framed = frame !== null && at.matches('input') && getComputedStyle(frame).outlineStyle !== 'none'
-    return {
-      what: `${at.tagName.toLowerCase()} ${(at.textContent ?? '').trim().slice(0, 30) || at.id}`,
-      seen: (marked || framed) && width > 0 && height > 0,
-      top,
-    }
-  })
-
 test('the first stop leads past the navigation', async () => {
   const { page } = await browser.visitor()
   await page.goto(registry.url)
@@ -45,7 +28,7 @@ test('the first stop leads past the navigation', async () => {
   await page.keyboard.press('Enter')
   expect(new URL(page.url()).hash).toBe('#main')
   await page.keyboard.press('Tab')
-  const inMain = await page.evaluate(() => document.activeElement?.closest('main') !== null)
+  const inMain = await page.evaluate<boolean>("document.activeElement.closest('main') !== null")
   expect(inMain).toBe(true)
 })
 
@@ -76,7 +59,7 @@ test.each([
   const { page } = await browser.visitor()
   await page.goto(registry.url + path)
   await page.keyboard.press('/')
-  expect(await page.evaluate(() => document.activeElement?.id)).toBe(id)
+  expect(await page.evaluate('document.activeElement.id')).toBe(id)
   // in a field it is a letter
   await page.keyboard.type('a/b')
   expect(await page.locator(`#${id}`).inputValue()).toBe('a/b')

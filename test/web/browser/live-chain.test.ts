@@ -4,6 +4,7 @@ import type { Observed } from '../../../src/domain/node.ts'
 import { type EnrolledNode, emptyReport, enrolledNode } from '../../http/enrolled-node.ts'
 import { type RunningRegistry, startRegistry } from '../../http/running-registry.ts'
 import { openBrowser, signIn, type TestBrowser } from '../../support/browser.ts'
+import { mark, stayed } from './looks.ts'
 
 let registry: RunningRegistry
 let browser: TestBrowser
@@ -56,7 +57,7 @@ test('the picture of a node follows what it reports, without a reload', async ()
   const { page, context, complaints } = await browser.visitor()
   await signIn(context, registry.url, operator)
   await page.goto(`${registry.url}/nodes/${node.id}`)
-  await page.evaluate(() => Object.assign(window, { stayed: true }))
+  await mark(page)
   const shown = () => page.locator('main').innerText()
   expect(await shown()).toContain('scrub')
   expect(await shown()).not.toContain('ratelimit')
@@ -76,7 +77,7 @@ test('the picture of a node follows what it reports, without a reload', async ()
   })
   await expect.poll(shown).toContain('R6 invalid mem access')
   await expect.poll(shown).not.toContain('ratelimit')
-  expect(await page.evaluate(() => 'stayed' in window)).toBe(true)
+  expect(await stayed(page)).toBe(true)
   expect(complaints).toEqual([])
 })
 

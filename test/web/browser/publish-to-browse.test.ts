@@ -127,7 +127,7 @@ test('a newcomer comes from the first page to a pulled and verified release in f
   await page.waitForURL(/\/programs\/hookline\/ratelimit$/)
   const snippet = page.locator('[data-copy]', { hasText: 'hookline pull' }).first()
   await click(snippet.getByRole('button', { name: 'Copy' }))
-  const copied = await page.evaluate(() => navigator.clipboard.readText())
+  const copied = await page.evaluate<string>('navigator.clipboard.readText()')
   expect(copied).toContain('hookline pull hookline/ratelimit')
   expect(clicks).toBeLessThanOrEqual(CLICKS)
   console.log(`newcomer: ${clicks} clicks, one paste:\n${copied}`)

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type ShownRegistry, startShowcase } from '../../../tools/showcase/showcase.ts'
 import { openBrowser, type TestBrowser } from '../../support/browser.ts'
+import { mark, stayed } from './looks.ts'
 
 let showcase: ShownRegistry
 let browser: TestBrowser
@@ -19,14 +20,14 @@ const names = '.programs h3 a'
 test('results come while one types, without a page load, and the address follows', async () => {
   const { page, complaints } = await browser.visitor()
   await page.goto(`${showcase.url}/search`)
-  await page.evaluate(() => Object.assign(window, { stayed: true }))
+  await mark(page)
   const before = await page.locator('main h1').innerText()
   await page.locator('#q').pressSequentially('voice')
   await expect.poll(() => page.locator(names).allInnerTexts()).toEqual(['paceline/voice-first'])
   expect(new URL(page.url()).search).toBe('?q=voice')
   expect(await page.locator('main h1').innerText()).not.toBe(before)
-  expect(await page.locator('#q').evaluate((field) => document.activeElement === field)).toBe(true)
-  expect(await page.evaluate(() => 'stayed' in window)).toBe(true)
+  expect(await page.evaluate('document.activeElement.id')).toBe('q')
+  expect(await stayed(page)).toBe(true)
   expect(complaints).toEqual([])
 })
 
