@@ -57,6 +57,8 @@ function parser(links: Links): MarkdownIt {
     const token = tokens[at]
     const target = links.target(String(token?.attrGet('src') ?? ''))
     const text = markdown.utils.escapeHtml(token?.content || 'picture')
+    // in a link it is that link's words: one within another is none
+    if (open.includes(true)) return text
     if (!links.foreign && target?.startsWith('/') === true) return `<img src="${target}" alt="${text}">`
     return target === undefined
       ? text
@@ -95,7 +97,11 @@ export function anchorOf(heading: string, seen: Map<string, number>): string {
     .replace(/[^\p{L}\p{N}\s_-]+/gu, '')
     .trim()
     .replace(/\s+/g, '-')
-  const times = seen.get(words) ?? 0
+  let times = seen.get(words) ?? 0
+  // a heading may be called like the number of another
+  while (times > 0 && seen.has(`${words}-${times}`)) times++
   seen.set(words, times + 1)
-  return times === 0 ? words : `${words}-${times}`
+  const anchor = times === 0 ? words : `${words}-${times}`
+  if (times > 0) seen.set(anchor, 1)
+  return anchor
 }

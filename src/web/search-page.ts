@@ -64,7 +64,7 @@ ${facetsOf(found.facets, query)}
 <header class="found"><h1>${counted(found.total, 'program')}</h1>${sorts(query, request.sort)}</header>
 ${chosen(query)}
 ${found.forgiven && found.total > 0 && html`<p class="notice">Nothing has the words as you typed them. This looks like them.</p>`}
-${found.programs.length === 0 ? nothing(query) : programList(found.programs, now)}
+${found.programs.length === 0 ? nothing(query) : html`<h2 class="unseen">Found</h2>${programList(found.programs, now)}`}
 ${found.next !== undefined && html`<p class="more"><a rel="next" href="${addressOf(withValue(query, 'cursor', found.next))}">More programs</a></p>`}
 </section>
 </div>
