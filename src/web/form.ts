@@ -81,7 +81,9 @@ export function formFields(form: string, refused: Refused | undefined) {
     html`<div class="field"><label for="${idOf(name)}">${label}</label>${control}${hint !== undefined && html`<p class="hint" id="${idOf(name)}-hint">${hint}</p>`}${said(name)}</div>`
   const said = (name: string): Html | false => {
     const why = wrong(name)
-    return why !== undefined && html`<p class="wrong" id="${idOf(name)}-wrong" dir="auto">${sentence(why)}.</p>`
+    return (
+      why !== undefined && html`<p class="wrong" id="${idOf(name)}-wrong" dir="auto">${sentence(why)}.</p>`
+    )
   }
   return {
     /** What is wrong with the form as a whole. */
@@ -122,6 +124,10 @@ export function formFields(form: string, refused: Refused | undefined) {
     },
   }
 }
+
+/** Why a form of a page was refused that has no place of its own for that, such as one in a row. */
+export const refusalNotice = (form: string, refused: Refused | undefined): Html | false =>
+  refused?.form === form && html`<p class="notice bad" role="alert" dir="auto">${sentence(refused.why)}.</p>`
 
 /** A button behind which a form says what it does before it does it; readable and usable without scripts. */
 export const confirmForm = ({

@@ -3,8 +3,8 @@ import { html } from './html.ts'
 import { icon } from './icons.ts'
 import type { Frame } from './layout.ts'
 import type { Page } from './page.ts'
-import { sentence } from './text.ts'
 import { signInUrl, signOutForm } from './sign-in-page.ts'
+import { sentence } from './text.ts'
 
 /** Refusals that another token, or another role, would end. */
 const OF_RIGHTS = ['unauthenticated', 'forbidden', 'scope_missing', 'token_escalation', 'login_failed']
