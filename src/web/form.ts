@@ -125,6 +125,10 @@ export function formFields(form: string, refused: Refused | undefined) {
   }
 }
 
+/** Why a form of a page was refused that has no place of its own for that, such as one in a row. */
+export const refusalNotice = (form: string, refused: Refused | undefined): Html | false =>
+  refused?.form === form && html`<p class="notice bad" role="alert" dir="auto">${sentence(refused.why)}.</p>`
+
 /** A button behind which a form says what it does before it does it; readable and usable without scripts. */
 export const confirmForm = ({
   open,

@@ -4,7 +4,7 @@ import { type MemberView, RobotRequest } from '../domain/namespace.ts'
 import type { Services } from '../http/services.ts'
 import { hasRight } from '../registry/access.ts'
 import { putMember } from '../registry/memberships.ts'
-import { attempt, confirmForm, doneNotice, formFields, type Refused } from './form.ts'
+import { attempt, confirmForm, doneNotice, formFields, type Refused, refusalNotice } from './form.ts'
 import { type Html, html } from './html.ts'
 import { namespaceHead, namespaceUrl } from './namespace-tabs.ts'
 import type { Page, Visit } from './page.ts'
@@ -43,7 +43,7 @@ export function membersPage(site: Site, { namespaces, clock }: Pick<Services, 'n
       main: html`<div class="wide">
 ${namespaceHead(namespace, '/members', actor)}
 ${doneNotice(visit.query, DONE)}
-${formFields('member', refused).problem()}
+${refusalNotice('member', refused)}
 <section aria-labelledby="members"><h2 id="members">Members</h2>
 ${memberTable(people, { namespace, manage, caption: 'Members' })}
 <p class="quiet">${ROLES.map((role) => html`<b>${role}</b> ${ROLE_WORDS[role]}. `)}Each role has the rights of those before it.</p>

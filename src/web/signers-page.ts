@@ -8,7 +8,7 @@ import type { Services } from '../http/services.ts'
 import type { StoredKey } from '../ports/namespaces.ts'
 import { hasRight } from '../registry/access.ts'
 import { addNamespaceKey } from '../registry/keys.ts'
-import { attempt, confirmForm, doneNotice, formFields, type Refused } from './form.ts'
+import { attempt, confirmForm, doneNotice, formFields, type Refused, refusalNotice } from './form.ts'
 import { type Html, html } from './html.ts'
 import { namespaceHead, namespaceUrl } from './namespace-tabs.ts'
 import type { Page, Visit } from './page.ts'
@@ -52,7 +52,7 @@ export function signersPage(
       main: html`<div class="wide">
 ${namespaceHead(namespace, '/signers', actor)}
 ${doneNotice(visit.query, DONE)}
-${formFields('signer', more.refused).problem()}
+${refusalNotice('signer', more.refused)}
 <section aria-labelledby="keys"><h2 id="keys">Keys</h2>
 <p class="quiet">A release is taken when one of these keys, or of the identities below, signed it. Private keys never come here.</p>
 ${keys.length === 0 ? html`<p>No key.</p>` : keyTable(keys, namespace, manage)}

@@ -32,16 +32,18 @@ describe('managing a program', () => {
       expect.stringContaining('id="yank-1.1.0-message-wrong"'),
     ])
     const yanked = await publisher.post(`${page}/yank`, { version: '1.1.0', message: 'drops <b>IPv6</b>' })
-    expect(yanked.location).toBe(`${page}?done=yanked`)
+    expect(yanked.location).toBe(`${page}?done=yank`)
     expect((await release('1.1.0'))?.yanked).toBe('drops <b>IPv6</b>')
     const seen = (await publisher.get(page)).text
     expect(seen).toContain('drops &lt;b&gt;IPv6&lt;/b&gt;')
     expect(seen).toContain('Offer 1.1.0 again')
     expect((await publisher.post(`${page}/unyank`, { version: '1.1.0' })).location).toBe(
-      `${page}?done=unyanked`,
+      `${page}?done=unyank`,
     )
     expect((await release('1.1.0'))?.yanked).toBeUndefined()
     expect((await publisher.post(`${page}/yank`, { version: '9.9.9', message: 'x' })).status).toBe(404)
+    const odd = await publisher.post(`${page}/unyank`, { version: 'v1' })
+    expect([odd.status, odd.text]).toEqual([400, expect.stringContaining('role="alert"')])
   })
   test('deprecates a release, or all of it', async () => {
     await publisher.post(`${page}/deprecate`, { version: '1.0.0', message: 'use 1.1.0' })

@@ -1,7 +1,7 @@
 import type { RunningRegistry } from '../http/running-registry.ts'
 
 /** What a browser sees of an answer; redirects are not followed. */
-export interface Seen {
+interface Seen {
   readonly status: number
   readonly location: string | undefined
   readonly text: string
