@@ -168,10 +168,10 @@ export const LIMITS = {
   /** What all programs of an object reach: callees, helpers, maps and kernel symbols, each counted once per program. */
   elf_reach_items: 1 << 18,
   /**
-   * Instructions that finding the permissions of a release looks at, each as often as what is known before it changes: a
-   * million, as the kernel's verifier, and as many again for what is looked at anew.
+   * Instructions that finding the permissions of a release looks at, each as often as what is known before it changes: 3 to 30
+   * times in the programs that were measured. A million, as many as the kernel's verifier walks.
    */
-  permission_steps: 2_000_000,
+  permission_steps: 1_000_000,
   /** Places named for one permission of one entry. */
   permission_places: 16,
   btf_types: 1 << 17,

@@ -144,13 +144,6 @@ export const diffPermissions = (
   removed: Permission.options.filter((name) => a.includes(name) && !b.includes(name)),
 })
 
-/** Refuses a manifest that declares less than was found. Throws `permissions_undeclared`. */
-export function requireDeclared(declared: readonly Permission[], found: readonly PermissionFinding[]): void {
-  const missing = missingPermissions(declared, found)
-  if (missing.length > 0)
-    throw new DomainError('permissions_undeclared', `the manifest does not declare ${evidenceText(missing)}`)
-}
-
 /** Refuses a release that can do more than a policy grants. Throws `permission_not_granted`. */
 export function requireGranted(
   ref: string,

@@ -36,7 +36,7 @@ function permissionOf(hook: TestHook, verdict: number): Permission | undefined {
 /** What a program is seen to do with packets by chance. */
 function seen(bytes: Buffer, program: TestProgram): Set<Permission> {
   const did = new Set<Permission>()
-  const frames = corpus(seededRandom(SEED), { most: MOST_BYTES })
+  const frames = corpus(seededRandom(SEED, 1), { most: MOST_BYTES })
   using original = loadOriginal(bytes, program)
   for (const frame of program.hook === 'xdp' ? frames : forTc(frames)) {
     const { verdict, packet } = runOn(original.program, program.hook, { bytes: frame })

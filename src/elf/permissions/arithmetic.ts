@@ -41,7 +41,7 @@ const FEW_BITS = 4
 export function operate(operation: number, bits: 32 | 64, a: Value, b: Value, signed: boolean): Value {
   const pointers = mayPoint(a) || mayPoint(b)
   const numbers = pointers && !additive(operation) ? undefined : numbersOf(operation, bits, a, b, signed)
-  if (!pointers) return { ...NUMBER, numbers }
+  if (!pointers) return numbers === undefined ? NUMBER : { ...NUMBER, numbers }
   if (bits === 32) return NUMBER
   if (operation === ALU.add) return { numbers, ...merged(moved(a, b, 1n), moved(b, a, 1n)) }
   if (operation === ALU.sub) {

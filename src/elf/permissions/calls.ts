@@ -2,6 +2,7 @@ import type { Permission } from '../../domain/permission.ts'
 import { kernelName } from '../chainable.ts'
 import type { ElfFunction } from '../functions.ts'
 import { helperName, TAIL_CALL } from '../helper-names.ts'
+import { isProgram } from '../programs.ts'
 import { verdictPermissions } from './context.ts'
 import { HELPERS, type HelperRule } from './helpers.ts'
 import { kernelFunctionRule, THROW } from './kernel-functions.ts'
@@ -64,8 +65,9 @@ export function callKernel(place: Place, symbol: string, parameters: readonly Va
     expose(place, stranger ? each : { ...each, pointers: 0 }, undefined, `kernel function ${name}`)
   if (takesCode(parameters)) callBack(run, callback ?? WITH_ANYTHING)
   if (name === THROW) {
-    // whatever handles it, nothing in the code refers to it (bpf_set_exception_callback)
-    for (const each of run.frames.keys()) enter(run, each, WITH_ANYTHING)
+    // whichever of them handles it, nothing in the code refers to it
+    for (const each of run.handlesExceptions ? run.frames.keys() : [])
+      if (!isProgram(each)) enter(run, each, WITH_ANYTHING)
     comeBack(run, run.entry, NUMBER)
     reportVerdict(place, NUMBER, 'an exception')
   }

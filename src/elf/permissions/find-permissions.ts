@@ -3,7 +3,7 @@ import type { Hook } from '../../domain/hook.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import type { Permission, PermissionFinding } from '../../domain/permission.ts'
 import type { BpfObject } from '../bpf-object.ts'
-import { variablesOf } from '../btf-types.ts'
+import { type Btf, type BtfType, btfName, variablesOf } from '../btf-types.ts'
 import { kernelName } from '../chainable.ts'
 import type { ElfFunction } from '../functions.ts'
 import { isProgram } from '../programs.ts'
@@ -28,10 +28,16 @@ export interface AskedEntry {
  * callbacks and the programs that tail calls find at first; see docs/permissions.md. All entries together are followed for
  * LIMITS.permission_steps; what is not done then is `unknown`. Throws `entry_not_found`.
  */
-export function findPermissions(asked: readonly AskedEntry[]): PermissionFinding[] {
-  const budget: Budget = { left: LIMITS.permission_steps }
+export const findPermissions = (asked: readonly AskedEntry[]): PermissionFinding[] =>
+  asked.flatMap(permissionFinder())
+
+/** The same for one entry after the other, which share the steps. */
+export function permissionFinder(
+  steps: number = LIMITS.permission_steps,
+): (asked: AskedEntry) => PermissionFinding[] {
+  const budget: Budget = { left: steps }
   const decoded = new Map<ElfFunction, Code>()
-  return asked.flatMap(({ object, entry, hook }) => {
+  return ({ object, entry, hook }) => {
     const found = new Map<string, PermissionFinding>()
     const counts = new Map<Permission, number>()
     const report = (permission: Permission, of: ElfFunction, slot: number, what: string): void => {
@@ -50,7 +56,7 @@ export function findPermissions(asked: readonly AskedEntry[]): PermissionFinding
       explain(run, report, budget)
     }
     return [...found.values()]
-  })
+  }
 }
 
 function programNamed(object: BpfObject, entry: string): ElfFunction {
@@ -86,6 +92,7 @@ function surroundingsOf(
     ),
     pointersInMaps: debug?.btf.types.some(({ kind }) => kind === 'type_tag') ?? false,
     packetDynptrs: !kfuncs.map(kernelName).every(makesNoDynptr),
+    handlesExceptions: debug !== undefined && debug.btf.types.some((type) => isHandlerTag(debug.btf, type)),
     frames: new Map(object.functions.map((each, at) => [each, at])),
     codeOf: (each) => {
       const known = decoded.get(each) ?? codeOf(each, patchedIn(object, each))
@@ -94,6 +101,10 @@ function surroundingsOf(
     },
   }
 }
+
+/** Whether a type says that some function handles exceptions (bpf_find_exception_callback_insn_off, kernel/bpf/btf.c). */
+const isHandlerTag = (btf: Btf, { kind, name }: BtfType): boolean =>
+  kind === 'decl_tag' && btfName(btf, name).startsWith('exception_callback:')
 
 /** Byte offsets of instructions of a function that CO-RE writes to. */
 const patchedIn = ({ debug }: BpfObject, { section, start, size }: ElfFunction): Set<number> =>

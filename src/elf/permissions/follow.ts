@@ -31,7 +31,8 @@ export function follow(run: Run, of: ElfFunction, budget: Budget): boolean {
     // what is known is kept only where ways meet
     for (let slot = from; state !== undefined; ) {
       if (budget.left-- <= 0) return false
-      const second = slot + 1 < code.slots ? code.at(slot + 1).imm : 0
+      const here: number = slot
+      const second = (): number => (here + 1 < code.slots ? code.at(here + 1).imm : 0)
       const ways = step({ run, of, slot, frame, ...state, instruction: code.at(slot), second })
       state = undefined
       for (const [next, after] of ways) {

@@ -29,7 +29,7 @@ const RULES: readonly (readonly [readonly Permission[], KernelFunctionRule['resu
     `iter_num_new iter_num_destroy rcu_read_lock rcu_read_unlock preempt_disable preempt_enable local_irq_save
      local_irq_restore dynptr_from_skb dynptr_from_xdp dynptr_adjust dynptr_is_null dynptr_is_rdonly dynptr_size dynptr_clone
      obj_drop percpu_obj_drop list_push_front list_push_back rbtree_add xdp_metadata_rx_timestamp xdp_metadata_rx_hash
-     xdp_metadata_rx_vlan_tag`,
+     xdp_metadata_rx_vlan_tag throw`,
   ],
   [
     [],

@@ -18,6 +18,8 @@ export interface Surroundings {
   /** Whether a dynptr may stand for a packet. */
   readonly packetDynptrs: boolean
   readonly codeOf: (each: ElfFunction) => Code
+  /** Whether a function of its own handles the exceptions of a program; nothing in the code refers to it. */
+  readonly handlesExceptions: boolean
   /** Every function of the object, and the number of its stack frame. */
   readonly frames: ReadonlyMap<ElfFunction, number>
 }

@@ -32,7 +32,7 @@ export const UNKNOWN_FRAME: Own = { written: 0n, cells: new Map() }
 interface Step extends Place, State {
   readonly instruction: Instruction
   /** Immediate of the slot behind: the second half of a 64-bit load. */
-  readonly second: number
+  readonly second: () => number
 }
 
 /** Slots at which the function goes on, and what is known there; none behind an exit. */
@@ -43,10 +43,20 @@ const FRAME_POINTER = 10
 const read = ({ registers, frame }: Step, register: number): Value =>
   register === FRAME_POINTER ? stackPlace(placeOf(frame, 0)) : (registers[register] ?? ANYTHING)
 
-/** Goes on behind the instruction with some registers changed. */
-function goOn(at: Step, changed: Readonly<Record<number, Value>>, own = at.own, slots = 1): Ways {
-  const registers = at.registers.map((value, register) => changed[register] ?? value)
+/** Goes on behind the instruction, with one register changed, if any. */
+function goOn(at: Step, register?: number, value: Value = NUMBER, own = at.own, slots = 1): Ways {
+  if (register === undefined) return [[at.slot + slots, { registers: at.registers, own }]]
+  const registers = at.registers.slice()
+  if (register < registers.length) registers[register] = value
   return [[at.slot + slots, { registers, own }]]
+}
+
+/** Goes on behind a call, which leaves nothing in r1 to r5. */
+function comeBackWith(at: Step, result: Value, own: Own): Ways {
+  const registers = at.registers.map((value, register) =>
+    register > 5 ? value : register === 0 ? result : NUMBER,
+  )
+  return [[at.slot + 1, { registers, own }]]
 }
 
 /**
@@ -86,14 +96,14 @@ function stepLoadConstant(at: Step): Ways {
   const mode = code & 0xe0
   if (code === 0x18) {
     const low = BigInt.asUintN(32, BigInt(imm))
-    const number = patched ? NUMBER : oneOf(low | (BigInt(at.second) << 32n))
-    return goOn(at, { [dst]: operand === undefined ? number : addressOf(at, operand) }, at.own, 2)
+    const number = patched ? NUMBER : oneOf(low | (BigInt(at.second()) << 32n))
+    return goOn(at, dst, operand === undefined ? number : addressOf(at, operand), at.own, 2)
   }
   if (mode !== MODE.abs && mode !== MODE.ind) return stepUnknown(at)
   // a packet that is too short ends the function with 0 (kernel/bpf/verifier.c, check_ld_abs)
   comeBack(at.run, at.of, oneOf(0))
   reportVerdict(at, oneOf(0), 'exit')
-  return goOn(at, { 0: NUMBER, 1: NUMBER, 2: NUMBER, 3: NUMBER, 4: NUMBER, 5: NUMBER })
+  return comeBackWith(at, NUMBER, at.own)
 }
 
 function addressOf(at: Step, operand: NonNullable<Instruction['operand']>): Value {
@@ -124,9 +134,11 @@ function stepLoad(at: Step): Ways {
   // CO-RE may write another size too
   const size = patched ? 8 : sizeOf(at.instruction)
   const value = load(at, { base: read(at, src), offset: patched ? undefined : off, size }, at.own)
-  return goOn(at, {
-    [dst]: mode === MODE.memsx ? cut(value, size * 8, true) : patched ? join(value, NUMBER) : value,
-  })
+  return goOn(
+    at,
+    dst,
+    mode === MODE.memsx ? cut(value, size * 8, true) : patched ? join(value, NUMBER) : value,
+  )
 }
 
 /** Atomic operations by their immediate (RFC 9669 section 5.3), and acquire and release (Linux 6.15). */
@@ -140,16 +152,16 @@ function stepStore(at: Step): Ways {
   const immediate = (code & 7) === CLASS.st
   if (mode === MODE.mem) {
     const constant = patched ? NUMBER : oneOf(imm)
-    return goOn(at, {}, store(at, access, immediate ? constant : read(at, src), at.own))
+    return goOn(at, undefined, NUMBER, store(at, access, immediate ? constant : read(at, src), at.own))
   }
   if (mode !== MODE.atomic || immediate) return stepUnknown(at)
-  if (imm === ATOMIC.acquire) return goOn(at, { [dst]: load(at, { ...access, base: read(at, src) }, at.own) })
-  if (imm === ATOMIC.release) return goOn(at, {}, store(at, access, read(at, src), at.own))
+  if (imm === ATOMIC.acquire) return goOn(at, dst, load(at, { ...access, base: read(at, src) }, at.own))
+  if (imm === ATOMIC.release) return goOn(at, undefined, NUMBER, store(at, access, read(at, src), at.own))
   const exchanges = imm === ATOMIC.exchange || imm === ATOMIC.compare
   if (!exchanges && !ATOMIC_OPERATIONS.includes(imm & ~ATOMIC.fetch)) return stepUnknown(at)
   const own = store(at, access, NUMBER, at.own)
   const fetched = imm === ATOMIC.compare ? 0 : src
-  return goOn(at, (imm & ATOMIC.fetch) === 0 ? {} : { [fetched]: NUMBER }, own)
+  return goOn(at, (imm & ATOMIC.fetch) === 0 ? undefined : fetched, NUMBER, own)
 }
 
 function stepOperation(at: Step): Ways {
@@ -159,20 +171,19 @@ function stepOperation(at: Step): Ways {
   const constant = patched ? NUMBER : oneOf(imm)
   const [before, operand] = [read(at, dst), byRegister ? read(at, src) : constant]
   if (operation === ALU.mov) {
-    if (off === 0) return goOn(at, { [dst]: bits === 64 ? operand : cut(operand, 32, false) })
+    if (off === 0) return goOn(at, dst, bits === 64 ? operand : cut(operand, 32, false))
     if (off === 8 || off === 16 || off === 32) {
       const extended = cut(operand, off, true)
-      return goOn(at, { [dst]: bits === 64 ? extended : cut(extended, 32, false) })
+      return goOn(at, dst, bits === 64 ? extended : cut(extended, 32, false))
     }
     // an address of an arena becomes one that can be used, and back: no packet lies there
-    if (off === 1 && byRegister && bits === 64)
-      return goOn(at, { [dst]: { ...NUMBER, pointers: POINTS.data } })
+    if (off === 1 && byRegister && bits === 64) return goOn(at, dst, { ...NUMBER, pointers: POINTS.data })
     return stepUnknown(at)
   }
-  if (operation === ALU.end) return goOn(at, { [dst]: NUMBER })
+  if (operation === ALU.end) return goOn(at, dst, NUMBER)
   if (operation > ALU.end) return stepUnknown(at)
   const signed = off === 1 && (operation === ALU.div || operation === ALU.mod)
-  return goOn(at, { [dst]: operate(operation, bits, before, operand, signed) })
+  return goOn(at, dst, operate(operation, bits, before, operand, signed))
 }
 
 function stepJump(at: Step): Ways {
@@ -216,5 +227,5 @@ function stepCall(at: Step): Ways {
   else return stepUnknown(at)
   if (result === undefined) return []
   const own = operand === undefined && keepsStack(imm) ? at.own : { ...at.own, cells: new Map() }
-  return goOn(at, { 0: result, 1: NUMBER, 2: NUMBER, 3: NUMBER, 4: NUMBER, 5: NUMBER }, own)
+  return comeBackWith(at, result, own)
 }

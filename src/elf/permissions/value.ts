@@ -18,8 +18,8 @@ export const POINTS = {
 const EVERYTHING = 255
 
 /** Numbers, and places of the stack, that are told apart before all are taken as possible. */
-const MOST_NUMBERS = 16
-const MOST_PLACES = 16
+const MOST_NUMBERS = 8
+const MOST_PLACES = 8
 
 /**
  * What a register or a stack slot may hold: the union of all three parts. Numbers are 64 bits, unsigned. A list that is
@@ -59,6 +59,7 @@ export const mayCount = ({ numbers }: Value): boolean => numbers?.length !== 0
 
 /** Distinct numbers, or undefined when they are too many to be told apart. */
 export function limited(numbers: readonly bigint[]): readonly bigint[] | undefined {
+  if (numbers.length < 2) return numbers
   const distinct = new Set(numbers)
   return distinct.size > MOST_NUMBERS ? undefined : [...distinct]
 }
@@ -80,6 +81,7 @@ function union<T>(
   limit: (all: readonly T[]) => readonly T[] | undefined,
 ): readonly T[] | undefined {
   if (a === undefined || b === undefined) return undefined
+  if (b === a || b.length === 0) return a
   const more = b.filter((each) => !a.includes(each))
   return more.length === 0 ? a : limit([...a, ...more])
 }
