@@ -21,7 +21,8 @@ export function callHelper(place: Place, id: number, parameters: readonly Value[
   const rule = HELPERS.get(name)
   const what = `helper ${name}${name.includes('#') ? '' : `#${id}`}`
   if (rule === undefined) report(place, 'unknown', what)
-  for (const permission of rule?.permissions ?? []) report(place, permission, what)
+  for (const permission of [...(rule?.permissions ?? []), ...(rule?.more?.(parameters) ?? [])])
+    report(place, permission, what)
   if (name === 'bpf_dynptr_write' && run.packetDynptrs) report(place, 'modify-packet', what)
   for (const { to, size } of rule === undefined ? (EVERY_PARAMETER ?? []) : (rule.writes ?? []))
     expose(

@@ -4,6 +4,8 @@ import { NUMBER, oneOf, orNull, POINTS, type Value } from './value.ts'
 /** What a helper asks for and does, as far as permissions go. */
 export interface HelperRule {
   readonly permissions: readonly Permission[]
+  /** What else it needs with these values of r1 to r5. */
+  readonly more?: (parameters: readonly Value[]) => readonly Permission[]
   /** What it returns, from the values of r1 to r5; a number where nothing is said. */
   readonly result?: (parameters: readonly Value[]) => Value
   /** Parameters, from 1, whose memory it writes; with the parameter that says how many bytes, where one does. */
@@ -62,6 +64,13 @@ const REDIRECTED: readonly number[] = [4, 0, 7, 2]
 function redirectMapResult([, , flags]: readonly Value[]): Value {
   const fallbacks = flags?.numbers?.map((number) => number & 3n) ?? [0n, 1n, 2n, 3n]
   return oneOf(4n, 0n, ...fallbacks)
+}
+
+/** BPF_F_BROADCAST of bpf_redirect_map, linux/bpf.h: a copy goes to each port of the map. */
+const BROADCAST = 8n
+const MORE: Readonly<Record<string, NonNullable<HelperRule['more']>>> = {
+  redirect_map: ([, , flags]) =>
+    flags?.numbers?.every((number) => (number & BROADCAST) === 0n) === true ? [] : ['clone-packet'],
 }
 
 /** A value of a map, of a map of maps an inner map. */
@@ -155,9 +164,10 @@ function rules(): Map<string, HelperRule> {
     for (const name of words(names)) permissions.set(name, [...(permissions.get(name) ?? []), permission])
   return new Map(
     [...permissions].map(([name, needed]) => {
-      const [result, writes, callback] = [RESULTS[name], WRITES[name], CALLBACKS[name]]
+      const [more, result, writes, callback] = [MORE[name], RESULTS[name], WRITES[name], CALLBACKS[name]]
       const rule = {
         permissions: needed,
+        ...(more && { more }),
         ...(result && { result }),
         ...(writes && { writes }),
         ...(callback && { callback }),

@@ -28,6 +28,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, string>>>> =
     [ANY]: 'verdict_of_map verdict_of_helper to_processor',
     [BY_HELPER]: 'to_interface to_port',
     redirect: 'to_interface_unseen',
+    [`${BY_HELPER} clone-packet`]: 'to_all_ports',
     'export-data': 'sends_events prints',
     'export-data timers': 'reports_on_time',
     timers: 'sets_timer',

@@ -77,6 +77,7 @@ XDP int verdict_of_map(struct xdp_md *ctx)
 XDP int verdict_of_helper(struct xdp_md *ctx) { return bpf_get_prandom_u32(); }
 XDP int to_interface(struct xdp_md *ctx) { return bpf_redirect(2, 0); }
 XDP int to_port(struct xdp_md *ctx) { return bpf_redirect_map(&ports, 1, XDP_PASS); }
+XDP int to_all_ports(struct xdp_md *ctx) { return bpf_redirect_map(&ports, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS); }
 XDP int to_processor(struct xdp_md *ctx) { return bpf_redirect_map(&processors, 1, XDP_TX); }
 XDP int to_interface_unseen(struct xdp_md *ctx) { bpf_redirect(2, 0); return XDP_PASS; }
 
