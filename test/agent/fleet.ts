@@ -43,6 +43,7 @@ export const KNOB_MANIFEST = {
   ...{ summary: 'Passes or drops everything', license: 'MIT OR GPL-2.0-only' },
   programs: [{ object: 'knob.bpf.o', entry: 'xdp_knob', hook: 'xdp' }],
   config: [{ name: 'drop', variable: 'cfg_drop', type: 'u32', default: 0, max: 1 }],
+  permissions: ['drop'],
 }
 
 /** A key pair on disk and in memory. */

@@ -155,7 +155,7 @@ export function cut(value: Value, bits: number, signed: boolean): Value {
 }
 
 /** Conditions by the upper four bits of the code (RFC 9669 section 4.3). */
-export const JUMP = { always: 0x00, equal: 0x10, different: 0x50, call: 0x80, exit: 0x90, may: 0xe0 } as const
+const JUMP = { always: 0x00, equal: 0x10, different: 0x50, call: 0x80, exit: 0x90, may: 0xe0 } as const
 const CONDITIONS: Readonly<Record<number, (a: bigint, b: bigint) => boolean>> = {
   [JUMP.equal]: (a, b) => a === b,
   [0x20]: (a, b) => a > b,
