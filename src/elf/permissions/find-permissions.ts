@@ -92,7 +92,7 @@ function surroundingsOf(
     ),
     pointersInMaps: debug?.btf.types.some(({ kind }) => kind === 'type_tag') ?? false,
     packetDynptrs: !kfuncs.map(kernelName).every(makesNoDynptr),
-    handlesExceptions: debug !== undefined && debug.btf.types.some((type) => isHandlerTag(debug.btf, type)),
+    handlesExceptions: debug?.btf.types.some((type) => isHandlerTag(debug.btf, type)) ?? false,
     frames: new Map(object.functions.map((each, at) => [each, at])),
     codeOf: (each) => {
       const known = decoded.get(each) ?? codeOf(each, patchedIn(object, each))
