@@ -67,7 +67,10 @@ The last line is readable, too.
 `
 
 /** A line of text that tries the same wherever only a line goes. */
-export const HOSTILE_LINE = `"><img src=x onerror=${RUN}> \u202Etxet\u202C \u200B${'w'.repeat(60)}`
+export const HOSTILE_LINE = `"><img src=x onerror=${RUN}> </p><script>${RUN}</script> ${'w'.repeat(60)}`
+
+/** The same with characters that steer, where they are taken. */
+export const STEERED_LINE = `\u202Etxet\u202C \u200B\u2066 ${HOSTILE_LINE}`
 
 /** A README of a mebibyte: paragraphs, emphasis that never ends, and links. */
 export const LARGE_README =

@@ -3,7 +3,14 @@ import { enrolledNode } from '../../http/enrolled-node.ts'
 import { buildRelease, newKey, openNamespace, publishAt } from '../../http/release-builder.ts'
 import { type RunningRegistry, startRegistry } from '../../http/running-registry.ts'
 import { openBrowser, signIn, type TestBrowser, type Visitor } from '../../support/browser.ts'
-import { DEEP_README, HOSTILE_LINE, HOSTILE_README, LARGE_README, TABLE_README } from './hostile-text.ts'
+import {
+  DEEP_README,
+  HOSTILE_LINE,
+  HOSTILE_README,
+  LARGE_README,
+  STEERED_LINE,
+  TABLE_README,
+} from './hostile-text.ts'
 import { hacked, plant, strange, tooWide } from './looks.ts'
 
 /** What the page of a long text may take, on a machine that does other things as well. */
@@ -60,7 +67,7 @@ beforeAll(async () => {
   const joined = await enrolledNode(registry, 'fra-1', { role: '"><img src=x onerror=hacked>' })
   node = joined.id
   const error = {
-    ...{ code: '<b>', message: HOSTILE_LINE, remedy: HOSTILE_LINE },
+    ...{ code: '<b>', message: STEERED_LINE, remedy: STEERED_LINE },
     log: `<script>window.hacked=1</script>\n${'0: (85) call \u202E'.repeat(40)}`,
   }
   const reported = await joined.call('PUT', `/api/v1/nodes/${node}/observed`, {
