@@ -22,11 +22,18 @@ import type { BpfFunction } from './programs.ts'
 /** Kernels that brought what has no helper of its own. */
 const [GLOBAL_FUNCTIONS, TAIL_CALLS_BELOW, FRAGS, KERNEL_FUNCTIONS] = [5006, 5010, 5018, 6000] as const
 
+/** What was found of a release's contents: whether they are in order, and what they can do. */
+interface CheckedContents {
+  readonly checks: Check[]
+  /** Empty when objects cannot be read, which is a check that failed. */
+  readonly findings: readonly PermissionFinding[]
+}
+
 /**
  * Checks a release's manifest against its files, as far as these tell, without a kernel: everything that keeps it out of a
  * registry, and everything that its publisher should know. Pure. `files` has all files but hookline.yaml.
  */
-export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buffer>): Check[] {
+export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buffer>): CheckedContents {
   const checks = [
     checked('manifest', 'the manifest asks for nothing that is not supported', () =>
       requireSupported(manifest),
@@ -43,7 +50,7 @@ export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buf
     checkManifestAgainstObjects(manifest, objects)
   } catch (thrown) {
     if (!(thrown instanceof DomainError)) throw thrown
-    return [...checks, failed('objects', asDomainError(thrown))]
+    return { checks: [...checks, failed('objects', asDomainError(thrown))], findings: [] }
   }
   const names = [...objects.keys()].join(', ')
   const used = manifest.programs.flatMap(({ object: file, entry, hook }) => {
@@ -51,10 +58,11 @@ export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buf
     const program = object?.programs.find(({ name }) => name === entry)
     return object === undefined || program === undefined ? [] : [{ file, object, program, entry, hook }]
   })
-  return [
+  const findings = findPermissions(used)
+  const found = [
     ...checks,
     passed('objects', `${names}: programs, variables and maps are as the manifest says`),
-    ...checkPermissions(manifest, findPermissions(used)),
+    ...checkPermissions(manifest, findings),
     ...used.flatMap(({ file, object, program, entry, hook }) =>
       chainObstacles(object, program, hook).map(({ code, message }) =>
         warned(
@@ -71,6 +79,7 @@ export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buf
     ),
     ...checkPins(objects),
   ]
+  return { checks: found, findings }
 }
 
 /** What is found in the bytecode and not declared keeps a release out; what is declared for nothing, its publisher should know. */

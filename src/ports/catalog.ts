@@ -2,6 +2,7 @@ import type { Actor } from '../domain/account.ts'
 import type { Manifest } from '../domain/manifest.ts'
 import type { NamePattern } from '../domain/name-pattern.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
+import type { PermissionFinding } from '../domain/permission.ts'
 import type { ProgramPage, ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import type { FoundProgram } from '../domain/search.ts'
 import type { Signer } from '../domain/signer.ts'
@@ -16,6 +17,8 @@ export interface NewRelease {
   /** Sigstore bundle, JSON text. */
   readonly bundle: string
   readonly signer: Signer
+  /** Where its bytecode needs which permission. */
+  readonly findings: readonly PermissionFinding[]
   /** Text of its README; empty when it has none. */
   readonly readme: string
   /** Who may read the program, if this is its first release; later ones change nothing of that. */
@@ -59,6 +62,7 @@ export interface ProgramDetails {
 /** A release with its manifest. */
 export interface ReleaseDetails {
   readonly release: ReleaseView
+  readonly findings: readonly PermissionFinding[]
   readonly manifest: Manifest
 }
 

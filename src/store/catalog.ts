@@ -6,6 +6,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { Manifest } from '../domain/manifest.ts'
 import { lookOf } from '../domain/name-rules.ts'
 import { Digest, type ProgramId, releaseRef } from '../domain/names.ts'
+import { type PermissionFinding, permissionsOf } from '../domain/permission.ts'
 import type { ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
 import type { Signer } from '../domain/signer.ts'
@@ -190,6 +191,7 @@ async function addRelease(
           ? { signer }
           : { signerIdentity: signer.identity, signerIssuer: signer.issuer }),
         readme: release.readme,
+        findings: [...release.findings],
         mainObject: manifest.programs[0]?.object ?? '',
         files: { createMany: { data: files.map(({ name, digest }) => ({ name, digest })) } },
       },
@@ -260,7 +262,7 @@ async function requireRoom(
 async function programForRelease(
   transaction: Transaction,
   namespaceId: string,
-  { manifest, visibility, readme, signer }: NewRelease,
+  { manifest, visibility, readme, signer, findings }: NewRelease,
 ): Promise<string> {
   const { name: ref, version } = manifest
   const known = await transaction.program.findUnique({
@@ -281,7 +283,7 @@ async function programForRelease(
         `the namespace of ${ref} has ${count} programs, the most that it may have`,
       )
     const verified = (await transaction.namespaceProof.count({ where: { namespaceId } })) > 0
-    const shown = shownBy(manifest, readme, signer)
+    const shown = shownBy(manifest, readme, signer, findings)
     const data = { namespaceId, ref, look, visibility, latest: version, verified, ...shown }
     return (await transaction.program.create({ data })).id
   }
@@ -297,13 +299,19 @@ async function programForRelease(
   if (latestVersion([...offered, { version, yanked: false }]) === version)
     await transaction.program.update({
       where: { id: known.id },
-      data: { latest: version, ...shownBy(manifest, readme, signer) },
+      data: { latest: version, ...shownBy(manifest, readme, signer, findings) },
     })
   return known.id
 }
 
 /** What a program is shown and found by, of the release that it is shown by. */
-export const shownBy = (manifest: Manifest, readme: string, signer: Signer) => ({
+export const shownBy = (
+  manifest: Manifest,
+  readme: string,
+  signer: Signer,
+  findings: readonly PermissionFinding[],
+) => ({
+  permissions: permissionsOf(findings),
   signedBy: typeof signer === 'string' ? 'key' : 'identity',
   summary: manifest.summary,
   words: [...manifest.name.split(/[/-]/), manifest.name, ...manifest.keywords].join(' '),

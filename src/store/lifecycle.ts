@@ -12,7 +12,7 @@ import { readHeads, readOffered, recordSteps } from './function-steps.ts'
 import type { Prisma, Release, Report } from './generated/client.ts'
 import type { RegistryLogs } from './logs.ts'
 import { absentProgram, absentRelease, readableOnly } from './readable.ts'
-import { signerOf } from './releases.ts'
+import { findingsOf, signerOf } from './releases.ts'
 
 /** What becomes of releases, in the database. */
 export function databaseLifecycle(database: Database, logs: RegistryLogs): Lifecycle {
@@ -188,7 +188,7 @@ async function newlyShownBy(
 ): Promise<Prisma.ProgramUpdateInput> {
   if (latest === undefined) return { latest: '' }
   const row = await transaction.release.findFirstOrThrow({ where: { programId, version: latest } })
-  return { latest, ...shownBy(Manifest.parse(row.manifest), row.readme, signerOf(row)) }
+  return { latest, ...shownBy(Manifest.parse(row.manifest), row.readme, signerOf(row), findingsOf(row)) }
 }
 
 async function remove(

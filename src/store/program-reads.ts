@@ -5,7 +5,7 @@ import { FoundProgram } from '../domain/search.ts'
 import type { ListedPrograms, Mark, ProgramDetails, Readable, ReleaseDetails } from '../ports/catalog.ts'
 import type { Transaction } from './database.ts'
 import { absentProgram, absentRelease, readableOnly, readableReleases } from './readable.ts'
-import { readFiles, releaseView, signerOf, standingOf } from './releases.ts'
+import { findingsOf, readFiles, releaseView, signerOf, standingOf } from './releases.ts'
 
 type Client = Pick<Transaction, 'release' | 'program' | 'releaseFile' | 'channel' | 'audit'>
 
@@ -116,7 +116,10 @@ export async function readRelease(
   if (row !== null) {
     const files = (await readFiles(client, [row.id])).get(row.id) ?? []
     const manifest = Manifest.parse(row.manifest)
-    return { release: releaseView({ ...row, ref, files }, manifest), manifest }
+    return {
+      release: releaseView({ ...row, ref, files }, manifest),
+      ...{ manifest, findings: findingsOf(row) },
+    }
   }
   if ((await client.program.findFirst({ where: program, select: { id: true } })) === null)
     throw absentProgram(ref)

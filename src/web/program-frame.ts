@@ -17,6 +17,7 @@ export interface Shown {
   readonly details: ProgramDetails
   readonly release: ReleaseView
   readonly manifest: ReleaseDetails['manifest']
+  readonly findings: ReleaseDetails['findings']
   /** Whether nobody gets its bytes, so that pages do not show what is in them. */
   readonly withheld: boolean
 }
@@ -25,6 +26,7 @@ export interface Shown {
 const TABS = [
   { name: 'overview', label: 'Overview', at: releasePath },
   { name: 'contents', label: 'Contents', at: (...of) => `${releasePath(...of)}/contents` },
+  { name: 'permissions', label: 'Permissions', at: (...of) => `${releasePath(...of)}/permissions` },
   { name: 'configuration', label: 'Configuration', at: (...of) => `${releasePath(...of)}/configuration` },
   { name: 'versions', label: 'Versions', at: (program) => `${programPath(program)}/versions` },
   { name: 'verify', label: 'Verify', at: (...of) => `${releasePath(...of)}/verify` },
@@ -58,9 +60,9 @@ export async function shownBy(visit: Visit, catalog: Catalog): Promise<Shown> {
     catalog.programDetails(program, readable),
     asked === undefined ? undefined : catalog.releaseDetails(program, asked, readable),
   ])
-  const { release, manifest } = known ?? (await newestOf(details))
+  const { release, manifest, findings } = known ?? (await newestOf(details))
   const withheld = release.quarantined !== undefined || details.view.quarantined !== undefined
-  return { program, details, release, manifest, withheld }
+  return { program, details, release, manifest, findings, withheld }
 }
 
 /** A page of a program: its header, its tabs, and what the tab shows. */

@@ -38,7 +38,7 @@ function found(
     ...bodies.map(([file, text]): [string, Buffer] => [file, object(text, license)]),
     ...more,
   ])
-  return checkContents(manifest, files)
+  return checkContents(manifest, files).checks
 }
 /** What did not hold: check, level and code. */
 const wrong = (...asked: Parameters<typeof found>): string[] =>
