@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { openBrowser, signIn, type TestBrowser } from '../../test/support/browser.ts'
 import { type Address, PUBLIC, signedInPages } from '../../test/web/browser/addresses.ts'
 import { type ShownRegistry, startShowcase } from '../showcase/showcase.ts'
+import { smallPng } from './small-png.ts'
 
 const OUT = fileURLToPath(new URL('../../docs/images/catalog', import.meta.url))
 const WIDTHS = [1280, 390] as const
@@ -50,7 +51,7 @@ async function picturesOf(
       const height = await page.evaluate<number>('document.documentElement.scrollHeight')
       const clip = { x: 0, y: 0, width, height: Math.min(height, MOST_HEIGHT) }
       const picture = await page.screenshot({ fullPage: true, clip, animations: 'disabled', caret: 'hide' })
-      pictures.set(`${name}-${width}-${colorScheme}.png`, picture)
+      pictures.set(`${name}-${width}-${colorScheme}.png`, smallPng(picture))
       await context.close()
     }
   return pictures
