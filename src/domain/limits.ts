@@ -199,6 +199,13 @@ export const LIMITS = {
   elf_bss_bytes: 16 << 20,
   /** What all programs of an object reach: callees, helpers, maps and kernel symbols, each counted once per program. */
   elf_reach_items: 1 << 18,
+  /**
+   * Instructions that finding the permissions of a release looks at, each as often as what is known before it changes: 3 to 30
+   * times in the programs that were measured. A million, as many as the kernel's verifier walks.
+   */
+  permission_steps: 1_000_000,
+  /** Places named for one permission of one entry. */
+  permission_places: 16,
   btf_types: 1 << 17,
   /** One blob of BTF as the kernel takes it (BTF_MAX_SIZE, kernel/bpf/btf.c). */
   btf_bytes: 16 << 20,

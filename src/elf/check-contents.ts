@@ -3,12 +3,20 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import { kernelSeries, oldestKernel } from '../domain/kernel-series.ts'
 import { asksForSource, readLicenseExpression } from '../domain/license.ts'
 import { type Manifest, requireSupported } from '../domain/manifest.ts'
+import {
+  missingPermissions,
+  PERMISSIONS,
+  type PermissionFinding,
+  permissionsOf,
+  placeText,
+} from '../domain/permission.ts'
 import { type BpfObject, readObject } from './bpf-object.ts'
 import { chainObstacles } from './chainable.ts'
 import { checkManifestAgainstObjects } from './check-manifest.ts'
 import { isGplOnly, kernelOfHelper } from './helper-facts.ts'
 import { helperName } from './helper-names.ts'
 import { isGplCompatible } from './license.ts'
+import { findPermissions } from './permissions/find-permissions.ts'
 import type { BpfFunction } from './programs.ts'
 
 /** Kernels that brought what has no helper of its own. */
@@ -46,6 +54,7 @@ export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buf
   return [
     ...checks,
     passed('objects', `${names}: programs, variables and maps are as the manifest says`),
+    ...checkPermissions(manifest, findPermissions(used)),
     ...used.flatMap(({ file, object, program, entry, hook }) =>
       chainObstacles(object, program, hook).map(({ code, message }) =>
         warned(
@@ -61,6 +70,35 @@ export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buf
       used.map(({ program }) => program),
     ),
     ...checkPins(objects),
+  ]
+}
+
+/** What is found in the bytecode and not declared keeps a release out; what is declared for nothing, its publisher should know. */
+function checkPermissions({ permissions }: Manifest, found: readonly PermissionFinding[]): Check[] {
+  const names = permissionsOf(found)
+  const unused = permissions.filter((name) => !names.includes(name))
+  const missing = missingPermissions(permissions, found).map((finding) =>
+    failed(
+      'permissions',
+      new DomainError(
+        'permissions_undeclared',
+        `${finding.entry} can ${PERMISSIONS[finding.permission].title}, but permissions has no ${finding.permission}: ${placeText(finding)}`,
+      ),
+    ),
+  )
+  return [
+    ...(missing.length > 0
+      ? missing
+      : [passed('permissions', names.length === 0 ? 'it lets packets pass' : names.join(', '))]),
+    ...(unused.length > 0
+      ? [
+          warned(
+            'permissions',
+            `permissions has ${unused.join(', ')}, which its bytecode does not need`,
+            'leave out what is not needed: whoever runs it must grant it',
+          ),
+        ]
+      : []),
   ]
 }
 

@@ -82,7 +82,7 @@ function getIt({ program, release, manifest }: Shown, base: string): Html {
   const ref = releaseRef(program, release.version)
   return html`<section aria-labelledby="get"><h2 id="get">Get it</h2>
 <h3>Pull</h3>
-${snippet(`export HOOKLINE_URL=${base}\nhookline pull ${ref} \\\n  --out ${name} --policy trust.yaml`)}
+${snippet(`export HOOKLINE_URL=${base}\nhookline pull ${ref} \\\n  --out ${name} \\\n  --policy trust.yaml`)}
 <h3>Verify</h3>
 ${snippet(`hookline verify ${ref} \\\n  ${typeof release.signer === 'string' ? '--signer publisher.pub.pem' : '--policy trust.yaml'}`)}
 <p class="quiet">Whom to believe you decide, not this page: see <a href="${releasePath(program, release.version)}/verify">Verify</a>.</p>

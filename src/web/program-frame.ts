@@ -36,7 +36,7 @@ const TABS = [
 export type Tab = (typeof TABS)[number]['name']
 
 /** The program that an address names. Throws `not_found`. */
-export function programOfPath({ params }: Visit): ProgramId {
+function programOfPath({ params }: Visit): ProgramId {
   const program = ProgramId.safeParse(`${params['ns']}/${params['name']}`)
   if (program.success) return program.data
   throw new DomainError('not_found', `there is no program ${params['ns']}/${params['name']}`)

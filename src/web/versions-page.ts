@@ -10,7 +10,7 @@ import type { Site } from './site.ts'
 import { ago, dayOf, grouped } from './text.ts'
 
 /** Address of a comparison of two releases. */
-export const comparePath = (program: string, from: string, to: string): string =>
+const comparePath = (program: string, from: string, to: string): string =>
   `${programPath(program)}/compare?${new URLSearchParams({ from, to })}`
 
 /** All versions of a program by precedence, with what was said about each. */
