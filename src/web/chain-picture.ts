@@ -83,7 +83,7 @@ function hookStop(hook: Hook, chain: ObservedChain | undefined, beside: Beside):
   const most = Math.max(1, ...entries.map((entry) => flowOf(entry).reached))
   return html`<li class="stop"><div class="stop-head"><b>${icon(hook)}${name}</b>
 <ul class="facts"><li title="${MODES[mode]}">${mode}</li><li title="every change builds the next generation">generation ${generation}</li><li>since <time datetime="${since}" title="${since}">${ago(since, beside.now)}</time></li><li title="program ${programId} of this kernel">tag <code>${clip(programTag)}</code></li></ul></div>
-<ol class="entries">${entries.map((entry) => entryItem(entry, most, beside.rates?.get(entryPlace(chain, entry)), revisionOf(chain, entry)))}</ol></li>`
+<ol class="chain-entries">${entries.map((entry) => entryItem(entry, most, beside.rates?.get(entryPlace(chain, entry)), revisionOf(chain, entry)))}</ol></li>`
 }
 
 const revisionOf = ({ functions }: ObservedChain, { function: of }: ObservedEntry): number | undefined =>

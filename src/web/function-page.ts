@@ -86,7 +86,7 @@ function standing(
 function ordered(spec: FunctionSpec, { resolutions }: FunctionView, preview: Preview): Html {
   const versions = new Map(resolutions.map(({ use, version }) => [use, version]))
   const { selector, interfaces, priority, onMissing, allowGeneric, instances } = spec
-  return html`<dl class="about">
+  return html`<dl class="node-facts">
 <div><dt>Nodes</dt><dd>${selectorText(selector)}</dd></div>
 <div><dt>Interfaces</dt><dd>${interfaces.map((one) => html`<code>${one}</code> `)}</dd></div>
 <div><dt>Priority</dt><dd>${priority} <span class="quiet">the lowest comes first</span></dd></div>
@@ -149,7 +149,7 @@ function history(
     return html`<li><b>Revision ${one.step.revision}</b> <span class="quiet">${time(one.step.at)}</span>${again && html` <span class="quiet">its ranges stand for other releases since</span>`}
 ${changes === undefined ? html`<p class="quiet">${one.step.revision === 1 ? `the first, with ${counted(one.spec.instances.length, 'instance')}` : `with ${counted(one.spec.instances.length, 'instance')}`}</p>` : changes.length === 0 ? html`<p class="quiet">says the same</p>` : changeList(changes)}</li>`
   }
-  return html`<section aria-labelledby="history"><h2 id="history">History</h2><ol class="steps">
+  return html`<section aria-labelledby="history"><h2 id="history">History</h2><ol class="history">
 ${state === 'removed' && html`<li><b>Revision ${revision}</b> <span class="quiet">${time(appliedAt)}</span><p>removed</p></li>`}
 ${steps.slice(0, LIMITS.function_steps_shown).map(item)}</ol>
 ${steps.length > LIMITS.function_steps_shown && html`<p class="quiet">There is more: <code>hookline function show</code> lists it.</p>`}</section>`

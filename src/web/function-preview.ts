@@ -81,7 +81,7 @@ function plannedStop(hook: Hook, entries: readonly PlannedEntry[]): Html {
   if (entries.length === 0)
     return html`<li class="bare"><b>${icon(hook)}${name}</b> <small>nothing here</small></li>`
   return html`<li class="stop"><div class="stop-head"><b>${icon(hook)}${name}</b> <small class="quiet">${counted(entries.length, 'entry', 'entries')}</small></div>
-<ol class="entries">${entries.map(
+<ol class="chain-entries">${entries.map(
     ({ instance, release, entry, arch, proceed }, at) =>
       html`<li class="entry planned"><svg class="rail" viewBox="0 0 72 100" preserveAspectRatio="none" aria-hidden="true"><path class="line" d="M70 0V100"/></svg><span class="at">${at + 1}</span><div class="entry-text"><p class="what"><b>${instance}</b> ${releaseLink(release)} <code>${entry}</code></p><ul class="facts">${arch !== undefined && html`<li>on ${arch}</li>`}<li>${proceed.length === 0 ? 'never goes on' : `goes on after ${proceed.join(', ')}`}</li></ul></div></li>`,
   )}</ol></li>`

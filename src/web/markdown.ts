@@ -1,4 +1,4 @@
-import markdownIt, { type MarkdownIt } from 'markdown-it'
+import markdownIt, { type MarkdownIt, type StateBlock } from 'markdown-it'
 import { type Html, trusted } from './html.ts'
 import { visible } from './text.ts'
 
@@ -38,7 +38,10 @@ function render(text: string, links: Links): Html {
 }
 
 function parser(links: Links): MarkdownIt {
-  const markdown = markdownIt({ html: false, linkify: false, breaks: false, maxNesting: 20 })
+  const markdown = markdownIt({ html: false, linkify: false, breaks: false })
+  markdown.block.ruler.before('blockquote', 'deep', deepAsText, {
+    alt: ['paragraph', 'reference', 'blockquote', 'list'],
+  })
   const { rules } = markdown.renderer
   // which links there are is decided below, where their text can be kept
   markdown.validateLink = () => true
@@ -88,6 +91,30 @@ function parser(links: Links): MarkdownIt {
   rules['fence'] = (tokens, at) => code(tokens[at]?.content ?? '')
   rules['code_block'] = (tokens, at) => code(tokens[at]?.content ?? '')
   return markdown
+}
+
+/** Lists and quotes within each other: each list counts twice, with its item. */
+const DEEPEST = 16
+const MARKER = /^(?:[-+*>]|\d{1,9}[.)])(?:\s|$|>)/
+
+/**
+ * A list or quote that is too deep is shown as text: the parser itself leaves out what follows one, to the end. A rule of
+ * markdown-it's block parser.
+ */
+function deepAsText(state: StateBlock, line: number, _end: number, silent: boolean): boolean {
+  if (state.level < DEEPEST) return false
+  const start = (state.bMarks[line] ?? 0) + (state.tShift[line] ?? 0)
+  const end = state.eMarks[line] ?? start
+  if (!MARKER.test(state.src.slice(start, Math.min(end, start + 12)))) return false
+  if (silent) return true
+  state.push('paragraph_open', 'p', 1).map = [line, line + 1]
+  const text = state.push('inline', '', 0)
+  text.content = state.src.slice(start, end).trim()
+  text.map = [line, line + 1]
+  text.children = []
+  state.push('paragraph_close', 'p', -1)
+  state.line = line + 1
+  return true
 }
 
 /** The anchor of a heading as code hosts make it: words by hyphens, numbered when it comes again. */

@@ -74,7 +74,7 @@ ${lines.length > end.length && html`<details id="log-${at}"><summary>The whole l
 
 /** The facts of a node that it does not change by itself. */
 export function nodeFacts({ id, facts, key, enrolledAt }: NodeView, now: Date): Html {
-  return html`<dl class="about">
+  return html`<dl class="node-facts">
 <div><dt>Kernel</dt><dd><bdi>${clip(facts.kernel)}</bdi></dd></div>
 <div><dt>Processor</dt><dd><bdi>${facts.arch}</bdi></dd></div>
 <div><dt>Agent</dt><dd><bdi>${facts.agent}</bdi></dd></div>

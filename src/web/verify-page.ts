@@ -20,7 +20,7 @@ export function verifyPage(
     const shown = await shownBy(visit, catalog)
     const [namespace = ''] = shown.program.split('/')
     const { verified } = await namespaces.view(namespace)
-    const main = html`<div class="steps narrow">
+    const main = html`<div class="verify narrow">
 <section aria-labelledby="signer"><h2 id="signer">Who signed it, as this registry says</h2>
 ${wholeSigner(shown.release.signer)}
 ${covers(shown.release)}</section>

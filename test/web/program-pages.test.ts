@@ -6,7 +6,7 @@ import { compileBpf } from '../support/compile-bpf.ts'
 let registry: RunningRegistry
 let member: string
 const [key, second] = [newKey(), newKey()]
-const HOSTILE = '<script>alert(1)</script> "quoted" \u202e'
+const HOSTILE = '<script>alert(1)</script> "quoted"'
 const LIST = {
   ...{ name: 'blocked', map: 'blocked', maxItems: 100, key: { prefix: 'cidr' } },
   default: [{ prefix: '10.0.0.0/8' }],
@@ -43,6 +43,7 @@ const object = compileBpf(`
 `)
 const manifest = {
   readme: 'README.md',
+  permissions: ['drop'],
   requires: { kernel: '>=5.15' },
   programs: [
     { object: 'both.bpf.o', entry: 'front', hook: 'xdp', proceed: ['pass', 'drop'] },
