@@ -5,17 +5,18 @@ import { parseArgs } from 'node:util'
 import { openBrowser, signIn, type TestBrowser } from '../../test/support/browser.ts'
 import { type Address, PUBLIC, signedInPages } from '../../test/web/browser/addresses.ts'
 import { type ShownRegistry, startShowcase } from '../showcase/showcase.ts'
+import { smallPng } from './small-png.ts'
 
 const OUT = fileURLToPath(new URL('../../docs/images/catalog', import.meta.url))
 const WIDTHS = [1280, 390] as const
 /** More of a page than this says nothing new. */
-const MOST_HEIGHT = 2400
+const MOST_HEIGHT = 2000
 /** Pages that are shown in the dark as well: those with pictures. */
 const DARK = ['home', 'search', 'program', 'contents', 'compare', 'versions', 'node', 'functions', 'docs']
 /** Pages that are tested and look like another one. */
 const LEFT_OUT = [
   ...['search-facets', 'program-real', 'release', 'program-private', 'namespace-own', 'publish-own'],
-  ...['me-invited', 'node-silent', 'function-removed'],
+  ...['me-invited', 'node-silent', 'function-removed', 'release-yanked', 'docs-page', 'program-deprecated'],
 ]
 
 const HELP = `npm run screenshots -- [page ...]: writes pictures of all pages, or of those that are named, to docs/images/catalog, of a
@@ -50,7 +51,7 @@ async function picturesOf(
       const height = await page.evaluate<number>('document.documentElement.scrollHeight')
       const clip = { x: 0, y: 0, width, height: Math.min(height, MOST_HEIGHT) }
       const picture = await page.screenshot({ fullPage: true, clip, animations: 'disabled', caret: 'hide' })
-      pictures.set(`${name}-${width}-${colorScheme}.png`, picture)
+      pictures.set(`${name}-${width}-${colorScheme}.png`, smallPng(picture))
       await context.close()
     }
   return pictures

@@ -42,7 +42,6 @@ beforeAll(async () => {
           },
         ],
         requires: { kernel: '>=5.12', features: ['btf'] },
-        permissions: ['"><script>window.hacked=1</script>'],
       }
       const files: [string, Buffer][] = [
         ['README.md', Buffer.from(text)],
