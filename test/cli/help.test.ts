@@ -45,6 +45,7 @@ describe('help', () => {
       'completion',
       'delete',
       'deprecate',
+      'diff',
       'doctor',
       'function apply',
       'function list',
