@@ -166,7 +166,7 @@ async function requireHidden(
   const unlogged = (why: string): DomainError => new DomainError('log_unlogged', why)
   const place = await patiently(() => logs.releaseProof(view.program, view.version)).catch(
     (thrown: unknown) => {
-      if (asDomainError(thrown).code === 'not_found')
+      if (asDomainError(thrown).kind === 'not_found')
         throw unlogged('the log has no entry of its publication')
       throw thrown
     },

@@ -5,8 +5,7 @@ import { parseEntry } from '../tlog/entry.ts'
 import { entryText, entryTime } from '../tlog/entry-text.ts'
 import { parseNote } from '../tlog/note.ts'
 import { parseNoteKey } from '../tlog/note-key.ts'
-import { TILE_WIDTH, tileAt } from '../tlog/tile.ts'
-import { readBundle } from '../tlog/tile-reader.ts'
+import { readEntries } from '../tlog/tile-reader.ts'
 import type { Context, Outcome } from './io.ts'
 import { openLogMemory } from './log-memory.ts'
 import { connectLog, type RegistryFlags } from './settings.ts'
@@ -62,15 +61,7 @@ export async function logEntries(
   const { size } = parseCheckpoint(parseNote(await client.checkpoint(log)).text)
   const start = Math.min(from ?? Math.max(0, size - limit), size)
   const end = Math.min(start + Math.min(limit, LIMITS.log_listed), size)
-  const entries: { index: number; data: Buffer }[] = []
-  for (let index = Math.floor(start / TILE_WIDTH); index * TILE_WIDTH < end; index++) {
-    const bundle = tileAt('entries', index, size)
-    if (bundle === undefined) break
-    for (const [at, data] of (await readBundle(bundle, client.tiles(log))).entries()) {
-      const place = index * TILE_WIDTH + at
-      if (place >= start && place < end) entries.push({ index: place, data })
-    }
-  }
+  const entries = await readEntries({ from: start, to: end, size }, client.tiles(log))
   const rows = entries.map(({ index, data }) => {
     const entry = parseEntry(data)
     const at = new Date(entryTime(entry) * 1000).toISOString()

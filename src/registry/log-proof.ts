@@ -51,10 +51,20 @@ export async function releaseProof(
   const place = await logs.published(program, version)
   if (place === undefined)
     throw new DomainError('not_found', `the log does not know ${releaseRef(program, version)}`)
-  const checkpoint = await logs.checkpoint('catalog')
+  return { ...placeOf(place), ...(await entryProof(logs, 'catalog', place.index)) }
+}
+
+/** The proof that an entry is part of its log's newest checkpoint. Throws `not_found` for one behind the end. */
+export async function entryProof(
+  logs: Pick<Logs, 'checkpoint' | 'tile'>,
+  log: LogName,
+  index: number,
+): Promise<Pick<LogProof, 'checkpoint' | 'hashes'>> {
+  const checkpoint = await logs.checkpoint(log)
   const { size } = parseCheckpoint(parseNote(checkpoint).text)
-  const hashes = await inclusionProof(place.index, size, tileHashReader(size, tilesOf(logs, 'catalog')))
-  return { ...placeOf(place), checkpoint, hashes: hashes.map((hash) => hash.toString('base64')) }
+  if (index >= size) throw new DomainError('not_found', `the log of ${log} has ${size} entries`)
+  const hashes = await inclusionProof(index, size, tileHashReader(size, tilesOf(logs, log)))
+  return { checkpoint, hashes: hashes.map((hash) => hash.toString('base64')) }
 }
 
 /** The tiles of a log of one's own by their paths. */

@@ -6,6 +6,7 @@ import { apiPages } from './api-page.ts'
 import { assetRoutes } from './assets.ts'
 import { docsPages } from './docs-page.ts'
 import { homePage } from './home-page.ts'
+import { logPages } from './log-page.ts'
 import { refusalPage } from './refusal-page.ts'
 import { searchPage } from './search-page.ts'
 import { frameOf, type Site, sendPage, siteOf } from './site.ts'
@@ -43,5 +44,6 @@ function register(site: Site, app: App, scope: App, services: Services, _closing
   searchPage(site, services)
   docsPages(site, scope)
   apiPages(site, app)
+  logPages(site, services)
   sitemap(scope, services)
 }

@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { runCli } from '../../src/cli/run.ts'
 import type { LogName } from '../../src/domain/log.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
+import { KeyList } from '../../src/domain/namespace.ts'
+import { ProgramView, ReleaseView } from '../../src/domain/release.ts'
 import { parseCheckpoint } from '../../src/tlog/checkpoint.ts'
 import { encodeEntry, parseEntry } from '../../src/tlog/entry.ts'
 import { decodeBundle } from '../../src/tlog/entry-bundle.ts'
@@ -128,15 +130,15 @@ const logWith = async (log: LogName, change: (entries: LogEntry[]) => LogEntry[]
   const entries = change(await entriesOf(log))
   return memoryLog(signerOf(log), entries.map(encodeEntry))
 }
+/** An answer of the registry as it would be with something else in it. */
 const changedJson =
-  (of: string, change: (value: any) => void): Lie =>
-  // biome-ignore lint/suspicious/noExplicitAny: any answer
-  (path, body) => {
-    if (path !== of) return undefined
-    const value = JSON.parse(body.toString())
-    change(value)
-    return JSON.stringify(value)
-  }
+  <T extends z.ZodType>(of: string, schema: T, change: (value: z.output<T>) => unknown): Lie =>
+  (path, body) =>
+    path === of ? JSON.stringify(change(schema.parse(JSON.parse(body.toString())))) : undefined
+const withOtherFile = changedJson('/api/v1/programs/acme/limit/versions/2.0.0', ReleaseView, (view) => ({
+  ...view,
+  files: view.files.map((file) => ({ ...file, digest: `sha256:${'1'.repeat(64)}` })),
+}))
 
 describe('log verify', () => {
   test('finds an honest registry in order, keeps what it saw, and goes on from there', async () => {
@@ -247,25 +249,28 @@ describe('log verify', () => {
   })
   test('releases, standings and keys that are shown and not logged', async () => {
     lie = (path, body) =>
-      changedJson('/api/v1/programs/acme/limit', (view) => {
-        view.versions.unshift({ ...view.versions[0], version: '9.0.0' })
-      })(path, body) ??
+      changedJson('/api/v1/programs/acme/limit', ProgramView, (view) => ({
+        ...view,
+        versions: [
+          ...view.versions.slice(0, 1).map((one) => ({ ...one, version: '9.0.0' })),
+          ...view.versions,
+        ],
+      }))(path, body) ??
       (path === '/api/v1/programs/acme/limit/versions/9.0.0'
-        ? shownRelease.replaceAll('3.0.0', '9.0.0')
+        ? shownRelease.replaceAll('2.0.0', '9.0.0')
         : undefined)
     const shownRelease = (
-      await registry.call('GET', '/api/v1/programs/acme/limit/versions/3.0.0')
+      await registry.call('GET', '/api/v1/programs/acme/limit/versions/2.0.0')
     ).bytes.toString()
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_unlogged'] })
-    lie = changedJson('/api/v1/programs/acme/limit', (view) => {
-      for (const version of view.versions) delete version.yanked
-    })
+    lie = changedJson('/api/v1/programs/acme/limit', ProgramView, (view) => ({
+      ...view,
+      versions: view.versions.map(({ yanked: _, ...version }) => version),
+    }))
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_standing_differs'] })
-    lie = changedJson('/api/v1/programs/acme/limit/versions/2.0.0', (view) => {
-      view.files[0].digest = `sha256:${'1'.repeat(64)}`
-    })
+    lie = withOtherFile
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_release_differs'] })
-    lie = changedJson('/api/v1/namespaces/acme/keys', (list) => list.keys.pop())
+    lie = changedJson('/api/v1/namespaces/acme/keys', KeyList, ({ keys }) => ({ keys: keys.slice(1) }))
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_signers_differ'] })
   })
   test('a revocation that is in one log only', async () => {
@@ -345,9 +350,7 @@ describe('log show, entries, proof and check', () => {
   })
   test('of a release that is not there, or another than was logged, there is none', async () => {
     expect((await run('log', 'proof', 'acme/limit@7.0.0', '--json')).failure).toBe('version_not_found')
-    lie = changedJson('/api/v1/programs/acme/limit/versions/2.0.0', (view) => {
-      view.files[0].digest = `sha256:${'1'.repeat(64)}`
-    })
+    lie = withOtherFile
     const differs = await run(
       'log',
       'proof',

@@ -17,6 +17,7 @@ import { openFileBlobs } from '../../src/store/file-blobs.ts'
 import type { LogIdentity } from '../../src/store/logs.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import { startPostgres } from '../../src/store/postgres.ts'
+import { webPages } from '../../src/web/pages.ts'
 import { newLogIdentity } from '../support/log-identity.ts'
 
 /** An answer with its body read: parsed when it is JSON. */
@@ -111,7 +112,7 @@ export async function startRegistry(
     logIdentity,
     witnesses,
   )
-  const app = await buildApp(services)
+  const app = await buildApp(services, webPages())
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const admin = (await createFirstAccount(services.accounts, services.clock)) ?? ''
   const token: RunningRegistry['token'] = async (body, account) => {
