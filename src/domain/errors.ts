@@ -108,6 +108,11 @@ export const ERRORS = {
   btf_malformed: entry('invalid', 'BTF is malformed', 'compile again with -g'),
   entry_not_found: entry('invalid', 'Entry not in object', 'name a function that `hookline inspect` lists'),
   object_mismatch: entry('invalid', 'Manifest does not fit the object', 'compare with `hookline inspect`'),
+  permissions_undeclared: entry(
+    'invalid',
+    'Manifest declares less than the bytecode can do',
+    'add them to `permissions` of hookline.yaml; `hookline inspect` says what each is needed for',
+  ),
   // registry
   unauthenticated: entry('unauthenticated', 'No valid credentials', 'pass a token of this registry'),
   cross_site: entry(
@@ -179,7 +184,7 @@ export const ERRORS = {
     'Nobody can log in here by a browser',
     'use a token: `hookline login --with-token`',
   ),
-  login_failed: entry('unauthenticated', 'Login failed', 'try again: `hookline login`'),
+  login_failed: entry('unauthenticated', 'Login failed', 'try again: `hookline login`, or sign in again'),
   login_unknown: entry(
     'forbidden',
     'No account of this name, or of yours',
@@ -308,6 +313,11 @@ export const ERRORS = {
     'add a matching rule to trust.yaml if it is wanted',
   ),
   below_min_version: entry('untrusted', 'Below the minimum version', 'use a newer release'),
+  permission_not_granted: entry(
+    'untrusted',
+    'Permission is not granted',
+    'add it to `permissions` of the rule in trust.yaml if the program may do so',
+  ),
   outside_range: entry(
     'untrusted',
     'Release is outside the asked range',
@@ -505,16 +515,19 @@ export class DomainError extends Error {
   readonly entry: number | undefined
   /** All that was checked, where this is one failed check of several. */
   readonly checks: readonly unknown[] | undefined
+  /** The field that is to blame, of a form. */
+  readonly field: string | undefined
   constructor(
     code: ErrorCode,
     message: string,
-    options?: ErrorOptions & { log?: string; entry?: number; checks?: readonly unknown[] },
+    options?: ErrorOptions & { log?: string; entry?: number; checks?: readonly unknown[]; field?: string },
   ) {
     super(bounded(message), options)
     this.code = code
     this.log = options?.log
     this.entry = options?.entry
     this.checks = options?.checks
+    this.field = options?.field
   }
   get kind(): ErrorKind {
     return ERRORS[this.code].kind

@@ -139,6 +139,18 @@ export const LIMITS = {
   search_remembered_ms: 30_000,
   /** Beginning of a README that is searched. */
   search_readme_chars: 16_384,
+  /** Beginning of a README that its page shows, and how many pages' READMEs are kept in memory as markup. */
+  readme_shown_bytes: 128 << 10,
+  readmes_kept: 100,
+  /** Reports of objects that are kept in memory, and the bytes of the objects that they are of. */
+  object_reports: 200,
+  object_report_bytes: 64 << 20,
+  /** Entries, and maps, that a drawing of an object has room for. */
+  drawn_items: 40,
+  /** Programs on one page of a namespace. */
+  listed_programs: 50,
+  /** Days of downloads that a chart shows. */
+  chart_days: 90,
   /** Downloads are counted in memory for so long. */
   downloads_flush_ms: 5000,
   /** Days of a program's downloads in one answer. */
@@ -215,6 +227,13 @@ export const LIMITS = {
   elf_bss_bytes: 16 << 20,
   /** What all programs of an object reach: callees, helpers, maps and kernel symbols, each counted once per program. */
   elf_reach_items: 1 << 18,
+  /**
+   * Instructions that finding the permissions of a release looks at, each as often as what is known before it changes: 3 to 30
+   * times in the programs that were measured. A million, as many as the kernel's verifier walks.
+   */
+  permission_steps: 1_000_000,
+  /** Places named for one permission of one entry. */
+  permission_places: 16,
   btf_types: 1 << 17,
   /** One blob of BTF as the kernel takes it (BTF_MAX_SIZE, kernel/bpf/btf.c). */
   btf_bytes: 16 << 20,
@@ -235,6 +254,37 @@ export const LIMITS = {
   agent_report_ms: 2000,
   /** A node that was not heard of for so long is shown as silent: several reports and a poll are missing. */
   node_silent_s: 45,
+  /** Chains of one report that lists of nodes tell of, and how much of a name. */
+  summary_chains: 64,
+  summary_chars: 64,
+  // pages about the fleet
+  /** Entries, errors and functions of one node that are drawn, and how much of a text that has no other bound. */
+  picture_entries: 512,
+  picture_errors: 64,
+  picture_chars: 200,
+  /** Last lines of a kernel's log that are shown before one asks for all of it. */
+  picture_log_lines: 8,
+  /** Steps of a function's past on its page, changes of one step, nodes of it, and the largest order that is shown as a file. */
+  function_steps_shown: 20,
+  function_changes_shown: 20,
+  function_nodes_shown: 25,
+  function_file_shown_bytes: 64 << 10,
+  /** Orders that are remembered parsed, and their envelopes together. */
+  functions_remembered: 500,
+  functions_remembered_bytes: 32 << 20,
+  /** A node that somebody watches is looked at this often. */
+  live_poll_ms: 1000,
+  /** A picture says how long ago things were: it is drawn again so often without a new report. */
+  live_redraw_ms: 60_000,
+  /** Where nothing changes a stream says so; below the 60 s after which proxies commonly cut. */
+  live_beat_ms: 15_000,
+  /** Whether who watches still may is looked at this often. */
+  live_check_ms: 10_000,
+  /** A browser whose stream broke off comes again after this time. */
+  live_retry_ms: 3000,
+  /** Streams of one process, and of one account: a browser has one for each node that it watches. */
+  live_streams: 1000,
+  live_streams_account: 20,
   /** The same for the status file of a host's own agent, which is written every second. */
   agent_silent_s: 5,
   /** Between an answer and the next question: a registry that always has news must not keep a node busy. */
@@ -308,6 +358,10 @@ export const LIMITS = {
   /** Addresses in a sitemap, as its protocol allows, and how long it may be taken from a cache. */
   sitemap_addresses: 50_000,
   sitemap_age_s: 600,
+  /** How long a browser stays signed in. */
+  session_s: 7 * 86_400,
+  /** A page of one's own to return to. */
+  own_path_chars: 1000,
   /** Releases in a feed, and how long a feed or badge may be taken from a cache. */
   feed_entries: 50,
   feed_age_s: 300,

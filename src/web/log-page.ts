@@ -17,6 +17,7 @@ import { proofPicture } from './log-picture.ts'
 import { entryUrl, entryWords, LOG_WORDS } from './log-words.ts'
 import type { Page, Visit } from './page.ts'
 import type { Site } from './site.ts'
+import { snippet } from './snippet.ts'
 import { ago, counted, grouped } from './text.ts'
 
 /** Entries on a page. */
@@ -53,10 +54,10 @@ async function explorer({ logs, logWitnesses }: LogServices, { query, now }: Vis
         html`<a href="/log?log=${one}#entries"${one === log && html` aria-current="page"`}>${LOG_WORDS[one].name}</a>`,
     )}</nav>
 ${entries.length === 0 ? html`<p class="empty">Nothing happened yet.</p>` : entryTable(log, entries.toReversed(), now)}
-${size > SHOWN && html`<nav class="turn" aria-label="Pages of entries"><span>${grouped(from)} to ${grouped(to - 1)} of ${grouped(size)}</span>${to < size && html`<a href="${link(Math.min(size, to + SHOWN))}" rel="prev">Newer</a>`}${from > 0 && html`<a href="${link(from)}" rel="next">Older</a>`}</nav>`}
+${size > SHOWN && html`<nav class="pager turn" aria-label="Pages of entries"><span>${grouped(from)} to ${grouped(to - 1)} of ${grouped(size)}</span>${to < size && html`<a href="${link(Math.min(size, to + SHOWN))}" rel="prev">Newer</a>`}${from > 0 && html`<a href="${link(from)}" rel="next">Older</a>`}</nav>`}
 <h2>Check it yourself</h2>
 <p>Reads both logs whole, holds them against what you saw before, and the catalog against what they say.</p>
-<div class="snippet" data-copy><pre tabindex="0"><code>hookline log verify</code></pre></div>
+${snippet('hookline log verify')}
 </div>`,
   }
 }
@@ -122,17 +123,17 @@ async function entryPage({ logs }: LogServices, { params }: Visit): Promise<Page
 <p class="lead">${entryWords(entry)}</p>
 <p><time datetime="${at}">${at.slice(0, 19).replace('T', ' ')} UTC</time></p>
 <h2>As it stands in the log</h2>
-<div class="snippet" data-copy><pre tabindex="0"><code>${found.data.toString('utf8')}</code></pre></div>
+${snippet(found.data.toString('utf8'), 'Entry')}
 <h2>Its proof</h2>
 <p>The entry’s hash stands at the bottom. ${steps.length === 0 ? 'It is the only entry, and the root by itself.' : html`Joined with the ${counted(steps.length, 'hash', 'hashes')} beside the way up, it makes the root that the log signs for all ${grouped(size)} entries.`}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Proof">${proofPicture(leaf, steps)}</div>
 <h2>Check it without this registry</h2>
 ${
   entry.kind === 'publish'
-    ? html`<div class="snippet" data-copy><pre tabindex="0"><code>hookline log proof ${entry.program}@${entry.version} --out release.tlog-proof
-hookline log check release.tlog-proof --log-key "${formatNoteKey(key)}"</code></pre></div>
+    ? html`${snippet(`hookline log proof ${entry.program}@${entry.version} --out release.tlog-proof
+hookline log check release.tlog-proof --log-key "${formatNoteKey(key)}"`)}
 <p>The second command asks nobody: the file has the entry, the hashes above and the checkpoint, and the key is the one that you trust.</p>`
-    : html`<div class="snippet" data-copy><pre tabindex="0"><code>hookline log verify --log-key "${formatNoteKey(key)}"</code></pre></div>
+    : html`${snippet(`hookline log verify --log-key "${formatNoteKey(key)}"`)}
 <p>It reads every entry, this one among them, and makes the root by itself.</p>`
 }
 </div>`,

@@ -3,6 +3,7 @@ import { parseEntry } from '../tlog/entry.ts'
 import { entryTime } from '../tlog/entry-text.ts'
 import { type Html, html } from './html.ts'
 import { entryUrl } from './log-words.ts'
+import { snippet } from './snippet.ts'
 import { ago, grouped } from './text.ts'
 
 /**
@@ -18,6 +19,6 @@ export function logPart(
     return html`<p class="notice warn">The log has no entry of this release: it was published before there was a log.</p>`
   const at = new Date(entryTime(parseEntry(Buffer.from(place.entry))) * 1000).toISOString()
   return html`<p>Its publication is <a href="${entryUrl('catalog', place.index)}">entry ${grouped(place.index)}</a> of the <a href="/log">catalog log</a>, made <time datetime="${at}">${ago(at, now)}</time>${place.hidden !== undefined && ', as a commitment that only members can open'}. Nobody can be shown another release under this version without it being found out.</p>
-<div class="snippet" data-copy><pre tabindex="0"><code>hookline log proof ${program}@${version} --out release.tlog-proof
-hookline log check release.tlog-proof</code></pre></div>`
+${snippet(`hookline log proof ${program}@${version} --out release.tlog-proof
+hookline log check release.tlog-proof`)}`
 }

@@ -67,6 +67,7 @@ async function registryThat(lie: Lie): Promise<string> {
     summary: 'Limits',
     license: 'MIT',
     hooks: ['xdp'],
+    permissions: [],
     ...lie.view,
   }
   const blobs = new Map([...files.values()].map((bytes) => [`/api/v1/blobs/${sha256Digest(bytes)}`, bytes]))

@@ -128,7 +128,7 @@ export class World {
   writePolicy(operator: string, publisher: string): void {
     writeFileSync(
       this.path('trust.yaml'),
-      `operators: [{ key: "${operator}" }]\nprograms:\n  - match: "hookline/*"\n    signers: [{ key: "${publisher}" }]\n`,
+      `operators: [{ key: "${operator}" }]\nprograms:\n  - match: "hookline/*"\n    signers: [{ key: "${publisher}" }]\n    permissions: [drop]\n`,
     )
   }
 
