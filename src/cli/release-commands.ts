@@ -128,6 +128,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
       '--bundle <file>',
       'Sigstore bundle of the release in the directory <target> (default: its bundle.json)',
     )
+    .option('--log-key <key...>', 'demand that it is in the registry’s log, which this verifier key signs')
     .addHelpText(
       'after',
       example(
@@ -138,7 +139,10 @@ export function defineReleaseCommands(program: Command, io: Io): void {
   does(
     io,
     registryFlags(trustFlags(verify)),
-    { ...registryShape, ...trustShape, target: z.string(), bundle: z.string().optional() },
+    {
+      ...{ ...registryShape, ...trustShape, target: z.string(), bundle: z.string().optional() },
+      logKey: z.array(z.string()).default([]),
+    },
     async (flags, context) => (await import('./verify.ts')).verify(flags, context),
   )
 

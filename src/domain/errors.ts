@@ -379,6 +379,31 @@ export const ERRORS = {
     'Too few witnesses signed the checkpoint',
     'wait until the log’s witnesses have signed it, or change their list in trust.yaml',
   ),
+  log_unlogged: entry(
+    'untrusted',
+    'Catalog shows what was never logged',
+    'do not use it; keep what was shown and report it: others may be shown something else',
+  ),
+  log_release_differs: entry(
+    'untrusted',
+    'Release differs from what was logged',
+    'do not use it; keep it and report it: others were shown another one',
+  ),
+  log_standing_differs: entry(
+    'untrusted',
+    'What became of a release differs from the log',
+    'ask the registry’s owner: a yank or deletion was not logged, or is not shown',
+  ),
+  log_signers_differ: entry(
+    'untrusted',
+    'Signers or owners differ from the log',
+    'ask the registry’s owner: somebody was let in or shut out without a trace',
+  ),
+  log_revocations_differ: entry(
+    'untrusted',
+    'The two logs tell different revocations',
+    'report it: nodes read one of them, auditors the other',
+  ),
   log_recovery_invalid: entry(
     'untrusted',
     'Recovery statement does not fit',

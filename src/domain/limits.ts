@@ -183,8 +183,36 @@ export const LIMITS = {
   log_proof_hashes: 63,
   /** Clock skew accepted in the time of a checkpoint. */
   log_skew_s: 300,
+  /** An idle log says so often that it has nothing newer; its checkpoints are looked at so often. */
+  log_resign_s: 60,
+  log_poll_ms: 1000,
+  /** Age up to which a checkpoint counts as fresh for people: several signatures may be missed. */
+  log_fresh_s: 600,
+  /** One request to a witness, what it may answer, and the pauses before one that failed is asked again. */
+  witness_timeout_ms: 5000,
+  witness_answer_bytes: 16 << 10,
+  witness_pause_ms: 1000,
+  witness_pause_most_ms: 60_000,
+  /** How often a witness is told in a row where it has to begin. */
+  witness_tries: 3,
+  /** Witnesses that a registry asks. */
+  witnesses: 16,
+  /** What a witness is sent: a note, 63 hashes of 45 bytes, a line. */
+  witness_request_bytes: (128 << 10) + (4 << 10),
+  witness_request_ms: 10_000,
+  witness_connections: 256,
   /** Bundles and tiles that an audit asks for ahead of the one it checks. */
   log_audit_ahead: 16,
+  /** A full bundle: 256 entries behind their lengths. */
+  log_tile_bytes: 256 * 65_537,
+  /** Requests about the catalog that an audit has under way, how long it waits when it asks too often, and how often. */
+  audit_requests: 8,
+  audit_wait_ms: 5000,
+  audit_waits: 60,
+  /** Entries listed at a time. */
+  log_listed: 1000,
+  /** What one remembers of all logs that one audited. */
+  log_memory_bytes: 1 << 20,
   // the ELF reader
   elf_sections: 4096,
   elf_symbols: 1 << 17,

@@ -9,6 +9,7 @@ import { docsPages } from './docs-page.ts'
 import { functionPage } from './function-page.ts'
 import { functionsPage } from './functions-page.ts'
 import { homePage } from './home-page.ts'
+import { logPages } from './log-page.ts'
 import { managePage } from './manage-page.ts'
 import { mePage } from './me-page.ts'
 import { membersPage } from './members-page.ts'
@@ -66,6 +67,7 @@ function register(site: Site, app: App, scope: App, services: Services, closing:
   searchPage(site, services)
   docsPages(site, scope)
   apiPages(site, app)
+  logPages(site, services)
   sitemap(scope, services)
   programPages(site, services)
   namespacePage(site, services)

@@ -169,7 +169,12 @@ export class Fleet {
       note: () => {},
     }
     const never = (): Promise<never> => Promise.reject(new Error('not here'))
-    const code = await runCli([...args, '--json'], io, { serve: never, agent: never, doctor: never }, 'test')
+    const code = await runCli(
+      [...args, '--json'],
+      io,
+      { serve: never, witness: never, agent: never, doctor: never },
+      'test',
+    )
     const answer: unknown = JSON.parse(out)
     if (code !== 0) throw new Error(`${args.join(' ')}: ${CliFailure.parse(answer).error.code} ${out}`)
     return answer

@@ -5,6 +5,7 @@ import { memoryIo } from './hookline.ts'
 const services = {
   serve: () => Promise.reject(new Error('not here')),
   agent: () => Promise.reject(new Error('not here')),
+  witness: () => Promise.reject(new Error('not here')),
   doctor: () => Promise.reject(new Error('not here')),
 }
 async function help(...path: string[]): Promise<string> {
