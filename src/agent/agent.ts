@@ -28,7 +28,7 @@ export interface AgentParts extends ReconcileParts {
 
 /** Chains that one line of the log names. */
 const MOST_NAMED = 8
-const NOTHING: Desired = { functions: [], resolutions: [], releases: [], keys: [] }
+const NOTHING: Desired = { functions: [], resolutions: [], releases: [], keys: [], revocations: [] }
 
 /**
  * Brings a node to its desired state and keeps it there: waits on the registry, checks every order and release itself,

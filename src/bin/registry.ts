@@ -17,6 +17,7 @@ import { databaseLogins } from '../store/logins.ts'
 import { databaseLogs, type LogIdentity } from '../store/logs.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
+import { databaseRevocations } from '../store/revocations.ts'
 import { databaseSearch } from '../store/search.ts'
 import { databaseTrustedPublishers } from '../store/trusted-publishers.ts'
 import { databaseUploads } from '../store/uploads.ts'
@@ -48,6 +49,7 @@ export function composeRegistry(
     lifecycle: databaseLifecycle(database, logs),
     auditLog: databaseAuditLog(database),
     logs,
+    revocations: databaseRevocations(database, logs),
     search: databaseSearch(database),
     downloads: databaseDownloads(database, (error) => report(error, 'keeping download counts')),
     fleet,

@@ -173,6 +173,19 @@ export const LIMITS = {
   log_skew_s: 300,
   /** Bundles and tiles that an audit asks for ahead of the one it checks. */
   log_audit_ahead: 16,
+  // revocations
+  /** A signed revocation: a message of LIMITS.message_chars, all escaped, in base64. */
+  revocation_bytes: 64 << 10,
+  /** Revocations in one answer. */
+  revocation_items: 200,
+  /** Revocations that one desired state carries, the newest. */
+  desired_revocations: 256,
+  /** Revocations that a node replays of the log and keeps. */
+  agent_revocations: 65_536,
+  /** A node asks for new checkpoints so often, give or take half. */
+  agent_log_ms: 60_000,
+  /** One tile or bundle of the log: 256 entries of 64 KiB with their lengths. */
+  log_tile_bytes: 256 * (65_535 + 2),
   // the ELF reader
   elf_sections: 4096,
   elf_symbols: 1 << 17,

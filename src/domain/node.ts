@@ -5,6 +5,7 @@ import { LIMITS } from './limits.ts'
 import { Digest, InstanceName, Name, Use, Version } from './names.ts'
 import { PublicKeyText } from './namespace.ts'
 import { ReleaseDescriptor } from './release.ts'
+import { SignedRevocation } from './revocation.ts'
 
 /** A host name: what a node is called, and its folder in bpffs. */
 export const NodeName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'a host name')
@@ -44,6 +45,8 @@ export const Desired = z.strictObject({
   releases: z.array(ReleaseDescriptor).max(4096),
   /** Keys of signers and operators; the node uses one only if its fingerprint is in its policy. */
   keys: z.array(PublicKeyText).max(4096),
+  /** What was revoked of the programs that it names; a node believes what its policy lets it. */
+  revocations: z.array(SignedRevocation).max(LIMITS.desired_revocations).default([]),
 })
 export type Desired = z.infer<typeof Desired>
 

@@ -1,7 +1,7 @@
 import { DomainError } from '../domain/errors.ts'
-import type { LogName, LogPlace, LogProof, LogView } from '../domain/log.ts'
+import { type LogName, type LogProof, type LogView, logPlace } from '../domain/log.ts'
 import { type ProgramId, releaseRef } from '../domain/names.ts'
-import type { Logs, PlacedEntry } from '../ports/log.ts'
+import type { Logs } from '../ports/log.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { parseNote } from '../tlog/note.ts'
 import { formatNoteKey } from '../tlog/note-key.ts'
@@ -14,14 +14,6 @@ export async function logView(logs: Pick<Logs, 'key' | 'checkpoint'>, log: LogNa
   const { size, root } = parseCheckpoint(parseNote(await logs.checkpoint(log)).text)
   return { log, key: formatNoteKey(await logs.key(log)), size, root: root.toString('base64') }
 }
-
-/** Where an entry stands, with what it hides. */
-export const placeOf = ({ index, data, hidden, salt }: PlacedEntry): LogPlace => ({
-  ...{ index, entry: data.toString('utf8') },
-  ...(hidden === undefined || salt === undefined
-    ? {}
-    : { hidden: hidden.toString('utf8'), salt: salt.toString('base64') }),
-})
 
 /**
  * The proof that a release's publication is part of the log's newest checkpoint. Throws `not_found` for one that was never
@@ -38,7 +30,7 @@ export async function releaseProof(
   const checkpoint = await logs.checkpoint('catalog')
   const { size } = parseCheckpoint(parseNote(checkpoint).text)
   const hashes = await inclusionProof(place.index, size, tileHashReader(size, tilesOf(logs, 'catalog')))
-  return { ...placeOf(place), checkpoint, hashes: hashes.map((hash) => hash.toString('base64')) }
+  return { ...logPlace(place), checkpoint, hashes: hashes.map((hash) => hash.toString('base64')) }
 }
 
 /** The tiles of a log of one's own by their paths. */

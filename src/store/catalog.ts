@@ -16,7 +16,7 @@ import type { Prisma } from './generated/client.ts'
 import { announceNamespace, isOpen } from './log-changes.ts'
 import type { RegistryLogs } from './logs.ts'
 import { namespaceOf } from './namespaces.ts'
-import { readFiles, releaseView, signerOf, standingOf } from './releases.ts'
+import { readFiles, releaseView, requireNoneRevoked, signerOf, standingOf } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog {
@@ -180,6 +180,10 @@ async function addRelease(
     const wasOpen = await isOpen(transaction, namespace)
     const programId = await programForRelease(transaction, namespaceId, release)
     await requireRoom(transaction, { namespaceId, namespace, programId }, release)
+    await requireNoneRevoked(
+      transaction,
+      files.map(({ digest }) => digest),
+    )
     await transaction.blob.createMany({
       data: files.map(({ digest, size }) => ({ digest, size })),
       skipDuplicates: true,
@@ -272,7 +276,9 @@ async function programForRelease(
     where: { ref },
     select: {
       ...{ id: true, visibility: true },
-      releases: { select: { version: true, yanked: true, quarantined: true, deletedAt: true } },
+      releases: {
+        select: { version: true, yanked: true, quarantined: true, revoked: true, deletedAt: true },
+      },
     },
   })
   if (known === null) {
@@ -297,7 +303,9 @@ async function programForRelease(
   if (visibility === 'private' && known.visibility === 'public')
     throw new DomainError('program_public', `${ref} is public, and so would be this release`)
   const offered = known.releases
-    .filter(({ quarantined, deletedAt }) => quarantined === null && deletedAt === null)
+    .filter((release) =>
+      [release.quarantined, release.revoked, release.deletedAt].every((mark) => mark === null),
+    )
     .map((release) => ({ version: release.version, yanked: release.yanked !== null }))
   if (latestVersion([...offered, { version, yanked: false }]) === version)
     await transaction.program.update({
@@ -336,11 +344,12 @@ async function readProgram({ prisma }: Database, ref: ProgramId, readable: Reada
       signer: signerOf(release),
       ...standingOf(release),
     }))
-  const { yanked: _, ...standing } = standingOf({ ...row, yanked: null })
+  const { deprecated, quarantined } = standingOf({ ...row, yanked: null, revoked: null })
   return {
     ...{ program: ref, summary: row.summary, versions },
     channels: Object.fromEntries(channels.map(({ name, version }) => [name, version])),
-    ...standing,
+    ...(deprecated === undefined ? {} : { deprecated }),
+    ...(quarantined === undefined ? {} : { quarantined }),
   }
 }
 
