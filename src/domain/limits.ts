@@ -173,6 +173,10 @@ export const LIMITS = {
   log_skew_s: 300,
   /** Bundles and tiles that an audit asks for ahead of the one it checks. */
   log_audit_ahead: 16,
+  /** The text of a verifier key: a name, an id and the key. */
+  note_key_chars: 1000,
+  /** Witnesses that a policy names. */
+  policy_witnesses: 16,
   // revocations
   /** A signed revocation: a message of LIMITS.message_chars, all escaped, in base64. */
   revocation_bytes: 64 << 10,
@@ -182,6 +186,8 @@ export const LIMITS = {
   desired_revocations: 256,
   /** Revocations that a node replays of the log and keeps. */
   agent_revocations: 65_536,
+  /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
+  agent_places: 8192,
   /** A node asks for new checkpoints so often, give or take half. */
   agent_log_ms: 60_000,
   /** One tile or bundle of the log: 256 entries of 64 KiB with their lengths. */

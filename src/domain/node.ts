@@ -50,13 +50,17 @@ export const Desired = z.strictObject({
 })
 export type Desired = z.infer<typeof Desired>
 
+const Parts = Desired.pick({ resolutions: true, releases: true, keys: true })
+
 /** What a function last ran from, all of it verified then: enough to verify and build it again without a registry. */
 export const Proven = z.strictObject({
   function: Name,
   /** The order that it was built by, and the key of its operator. */
   envelope: z.string().max(LIMITS.order_bytes),
   operatorKey: PublicKeyText,
-  ...Desired.pick({ resolutions: true, releases: true, keys: true }).shape,
+  ...Parts.shape,
+  /** What it ran from before, of other releases: to go back to when these are revoked. */
+  before: Parts.optional(),
 })
 export type Proven = z.infer<typeof Proven>
 
@@ -105,12 +109,22 @@ export const ObservedChain = z.strictObject({
 })
 export type ObservedChain = z.infer<typeof ObservedChain>
 
+/** What became of an instance whose release was revoked: another one runs, its entries left the chains, or it drops all. */
+const WithdrawnInstance = z.strictObject({
+  instance: InstanceName,
+  release: z.string(),
+  action: z.enum(['previous', 'detach', 'drop']),
+})
+export type WithdrawnInstance = z.infer<typeof WithdrawnInstance>
+
 /** How a function fares on a node: the revision accepted, and what stands in the way of the newest one. */
 export const ObservedFunction = z.strictObject({
   name: Name,
   revision: z.int().min(0),
   state: z.enum(['running', 'waiting', 'refused', 'removed']),
   error: ErrorView.optional(),
+  /** Instances that have nothing they may run. */
+  withdrawn: z.array(WithdrawnInstance).max(LIMITS.function_instances).optional(),
 })
 export type ObservedFunction = z.infer<typeof ObservedFunction>
 
@@ -122,6 +136,16 @@ export const Observed = z.strictObject({
   chains: z.array(ObservedChain).max(1024),
   /** What failed outside any function, such as the desired state itself. */
   errors: z.array(ErrorView).max(64),
+  /** Revocations that it believes and ignored, and how often it acted on one since it was started. */
+  revocations: z
+    .strictObject({
+      believed: z.int().min(0),
+      ignored: z.int().min(0),
+      previous: z.int().min(0),
+      detach: z.int().min(0),
+      drop: z.int().min(0),
+    })
+    .optional(),
 })
 export type Observed = z.infer<typeof Observed>
 
