@@ -80,6 +80,8 @@ describe('help', () => {
       'publish',
       'pull',
       'report',
+      'revocation list',
+      'revoke',
       'search',
       'serve',
       'show',

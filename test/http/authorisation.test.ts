@@ -23,6 +23,7 @@ const HOLDERS: Record<string, readonly ActorName[]> = {
     (name) => !['anonymous', 'node', 'ownerReading', 'ownerElsewhere'].includes(name),
   ),
   publish: ACTORS.filter((name) => !['anonymous', 'node', 'ownerReading'].includes(name)),
+  revoke: ACTORS.filter((name) => !['anonymous', 'node', 'ownerReading'].includes(name)),
   'namespace-read': ['reader', 'publisher', 'owner', 'ownerReading', 'robot', 'admin'],
   'namespace-manage': ['owner', 'admin'],
   'program-yank': ['publisher', 'owner', 'robot', 'admin'],
@@ -97,7 +98,7 @@ const VALUES: Record<string, string> = {
 const concrete = (path: string): string =>
   path
     .replace('/invitations/{ns}', '/invitations/elsewhere')
-    .replaceAll(/\{(\w+)\}/g, (_, name: string) => VALUES[name] ?? 'absent')
+    .replaceAll(/\{([\w*]+)\}/g, (_, name: string) => VALUES[name] ?? 'absent')
 
 function call(name: ActorName, { method, path }: Route): Promise<Answer> {
   const options = method === 'GET' || method === 'DELETE' ? {} : { body: { surprise: true } }
