@@ -82,6 +82,8 @@ describe('help', () => {
       'publish',
       'pull',
       'report',
+      'revocation list',
+      'revoke',
       'search',
       'serve',
       'show',
