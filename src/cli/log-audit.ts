@@ -38,7 +38,7 @@ interface Reading {
 /**
  * Goes on to the newest checkpoint of a log, from what was seen. Throws what {@link acceptCheckpoint} does.
  */
-export async function nextCheckpoint(
+async function nextCheckpoint(
   { client, log, policy }: Reading,
   seen: LogState,
 ): Promise<{ state: LogState; note: Buffer }> {
