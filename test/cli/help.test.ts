@@ -46,6 +46,7 @@ describe('help', () => {
       'completion',
       'delete',
       'deprecate',
+      'diff',
       'doctor',
       'function apply',
       'function list',
@@ -61,6 +62,11 @@ describe('help', () => {
       'key list',
       'key remove',
       'keygen',
+      'log check',
+      'log entries',
+      'log proof',
+      'log show',
+      'log verify',
       'login',
       'logout',
       'member accept',
@@ -101,6 +107,7 @@ describe('help', () => {
       'webhook remove',
       'webhook test',
       'whoami',
+      'witness',
       'yank',
     ])
   })
