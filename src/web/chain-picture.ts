@@ -54,7 +54,7 @@ ${leftOut > 0 && html`<p class="notice">${counted(leftOut, 'entry', 'entries')} 
 function interfacePicture({ name, ifindex, netns, chains }: DrawnInterface, beside: Beside): Html {
   const stop = (hook: Hook): Html => hookStop(hook, chains.get(hook), beside)
   return html`<section class="interface">
-<h3><bdi>${clip(name)}</bdi> <small>interface ${ifindex} in network namespace <bdi>${clip(netns)}</bdi></small></h3>
+<h3><bdi>${clip(name)}</bdi> <small>interface ${ifindex}${netns !== '' && html` in network namespace <bdi>${clip(netns)}</bdi>`}</small></h3>
 <div class="ways">
 <ol class="way" aria-label="In, from the wire to the stack">
 ${place('Wire', 'packets arrive')}

@@ -62,6 +62,8 @@ function parser(links: Links): MarkdownIt {
     const text = markdown.utils.escapeHtml(token?.content || 'picture')
     // in a link it is that link's words: one within another is none
     if (open.includes(true)) return text
+    // pictures of pages come with the repository, not with the package
+    if (!links.foreign && target === undefined) return ''
     if (!links.foreign && target?.startsWith('/') === true) return `<img src="${target}" alt="${text}">`
     return target === undefined
       ? text
