@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { LogClient } from '../client/log-client.ts'
 import { DomainError, type ErrorCode } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import type { LogName } from '../domain/log.ts'
 import { auditLog, replayEntries } from '../tlog/audit.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
@@ -36,18 +38,27 @@ interface Reading {
 }
 
 /**
- * Goes on to the newest checkpoint of a log, from what was seen. Throws what {@link acceptCheckpoint} does.
+ * Goes on to the newest checkpoint of a log, from what was seen. One that witnesses have not signed yet is asked for again: it may be
+ * new. Throws what {@link acceptCheckpoint} does.
  */
-export async function nextCheckpoint(
+async function nextCheckpoint(
   { client, log, policy }: Reading,
   seen: LogState,
 ): Promise<{ state: LogState; note: Buffer }> {
-  const note = await client.checkpoint(log)
-  const { size } = parseCheckpoint(parseNote(note).text)
-  // a shorter log has no proof to give: it is refused for that
-  const proof =
-    size <= seen.size ? [] : await consistencyProof(seen.size, size, tileHashReader(size, client.tiles(log)))
-  return { state: acceptCheckpoint(seen, { note, proof }, policy, new Date()), note }
+  for (let waits = 0; ; waits++) {
+    const note = await client.checkpoint(log)
+    const { size } = parseCheckpoint(parseNote(note).text)
+    const readHashes = tileHashReader(size, client.tiles(log))
+    // a shorter log has no proof to give: it is refused for that
+    const proof = size <= seen.size ? [] : await consistencyProof(seen.size, size, readHashes)
+    try {
+      return { state: acceptCheckpoint(seen, { note, proof }, policy, new Date()), note }
+    } catch (thrown) {
+      const isEarly = thrown instanceof DomainError && thrown.code === 'witnesses_missing'
+      if (!isEarly || waits === LIMITS.witness_waits) throw thrown
+      await pause(LIMITS.witness_wait_ms)
+    }
+  }
 }
 
 /**

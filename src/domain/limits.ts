@@ -209,6 +209,9 @@ export const LIMITS = {
   audit_requests: 8,
   audit_wait_ms: 5000,
   audit_waits: 60,
+  /** How often, and after which pause, a checkpoint is asked for again that witnesses have not signed yet. */
+  witness_waits: 5,
+  witness_wait_ms: 1000,
   /** Entries listed at a time. */
   log_listed: 1000,
   /** What one remembers of all logs that one audited. */

@@ -101,10 +101,11 @@ async function ask({ logs, clock, report }: LogWorkerParts, line: Line, note: st
   line.asking = true
   try {
     const signature = await askWitness(witness, { logs, log, note, clock }, line.signed)
+    line.failures = 0
+    if (signature === undefined) return
     const { size } = parseCheckpoint(parseNote(note).text)
     await logs.addCosignature(log, witness.key.name, size, signature)
     line.signed = size
-    line.failures = 0
   } catch (thrown) {
     if (line.failures === 0) report(asDomainError(thrown))
     const pause = Math.min(LIMITS.witness_pause_ms * 2 ** line.failures, LIMITS.witness_pause_most_ms)

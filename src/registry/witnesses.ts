@@ -22,16 +22,22 @@ export interface LogWitness {
 
 /**
  * Asks a witness to cosign a checkpoint, and gives its signature line, checked. `from` is the size that it is thought to have
- * signed last; where it says another, it is asked again from there (C2SP tlog-witness).
+ * signed last; where it says another, it is asked again from there (C2SP tlog-witness). Undefined when the log went on meanwhile, and
+ * another registry had the witness sign that.
  *
  * Throws `delivery_failed` when no answer of a witness came, `log_rollback` when it has signed a longer log, `log_fork` when it
  * has signed another one, `log_untrusted` when its signature does not hold, `log_stale` when that is of another time.
  */
 export async function askWitness(
   { url, key }: LogWitness,
-  { logs, log, note, clock }: { logs: Pick<Logs, 'tile'>; log: LogName; note: string; clock: Clock },
+  {
+    logs,
+    log,
+    note,
+    clock,
+  }: { logs: Pick<Logs, 'tile' | 'checkpoint'>; log: LogName; note: string; clock: Clock },
   from: number,
-): Promise<string> {
+): Promise<string | undefined> {
   const { text } = parseNote(note)
   const { size } = parseCheckpoint(text)
   const readHashes = tileHashReader(size, tilesOf(logs, log))
@@ -54,11 +60,14 @@ export async function askWitness(
     const signed = canonicalNumber(firstLine(body))
     if (signed === undefined || tries === LIMITS.witness_tries)
       throw new DomainError('delivery_failed', `witness ${key.name}: it does not say from where to go on`)
-    if (signed > size)
+    if (signed > size) {
+      const newest = parseCheckpoint(parseNote(await logs.checkpoint(log)).text).size
+      if (signed <= newest) return undefined
       throw new DomainError(
         'log_rollback',
-        `witness ${key.name} signed a log of ${signed}, this one has ${size}`,
+        `witness ${key.name} signed a log of ${signed}, this one has ${newest}`,
       )
+    }
     if (signed === begin)
       throw new DomainError('log_fork', `witness ${key.name} signed another log of ${signed} entries`)
     begin = signed

@@ -7,7 +7,7 @@ type Publication = Extract<LogEntry, { kind: 'publish' }>
 type Revocation = Extract<LogEntry, { kind: 'revoke' }>
 
 /** Something that holds since an entry of the log. */
-export interface Since<T> {
+interface Since<T> {
   readonly value: T
   readonly index: number
 }

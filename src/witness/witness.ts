@@ -9,7 +9,7 @@ import { verifyConsistency } from '../tlog/proof.ts'
 import { parseWitnessRequest } from '../tlog/proof-text.ts'
 
 /** What a witness answers: its signature line, or, to who does not begin where it is, the size that it signed last. */
-export type WitnessAnswer =
+type WitnessAnswer =
   | { readonly kind: 'cosigned'; readonly line: string }
   | { readonly kind: 'conflict'; readonly size: number }
 

@@ -62,6 +62,11 @@ describe('help', () => {
       'key list',
       'key remove',
       'keygen',
+      'log check',
+      'log entries',
+      'log proof',
+      'log show',
+      'log verify',
       'login',
       'logout',
       'member accept',
@@ -104,6 +109,7 @@ describe('help', () => {
       'webhook remove',
       'webhook test',
       'whoami',
+      'witness',
       'yank',
     ])
   })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { runCli } from '../../src/cli/run.ts'
-import type { LogName } from '../../src/domain/log.ts'
+import { type LogName, LogProof } from '../../src/domain/log.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
 import { KeyList } from '../../src/domain/namespace.ts'
 import { ProgramView, ReleaseView } from '../../src/domain/release.ts'
@@ -35,7 +35,7 @@ let registry: RunningRegistry
 let home: string
 /** A registry that shows something else than the real one behind it. */
 let double: { server: Server; url: string }
-type Lie = (path: string, body: Buffer) => Buffer | string | undefined
+type Lie = (path: string, body: Buffer) => Buffer | string | undefined | Promise<undefined>
 let lie: Lie = () => undefined
 
 beforeAll(async () => {
@@ -57,7 +57,7 @@ beforeAll(async () => {
     fetch(registry.url + path, { headers: authorization === undefined ? {} : { authorization } })
       .then(async (answer) => {
         const body = Buffer.from(await answer.arrayBuffer())
-        const other = lie(path, body)
+        const other = await lie(path, body)
         response.writeHead(other === undefined ? answer.status : 200, {
           'content-type': answer.headers.get('content-type') ?? 'text/plain',
         })
@@ -287,6 +287,48 @@ describe('log verify', () => {
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_revocations_differ'] })
     lie = (path, body) => showing('catalog', all)(path, body) ?? showing('revocations', own)(path, body)
     expect(await audited(newState())).toEqual({ code: 0, codes: [] })
+  })
+  test('what changes while it looks is no disagreement', async () => {
+    const yank = '/api/v1/programs/acme/limit/versions/2.0.0/yank'
+    const change = async (method: string) => {
+      const body = method === 'PUT' ? { message: 'no' } : undefined
+      const answer = await registry.call(method, yank, { token: registry.admin, body })
+      expect(answer.status).toBeLessThan(300)
+    }
+    for (const method of ['PUT', 'DELETE']) {
+      let done = false
+      lie = async (path) => {
+        // the program was read already, its releases are not
+        if (done || path !== '/api/v1/programs/acme/limit/versions/2.0.0') return undefined
+        done = true
+        await change(method)
+        await publishAt(
+          registry,
+          await buildRelease('acme/limit', method === 'PUT' ? '4.0.0' : '4.1.0', publisher),
+        )
+        return undefined
+      }
+      expect(await audited(newState())).toEqual({ code: 0, codes: [] })
+      expect(done).toBe(true)
+    }
+  })
+  test('a program that is made public later has its commitments opened', async () => {
+    lie = () => undefined
+    const visibility = (to: string) =>
+      registry.call('PUT', '/api/v1/programs/acme/secret/visibility', {
+        token: registry.admin,
+        body: { visibility: to },
+      })
+    await visibility('public')
+    const { json } = await run('log', 'verify', '--url', double.url, '--state', newState(), '--json')
+    expect(Verified.parse(json)).toMatchObject({ findings: [], checked: { openedCommitments: 1 } })
+    const other = LogProof.parse(
+      (await registry.call('GET', '/api/v1/programs/acme/limit/versions/1.0.0/log-proof')).json,
+    )
+    lie = (path) =>
+      path.endsWith('acme/secret/versions/1.0.0/log-proof') ? JSON.stringify(other) : undefined
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_unlogged'] })
+    await visibility('private')
   })
   test('witnesses: as many as are asked for must have signed', async () => {
     const [a, b] = [newSigner('w/a', 'cosignature'), newSigner('w/b', 'cosignature')]
