@@ -35,6 +35,7 @@ const view = {
   summary: 'Limits',
   license: 'GPL-2.0-only',
   hooks: ['xdp'],
+  permissions: [],
 }
 
 describe('what the client sends', () => {
