@@ -7,8 +7,9 @@ import {
   type FunctionPart,
   type GenerationRecord,
 } from '../domain/generation.ts'
-import { addCounts, noPackets } from '../domain/hook.ts'
+import { addCounts, type Hook, noPackets } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
 import type { ObservedChain } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, ChainSite, PinnedChain, PinnedGeneration } from '../ports/chain-kernel.ts'
@@ -36,6 +37,9 @@ export interface UnconfirmedChange {
   readonly functions: readonly string[]
 }
 
+/** What of a function runs and was revoked. */
+export type RevokedPart = Pick<EntryRecord, 'function' | 'instance' | 'release'>
+
 /** A chain that could not be built: nothing was switched, and all that was built for it is gone. */
 export class BuildRefused extends Error {
   readonly chain: WantedChain
@@ -49,6 +53,9 @@ export class BuildRefused extends Error {
 
 type Records = Pick<AgentState, 'chains' | 'saveChain' | 'removeChain'>
 
+/** Whether an entry of a generation must not run any more. */
+export type IsRevoked = (entry: EntryRecord) => boolean
+
 /**
  * The chains of one agent: what bpffs holds, together with what the agent remembers of it. bpffs is the truth about
  * what runs; the memory says what it was built from. Nothing runs in parallel here: the agent calls one at a time.
@@ -58,15 +65,23 @@ export class ChainSet {
   readonly #state: Records
   readonly #netns: string
   readonly #clock: Clock
+  readonly #isRevoked: IsRevoked
   readonly #records = new Map<string, ChainRecord>()
   #pinned = new Map<string, PinnedChain>()
   #known = false
 
-  constructor(kernel: ChainKernel, state: Records, netns: string, clock: Clock) {
+  constructor(
+    kernel: ChainKernel,
+    state: Records,
+    netns: string,
+    clock: Clock,
+    isRevoked: IsRevoked = () => false,
+  ) {
     this.#kernel = kernel
     this.#state = state
     this.#netns = netns
     this.#clock = clock
+    this.#isRevoked = isRevoked
   }
 
   /**
@@ -190,10 +205,12 @@ export class ChainSet {
     if (record !== undefined) {
       // while a change is unconfirmed, the way back leads to what was confirmed; going there needs no confirming
       const back = record.unconfirmed !== undefined && generation === record.previous
-      const previous = record.unconfirmed === undefined || back ? running : record.previous
+      const before = record.unconfirmed === undefined || back ? running : record.previous
+      // what was revoked is nothing to go back to, so leaving it needs no confirming either
+      const final = this.#holdsRevoked(record, before)
       await this.#save({
-        ...without(record, previous),
-        ...(unconfirmed && !back ? { unconfirmed: generation } : {}),
+        ...without(record, final ? undefined : before),
+        ...(unconfirmed && !back && !final ? { unconfirmed: generation } : {}),
       })
     }
     try {
@@ -202,6 +219,77 @@ export class ChainSet {
       if (record !== undefined) await this.#save(record)
       throw error
     }
+  }
+
+  #holdsRevoked({ generations }: ChainRecord, number: number | undefined): boolean {
+    return generations.some(
+      ({ generation, entries }) => generation === number && entries.some(this.#isRevoked),
+    )
+  }
+
+  /** The parts of chains that run and must not. */
+  revokedParts(): RevokedPart[] {
+    const entries = [...this.#records.keys()].flatMap((key) => this.#runningGeneration(key)?.entries ?? [])
+    const parts = entries
+      .filter(this.#isRevoked)
+      .map(({ function: name, instance, release }) => ({ function: name, instance, release }))
+    return [...new Map(parts.map((part) => [JSON.stringify(part), part])).values()]
+  }
+
+  /** Keys of the chains that run something revoked. */
+  tainted(): Set<string> {
+    const keys = [...this.#records.values()].flatMap((record) => {
+      const running = this.#runningGeneration(record.key)
+      return running?.entries.some(this.#isRevoked) === true ? [record.key] : []
+    })
+    return new Set(keys)
+  }
+
+  /** The hooks on which an instance's entries run now. */
+  hooksOf(functionName: string, instance: string): Set<Hook> {
+    const hooks = [...this.#records.values()].flatMap(({ key, hook }) => {
+      const entries = this.#runningGeneration(key)?.entries ?? []
+      return entries.some((one) => one.function === functionName && one.instance === instance) ? [hook] : []
+    })
+    return new Set(hooks)
+  }
+
+  /**
+   * Lets go of what is revoked: generations that are kept and hold it are nothing to go back to, nor are those that share
+   * state with it; an instance that runs it begins with new state. `suspects` are programs newly revoked: callbacks that an
+   * instance of theirs left in its state end, whichever release left them.
+   */
+  async purge(suspects: ReadonlySet<ProgramId>): Promise<void> {
+    const [objects, instances, fresh] = [new Set<Digest>(), new Set<string>(), new Set<string>()]
+    for (const record of this.#records.values()) {
+      const running = this.#runningGeneration(record.key)
+      for (const generation of record.generations)
+        for (const entry of generation.entries) {
+          const revoked = this.#isRevoked(entry)
+          if (!revoked && !suspects.has(entry.release.slice(0, entry.release.indexOf('@')))) continue
+          const owner = `${entry.function}/${entry.instance}`
+          instances.add(owner)
+          if (revoked) objects.add(entry.object)
+          if (revoked && generation === running) fresh.add(owner)
+        }
+    }
+    if (objects.size === 0 && suspects.size === 0) return
+    const goes = (entry: EntryRecord): boolean =>
+      this.#isRevoked(entry) || fresh.has(`${entry.function}/${entry.instance}`)
+    for (const { key, generations } of [...this.#records.values()])
+      for (const one of generations)
+        if (one !== this.#runningGeneration(key) && one.entries.some(goes))
+          await this.#letGo(key, one.generation)
+    if (fresh.size > 0 || suspects.size > 0) this.#kernel.purge(objects, [...instances], fresh)
+  }
+
+  /** Ends a generation that does not run: nothing goes back to it. */
+  async #letGo(key: string, generation: number): Promise<void> {
+    const record = this.#records.get(key)
+    if (record?.previous === generation) await this.#save(without(record))
+    await this.#fold(key, generation)
+    this.#kernel.discard(key, generation)
+    this.#reread([key])
   }
 
   /** Looks again at what was touched here: what else has changed is for the next pass to find. */
@@ -249,6 +337,7 @@ export class ChainSet {
       const { key, hook, ifindex } = record
       const before = previousOf(record)
       if (!taken.some((change) => change.key === key)) await this.#save(without(record, record.previous))
+      else if (before !== undefined && before.entries.some(this.#isRevoked)) await this.#save(without(record))
       else if (before === undefined) await this.detach(key)
       else {
         const at = { name: record.interface, ifindex, defaultRoute: false }

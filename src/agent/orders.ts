@@ -1,14 +1,7 @@
 import type { PublicKey } from '../attest/keys.ts'
 import { verifyOrder } from '../attest/order.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
-import {
-  type FunctionSpec,
-  type Labels,
-  type Order,
-  orderName,
-  requireSupportedFunction,
-  selects,
-} from '../domain/function.ts'
+import { type FunctionSpec, type Labels, type Order, orderName, selects } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Digest } from '../domain/names.ts'
 import type { AcceptedOrder, Desired } from '../domain/node.ts'
@@ -118,7 +111,6 @@ function standingOf(
   let order: Order
   try {
     order = verifyOrder(accepted.envelope, operators).order
-    if (order.kind === 'apply') requireSupportedFunction(order.function)
   } catch (error) {
     return { kind: 'held', name, revision, problem: problem ?? asDomainError(error) }
   }

@@ -33,7 +33,8 @@ export interface ChainPlan {
  * Decides what runs on which hook; pure. Functions on one hook are one chain, by priority, then name. A chain that has
  * entries of a function which cannot be built now, or of which nothing is known, is left alone.
  *
- * `running` gives the functions of each chain that runs, by key; undefined for one that nothing is remembered of.
+ * `running` gives the functions of each chain that runs, by key; undefined for one that nothing is remembered of. Chains in
+ * `purge` hold what must not run any more: no function's part in them holds them.
  */
 export function planChains(
   functions: readonly PlannedFunction[],
@@ -41,6 +42,7 @@ export function planChains(
   interfaces: readonly NetworkInterface[],
   keyOf: (ifindex: number, hook: Hook) => string,
   running: ReadonlyMap<string, readonly string[] | undefined>,
+  purge: ReadonlySet<string> = new Set(),
 ): ChainPlan {
   const problems = new Map<string, DomainError>()
   const ready = functions
@@ -66,13 +68,13 @@ export function planChains(
       )
       const allowGeneric = wanting.every(({ spec }) => spec.allowGeneric)
       const part = { site: { key, hook, at, allowGeneric }, functions: wanting.map(({ name }) => name) }
-      const held = running.has(key) ? holder(running.get(key)) : undefined
+      const held = running.has(key) && !purge.has(key) ? holder(running.get(key)) : undefined
       if (held !== undefined) hold.push({ ...part, ...held })
       else if (wanting.length > 0) run.push(part)
       if (held !== undefined || wanting.length > 0) kept.add(key)
     }
   const detach = [...running]
-    .filter(([key, owners]) => !kept.has(key) && holder(owners) === undefined)
+    .filter(([key, owners]) => !kept.has(key) && (purge.has(key) || holder(owners) === undefined))
     .map(([key]) => key)
   return { run, hold, detach, problems }
 }

@@ -1,42 +1,50 @@
-import { type PublicKey, parsePublicKey, sha256Digest } from '../attest/keys.ts'
+import { type PublicKey, sha256Digest } from '../attest/keys.ts'
 import { verifyOrder } from '../attest/order.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
-import type { FunctionSpec, Labels } from '../domain/function.ts'
+import type { Labels } from '../domain/function.ts'
 import type { EntryRecord } from '../domain/generation.ts'
 import type { Hook } from '../domain/hook.ts'
-import { suitedTo } from '../domain/manifest.ts'
-import { type Digest, fitsUse, releaseRef } from '../domain/names.ts'
-import type { AcceptedOrder, Desired, Proven } from '../domain/node.ts'
-import type { ReleaseDescriptor } from '../domain/release.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
+import type { AcceptedOrder, Desired, Proven, WithdrawnInstance } from '../domain/node.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, ChainSite } from '../ports/chain-kernel.ts'
-import type { NodeRegistry } from '../ports/node-registry.ts'
-import { type Brought, BuildRefused, type ChainSet, partOf, type WantedChain } from './chain-set.ts'
-import { requireFeatures, requireKernel } from './host-requirements.ts'
-import { entriesOf, type ReadyEntry } from './instance.ts'
+import {
+  type Brought,
+  BuildRefused,
+  type ChainSet,
+  partOf,
+  type RevokedPart,
+  type WantedChain,
+} from './chain-set.ts'
+import type { ReadyEntry } from './instance.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
 import { type ChainPlan, type PlannedFunction, planChains } from './plan.ts'
-import { obtainRelease } from './release-source.ts'
+import {
+  type PreparedFunction,
+  type PrepareParts,
+  prepare,
+  type ReadyFunction,
+  readableKeys,
+  type Source,
+  sourceOf,
+} from './prepare.ts'
+import { type Earlier, keepProof, sameProof } from './proof.ts'
 import type { FunctionStatus } from './reporter.ts'
+import type { Vetting } from './vetting.ts'
+import { actionLine, actionOn, prepareWithout } from './withdraw.ts'
 
 type ActiveStanding = Extract<Standing, { kind: 'active' }>
 
 /** What a pass from the desired state to the kernel works with. */
-export interface ReconcileParts {
+export interface ReconcileParts extends Omit<PrepareParts, 'state' | 'signal' | 'vetting'> {
   readonly kernel: ChainKernel
   readonly state: Pick<
     AgentState,
     'acceptedOrders' | 'saveAcceptedOrder' | 'proven' | 'saveProven' | 'removeProven' | 'blob' | 'saveBlob'
   >
-  readonly registry: Pick<NodeRegistry, 'blob'>
   readonly labels: Labels
-  readonly kernelRelease: string
-  /** Whether the kernel describes its own types. */
-  readonly kernelBtf: boolean
-  /** The node's processor, as Node names it. */
-  readonly arch: string
   /** A line for the operator at the console. */
   readonly say: (line: string) => void
 }
@@ -54,15 +62,20 @@ export async function reconcile(
   policy: NodePolicy,
   {
     signal,
+    vetting,
+    suspects,
     unconfirmed,
     pending,
   }: {
     readonly signal: AbortSignal
+    readonly vetting: Vetting
+    /** Programs of which something was newly revoked. */
+    readonly suspects: ReadonlySet<ProgramId>
     readonly unconfirmed: boolean
     /** What functions run from while it waits to be confirmed, by function. */
     readonly pending: ReadonlyMap<string, Proven>
   },
-): Promise<{ statuses: FunctionStatus[]; changed: WantedChain[] }> {
+): Promise<Reconciled> {
   const { standings, keys } = await reviewAll(parts, desired, policy)
   const proven = await parts.state.proven()
   const held = await parts.state.acceptedOrders()
@@ -73,36 +86,40 @@ export async function reconcile(
     if (standing.kind === 'ended' && kept !== undefined) await parts.state.removeProven(standing.name)
     const takenBack = held.find(({ name }) => name === standing.name)?.takenBack
     candidates.push(
-      await candidate({ ...parts, signal }, { ...desired, keys }, standing, policy, {
+      await candidate({ ...parts, signal, vetting }, { ...desired, keys }, standing, policy, {
         last,
+        before: last === kept ? kept?.before : kept,
         takenBack,
         chains,
       }),
     )
   }
+  await chains.purge(suspects)
   return carryOut(parts, chains, candidates, proven, unconfirmed)
 }
 
 /** A function with what it is to run: what the desired state says of it, or what it last ran from. */
 async function candidate(
-  parts: ReconcileParts & { readonly signal: AbortSignal },
+  parts: PrepareParts,
   source: Source,
   standing: Standing,
   policy: NodePolicy,
   {
     last,
+    before,
     takenBack,
     chains,
   }: {
     readonly last: Proven | undefined
+    readonly before: Earlier | undefined
     readonly takenBack: Digest | undefined
-    readonly chains: Pick<ChainSet, 'undid'>
+    readonly chains: Pick<ChainSet, 'undid' | 'hooksOf' | 'revokedParts'>
   },
 ): Promise<Candidate> {
   const { problem } = standing
   if (standing.kind !== 'active') return { standing, problem, ready: undefined, fallbacks: [] }
   const made = async (from: Source, by: ActiveStanding): Promise<PreparedFunction> => {
-    const ready = await prepare(parts, from, by, policy)
+    const ready = await prepare(parts, from, by, policy, last)
     if (takenBack !== undefined && proofDigest(ready) === takenBack)
       throw new DomainError(
         'change_taken_back',
@@ -115,13 +132,33 @@ async function candidate(
       )
     return ready
   }
+  const isRevoked = last?.releases.some((one) => parts.vetting.revocationOf(one) !== undefined) === true
   const fallbacks = last === undefined ? [] : fallbacksOf(last, standing, policy, made)
+  if (isRevoked && before !== undefined && standing.spec.onRevoke === 'previous')
+    fallbacks.push(async () => ({ ...(await made(sourceOf(before), standing)), proof: undefined }))
+  if (isTouched(parts.vetting, standing, [source, last], chains))
+    fallbacks.push(() => prepareWithout(parts, source, standing, policy, last, chains))
   try {
     return { standing, problem, ready: await made(source, standing), fallbacks }
   } catch (error) {
     const ready = await firstOf(fallbacks)
     return { standing, problem: problem ?? asDomainError(error), ready, fallbacks }
   }
+}
+
+/** Whether anything of what a function may run, or runs, is revoked. */
+function isTouched(
+  vetting: Vetting,
+  { name, spec }: ActiveStanding,
+  sources: readonly (Pick<Source, 'releases'> | undefined)[],
+  chains: Pick<ChainSet, 'revokedParts'>,
+): boolean {
+  const programs = new Set(spec.instances.map(({ use }) => programOf(use)))
+  const named = sources.flatMap((source) => source?.releases ?? []).filter((one) => programs.has(one.program))
+  return (
+    named.some((one) => vetting.revocationOf(one) !== undefined) ||
+    chains.revokedParts().some((part) => part.function === name)
+  )
 }
 
 /**
@@ -135,7 +172,7 @@ function fallbacksOf(
   policy: NodePolicy,
   make: (from: Source, by: ActiveStanding) => Promise<PreparedFunction>,
 ): Fallback[] {
-  const source = { ...last, keys: readableKeys(last.keys) }
+  const source = sourceOf(last)
   return [
     async () => ({ ...(await make(source, standing)), proof: undefined }),
     async () => {
@@ -178,80 +215,6 @@ async function reviewAll(
   return { standings: review.standings, keys }
 }
 
-/** Where releases are looked for: what the registry says, or what a function was last built from. */
-interface Source extends Pick<Desired, 'resolutions' | 'releases'> {
-  readonly keys: readonly PublicKey[]
-}
-
-/** A function with everything that its chains are built from. */
-interface ReadyFunction {
-  readonly name: string
-  readonly revision: number
-  readonly spec: FunctionSpec
-  readonly entries: readonly ReadyEntry[]
-}
-
-interface PreparedFunction extends ReadyFunction {
-  /** What it is made from, to be kept once it runs; undefined when it is that already. */
-  readonly proof: Proven | undefined
-}
-
-/** Obtains, verifies and configures all that a function consists of. */
-async function prepare(
-  parts: ReconcileParts & { readonly signal: AbortSignal },
-  source: Source,
-  standing: ActiveStanding,
-  policy: NodePolicy,
-): Promise<PreparedFunction> {
-  const { name, revision, spec } = standing
-  const entries = []
-  const { envelope, operatorKey } = standing.accepted
-  const proof: Proven = { function: name, envelope, operatorKey, resolutions: [], releases: [], keys: [] }
-  for (const { use } of spec.instances) {
-    const { resolution, descriptor } = resolve(source, use)
-    proof.resolutions.push(resolution)
-    proof.releases.push(descriptor)
-  }
-  for (const [at, instance] of spec.instances.entries()) {
-    const descriptor = proof.releases[at]
-    if (descriptor === undefined) continue
-    const release = await obtainRelease(
-      descriptor,
-      policy,
-      source.keys,
-      parts.state,
-      parts.registry,
-      parts.signal,
-    )
-    const signer = source.keys.find(({ fingerprint }) => fingerprint === release.signer)
-    if (signer !== undefined) proof.keys.push(signer.spki.toString('base64'))
-    requireKernel(release.manifest, parts.kernelRelease)
-    requireFeatures(release.manifest, { btf: parts.kernelBtf })
-    const suited = { ...release, manifest: suitedTo(release.manifest, parts.arch) }
-    entries.push(...entriesOf(spec, instance, suited))
-  }
-  return { name, revision, spec, entries, proof }
-}
-
-/** The release that a range is resolved to, if it lies in that range. */
-function resolve(
-  { resolutions, releases }: Source,
-  use: string,
-): { resolution: Proven['resolutions'][number]; descriptor: ReleaseDescriptor } {
-  const resolution = resolutions.find((candidate) => candidate.use === use)
-  if (resolution === undefined)
-    throw new DomainError('version_not_found', `the registry has no release that fits ${use}`)
-  const { version } = resolution
-  const program = programOf(use)
-  const ref = releaseRef(program, version)
-  if (!fitsUse(use, program, version))
-    throw new DomainError('outside_range', `the registry resolved ${use} to ${ref}, which does not fit`)
-  const descriptor = releases.find((release) => release.program === program && release.version === version)
-  if (descriptor === undefined)
-    throw new DomainError('version_not_found', `the registry did not describe ${ref}`)
-  return { resolution, descriptor }
-}
-
 /** Where a function stands in a pass, and what it falls back to when it cannot be built. */
 interface Candidate {
   readonly standing: Standing
@@ -264,6 +227,14 @@ interface Candidate {
 
 type Fallback = () => Promise<PreparedFunction>
 
+/** What a pass came to. */
+export interface Reconciled {
+  readonly statuses: FunctionStatus[]
+  readonly changed: WantedChain[]
+  /** What became of what ran and was revoked. */
+  readonly actions: readonly WithdrawnInstance['action'][]
+}
+
 /** Plans and carries out; gives the chains that changed. */
 async function carryOut(
   parts: ReconcileParts,
@@ -271,10 +242,14 @@ async function carryOut(
   candidates: readonly Candidate[],
   proven: readonly Proven[],
   unconfirmed: boolean,
-): Promise<{ statuses: FunctionStatus[]; changed: WantedChain[] }> {
+): Promise<Reconciled> {
+  const [revoked, tainted] = [chains.revokedParts(), chains.tainted()]
   const { plan, brought } = await bringAll(parts, chains, candidates, proven, unconfirmed)
-  for (const { chain, error } of brought.failures)
+  for (const { chain, error } of brought.failures) {
     for (const { name } of chain.functions) find(candidates, name).problem ??= error
+    // what was revoked does not stay because nothing takes its place
+    if (tainted.has(chain.site.key)) await chains.detach(chain.site.key)
+  }
   for (const { site, by, functions } of plan.hold)
     for (const name of functions) {
       const candidate = find(candidates, name)
@@ -286,7 +261,7 @@ async function carryOut(
   for (const key of plan.detach) {
     const gone = await chains.detach(key)
     const where = gone === undefined ? key : `${gone.interface} (${gone.hook})`
-    parts.say(`detached ${where}: its function ended`)
+    parts.say(`detached ${where}: ${tainted.has(key) ? 'what it ran is revoked' : 'its function ended'}`)
   }
   const running = new Set([...chains.running().values()].flatMap((names) => names ?? []))
   const statuses: FunctionStatus[] = []
@@ -298,9 +273,14 @@ async function carryOut(
     const first = !proven.some(({ function: known }) => known === name)
     if (first || !chains.unconfirmed) await keepProof(parts.state, proof, proven)
     const state = standing.kind === 'ended' ? 'removed' : runs ? 'running' : 'waiting'
-    statuses.push({ name, revision, state, problem, made: ready && proofDigest(ready), proof })
+    const withdrawn = ready?.withdrawn ?? []
+    statuses.push({ name, revision, state, problem, made: ready && proofDigest(ready), proof, withdrawn })
   }
-  return { statuses, changed: [...brought.changed] }
+  const readyOf = ({ function: name }: RevokedPart): PreparedFunction | undefined =>
+    candidates.find(({ standing }) => standing.name === name)?.ready
+  for (const part of revoked) parts.say(actionLine(part, readyOf(part)))
+  const actions = revoked.map((part) => actionOn(part, readyOf(part)))
+  return { statuses, changed: [...brought.changed], actions }
 }
 
 /**
@@ -327,6 +307,7 @@ async function bringAll(
       kernel.interfaces(),
       kernel.keyOf,
       chains.running(),
+      chains.tainted(),
     )
     const wanted = plan.run.map(({ site, functions }) => wantedChain(site, functions, candidates))
     try {
@@ -376,7 +357,10 @@ function guiltyOf(
 const runsFromProven = ({ ready, standing }: Candidate, proven: readonly Proven[]): boolean =>
   ready !== undefined &&
   (ready.proof === undefined ||
-    JSON.stringify(ready.proof) === JSON.stringify(proven.find((one) => one.function === standing.name)))
+    sameProof(
+      ready.proof,
+      proven.find((one) => one.function === standing.name),
+    ))
 
 function find(candidates: readonly Candidate[], name: string): Candidate {
   const found = candidates.find(({ standing }) => standing.name === name)
@@ -393,28 +377,6 @@ const heldBy = ({ at, hook }: ChainSite, by: string | undefined): DomainError =>
     'hook_conflict',
     `the chain on ${at.name} (${hook}) stays as it is: ${by === undefined ? 'nothing is known of it' : `it has entries of function ${by}, which cannot be built now`}`,
   )
-
-/** Keeps what a function runs from, when that is news. */
-async function keepProof(
-  state: Pick<AgentState, 'saveProven'>,
-  proof: Proven | undefined,
-  proven: readonly Proven[],
-): Promise<void> {
-  if (proof === undefined) return
-  const text = JSON.stringify(proof)
-  if (!proven.some((one) => JSON.stringify(one) === text)) await state.saveProven(proof)
-}
-
-/** Keys that can be read; a registry may send anything. */
-function readableKeys(texts: readonly string[]): PublicKey[] {
-  return [...new Set(texts)].flatMap((text) => {
-    try {
-      return [parsePublicKey(Buffer.from(text, 'base64'))]
-    } catch {
-      return [] // a key that nobody can read can accept nothing
-    }
-  })
-}
 
 const describeAccepted = (order: AcceptedOrder): string => `accepted order ${order.revision} of ${order.name}`
 

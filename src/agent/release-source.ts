@@ -26,7 +26,7 @@ export interface VerifiedRelease {
 
 /**
  * Fetches a release and checks it in a fixed order: policy, then bundle, signer, statement and listed digests before
- * anything is downloaded; digest and size of each file; the same verifier over the bytes; the manifest against its objects; what
+ * anything is downloaded; what `vet` asks of it besides; digest and size of each file; the same verifier over the bytes; the manifest against its objects; what
  * their bytecode can do against what the policy grants.
  *
  * Throws `policy_denied`, `below_min_version`, `digest_mismatch`, the codes of {@link verifyRelease},
@@ -39,6 +39,7 @@ export async function obtainRelease(
   state: Pick<AgentState, 'blob' | 'saveBlob'>,
   registry: Pick<NodeRegistry, 'blob'>,
   signal: AbortSignal,
+  vet: (signer: Signer) => Promise<void> = async () => {},
 ): Promise<VerifiedRelease> {
   const { program, version, bundle } = descriptor
   const ref = releaseRef(program, version)
@@ -49,7 +50,8 @@ export async function obtainRelease(
   // nothing that was not signed is fetched or kept: a registry must not fill a node's disk
   const [allowed, { root }] = [acceptedBy(rule), policy]
   const digests = listedDigests(ref, descriptor)
-  verifyReleaseDigests({ bundle, program, version, digests, keys, allowed, root })
+  const { signer: claimed } = verifyReleaseDigests({ bundle, program, version, digests, keys, allowed, root })
+  await vet(claimed)
   const files = new Map<string, Buffer>()
   for (const file of descriptor.files)
     files.set(file.name, await obtainFile(ref, file, state, registry, signal))

@@ -1,7 +1,14 @@
 import { asDomainError, type DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Digest } from '../domain/names.ts'
-import type { ErrorView, Observed, ObservedChain, ObservedFunction, Proven } from '../domain/node.ts'
+import type {
+  ErrorView,
+  Observed,
+  ObservedChain,
+  ObservedFunction,
+  Proven,
+  WithdrawnInstance,
+} from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
@@ -16,6 +23,8 @@ export interface FunctionStatus {
   readonly made?: Digest | undefined
   /** What it runs from, where that is not kept yet: it waits for what runs to be confirmed. */
   readonly proof?: Proven | undefined
+  /** Instances that have nothing they may run. */
+  readonly withdrawn?: readonly WithdrawnInstance[]
 }
 
 interface ReporterParts {
@@ -44,6 +53,7 @@ export class Reporter {
     chains: readonly ObservedChain[],
     statuses: readonly FunctionStatus[],
     problems: readonly DomainError[],
+    revocations?: Observed['revocations'],
   ): Promise<void> {
     const names = new Set(statuses.map(({ name }) => name))
     for (const name of this.#said.keys()) if (!names.has(name)) this.#said.delete(name)
@@ -55,9 +65,15 @@ export class Reporter {
       functions,
       chains: [...chains],
       errors: problems.map((problem) => errorView(problem)),
+      ...(revocations === undefined ? {} : { revocations }),
     }
     await this.#parts.state.saveStatus(observed)
-    const shape = JSON.stringify([functions, chains.map(({ entries, ...chain }) => chain), observed.errors])
+    const shape = JSON.stringify([
+      functions,
+      chains.map(({ entries, ...chain }) => chain),
+      observed.errors,
+      revocations,
+    ])
     const due = performance.now() - this.#sentAt >= LIMITS.agent_report_ms
     if ((shape === this.#sent || this.#sent === '') && !due) return
     this.#sent = shape
@@ -88,10 +104,18 @@ export class Reporter {
     }
   }
 
-  async #functionView({ name, revision, state, problem }: FunctionStatus): Promise<ObservedFunction> {
+  async #functionView({
+    name,
+    revision,
+    state,
+    problem,
+    withdrawn = [],
+  }: FunctionStatus): Promise<ObservedFunction> {
+    const views = withdrawn.map(({ instance, release, action }) => ({ instance, release, action }))
+    const gone = views.length === 0 ? {} : { withdrawn: views }
     if (problem === undefined) {
       this.#said.delete(name)
-      return { name, revision, state }
+      return { name, revision, state, ...gone }
     }
     const text = `${problem.code}: ${problem.message}`
     if (this.#said.get(name) !== text) {
@@ -100,7 +124,7 @@ export class Reporter {
       if (problem.log !== undefined)
         this.#parts.say(`whole log: ${await this.#parts.state.saveVerifierLog(name, problem.log)}`)
     }
-    return { name, revision, state: 'refused', error: errorView(problem) }
+    return { name, revision, state: 'refused', error: errorView(problem), ...gone }
   }
 }
 

@@ -4,6 +4,7 @@ import { arch, hostname, release } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
+import { logTrust } from '../agent/log-trust.ts'
 import { parsePrivateKey } from '../attest/keys.ts'
 import { parseTrustedRoot } from '../attest/trusted-root.ts'
 import type { Context } from '../cli/io.ts'
@@ -128,6 +129,7 @@ function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
   return {
     policy: async () => {
       const policy = parseTrustPolicy(await readTrustFile(path, 'trust policy'))
+      logTrust(policy) // its keys are read where they are used; what is wrong with them is wrong with the file
       root = policy.trustedRoot === undefined ? undefined : resolve(dirname(path), policy.trustedRoot)
       return root === undefined
         ? policy

@@ -19,6 +19,7 @@ import { databaseLogins } from '../store/logins.ts'
 import { databaseLogs, type LogIdentity } from '../store/logs.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
+import { databaseRevocations } from '../store/revocations.ts'
 import { databaseSearch } from '../store/search.ts'
 import { databaseTrustedPublishers } from '../store/trusted-publishers.ts'
 import { databaseUploads } from '../store/uploads.ts'
@@ -56,6 +57,7 @@ export function composeRegistry(
       ...{ logs, witnesses, notices, clock },
       report: (error) => report(error, 'keeping the log’s checkpoints'),
     }),
+    revocations: databaseRevocations(database, logs),
     search: databaseSearch(database),
     downloads: databaseDownloads(database, (error) => report(error, 'keeping download counts')),
     fleet,

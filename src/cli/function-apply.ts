@@ -3,7 +3,7 @@ import { signOrder } from '../attest/order.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { FunctionView } from '../domain/fleet-function.ts'
-import { type FunctionSpec, type Order, parseFunction, requireSupportedFunction } from '../domain/function.ts'
+import { type FunctionSpec, type Order, parseFunction } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { programOf, type ResolvedUse } from '../domain/resolution.ts'
 import { checkInstances, reachOf, resolutionsOf } from './check-apply.ts'
@@ -29,7 +29,6 @@ export interface ApplyFlags extends RegistryFlags, OperatorFlags {
  */
 export async function applyFunction(flags: ApplyFlags, { io, progress }: Context): Promise<Outcome> {
   const spec = parseFunction(await readLocalText(flags.file, LIMITS.order_bytes, 'function'))
-  requireSupportedFunction(spec)
   if (flags.planOnly) return planFunction(spec, await connect(io, flags), io)
   if (flags.key === undefined)
     throw new DomainError('usage', 'name the operator key that signs: --key <operator.pem>')

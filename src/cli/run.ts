@@ -11,6 +11,7 @@ import { defineLogCommands } from './log-commands.ts'
 import { definePublisherCommands } from './publisher-commands.ts'
 import { defineRegistryCommands } from './registry-commands.ts'
 import { defineReleaseCommands } from './release-commands.ts'
+import { defineRevocationCommands } from './revocation-commands.ts'
 import { defineServiceCommands, type Services } from './service-commands.ts'
 import { defineWebhookCommands } from './webhook-commands.ts'
 
@@ -60,6 +61,7 @@ function buildProgram(
     )
   defineReleaseCommands(program, io)
   defineLifecycleCommands(program, io)
+  defineRevocationCommands(program, io)
   definePublisherCommands(program, io)
   defineRegistryCommands(program, io)
   defineWebhookCommands(program, io)

@@ -13,8 +13,10 @@ import { renderFields, renderTable } from './table.ts'
 import { bold, bytesText, counted } from './terminal.ts'
 
 /** What became of a release, in few words. */
-const standingText = (release: Pick<ReleaseView, 'yanked' | 'deprecated' | 'quarantined'>): string =>
-  (['quarantined', 'yanked', 'deprecated'] as const)
+const standingText = (
+  release: Pick<ReleaseView, 'yanked' | 'deprecated' | 'quarantined' | 'revoked'>,
+): string =>
+  (['revoked', 'quarantined', 'yanked', 'deprecated'] as const)
     .flatMap((mark) => (release[mark] === undefined ? [] : [`${mark}: ${release[mark]}`]))
     .join('; ') || 'offered'
 
@@ -73,6 +75,7 @@ export async function show(
         ['license', view.license],
         ['hooks', view.hooks.join(', ')],
         ['can', powersText(view.permissions)],
+        ['revoked', view.revoked],
         ['yanked', view.yanked],
         ['deprecated', view.deprecated],
         ['quarantined', view.quarantined],

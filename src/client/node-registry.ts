@@ -4,6 +4,7 @@ import type { PrivateKey } from '../attest/keys.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Desired, Enrolled } from '../domain/node.ts'
+import { RevocationView } from '../domain/revocation.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
 
@@ -88,6 +89,15 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
     async blob(digest, maxBytes, signal) {
       nodePath('') // an unenrolled node has no name to sign with
       return (await call({ method: 'GET', path: `/api/v1/blobs/${digest}`, maxBytes, signal })).body
+    },
+    async logFile(log, path, maxBytes, signal) {
+      return (await call({ method: 'GET', path: `/log/${log}/${path}`, maxBytes, signal })).body
+    },
+    async revocation(digest, signal) {
+      const path = `/api/v1/revocations/${digest}`
+      const answer = await call({ method: 'GET', path, maxBytes: LIMITS.request_bytes, signal })
+      const { envelope, key } = readJson(answer, RevocationView, 'the revocation')
+      return { envelope, key }
     },
     async report(observed) {
       await call({

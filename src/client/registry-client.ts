@@ -42,6 +42,7 @@ import {
   ReportView,
   type Visibility,
 } from '../domain/release.ts'
+import { RevocationList, RevocationView } from '../domain/revocation.ts'
 import { DownloadHistory, SearchPage, type SearchRequest } from '../domain/search.ts'
 import type { IdentityRule } from '../domain/signer.ts'
 import { NewJoinToken, NewToken, TokenList, type TokenRequest, type TokenView } from '../domain/token.ts'
@@ -113,6 +114,10 @@ export interface RegistryClient {
   removeChannel(program: ProgramId, channel: string): Promise<void>
   /** Deletes a release; `takedown` is for administrators, who may at any time. */
   deleteRelease(program: ProgramId, version: string, takedown: boolean): Promise<void>
+  /** Puts a signed revocation into force. */
+  revoke(envelope: string): Promise<RevocationView>
+  /** Revocations, the newest first, of one program or of all. */
+  revocations(program: ProgramId | undefined): Promise<RevocationView[]>
   report(request: ReportRequest): Promise<ReportView>
   reports(state: 'open' | 'resolved'): Promise<ReportView[]>
   resolveReport(id: string, message: string): Promise<ReportView>
@@ -515,6 +520,17 @@ export function registryClient(
     async prove(namespace, proof) {
       const answer = await send('POST', `/api/v1/namespaces/${namespace}/proofs`, proof)
       return readJson(answer, NamespaceView, namespace)
+    },
+    async revoke(envelope) {
+      return readJson(
+        await send('POST', '/api/v1/revocations', { envelope }),
+        RevocationView,
+        'the revocation',
+      )
+    },
+    async revocations(program) {
+      const query = program === undefined ? '' : `?program=${encodeURIComponent(program)}`
+      return readJson(await get(`/api/v1/revocations${query}`), RevocationList, 'the revocations').revocations
     },
     async functions() {
       return readJson(await get('/api/v1/functions'), FunctionList, 'the functions').functions

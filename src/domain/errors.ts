@@ -409,6 +409,38 @@ export const ERRORS = {
     'Recovery statement does not fit',
     'take the statements of the log’s epochs in their order',
   ),
+  not_logged: entry(
+    'untrusted',
+    'Release is not in the log',
+    'do not use it; its publisher can publish a new version, which the registry then logs',
+  ),
+  // revocations
+  revocation_invalid: entry('invalid', 'Revocation is invalid', 'mend the document as the message says'),
+  revocation_signature_invalid: entry(
+    'untrusted',
+    'Signature of the revocation does not hold',
+    'sign it again: hookline revoke',
+  ),
+  revoker_not_allowed: entry(
+    'untrusted',
+    'Signer may not revoke this',
+    'sign with a key of the program’s namespace, or of an operator; a file is revoked by an operator',
+  ),
+  revocation_ignored: entry(
+    'untrusted',
+    'Revocation was not believed',
+    'nothing to do, unless its signer should be believed: then name it in trust.yaml',
+  ),
+  revocation_withheld: entry(
+    'untrusted',
+    'Revocation is in the log, but is not shown',
+    'report it to the registry’s owner: who signed it cannot be checked, and the release is not loaded anew',
+  ),
+  release_revoked: entry(
+    'untrusted',
+    'Release was revoked',
+    'use another release, or publish one that mends it',
+  ),
   // planning on the node
   selector_mismatch: entry(
     'invalid',

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { DomainError } from './errors.ts'
 import { Verdict } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { ListItems } from './list-config.ts'
@@ -42,6 +41,7 @@ export const FunctionSpec = z
     instances: z.array(Instance).min(1).max(LIMITS.function_instances),
     /** Whether XDP may run in the stack where a driver has none of its own: slower, and behind the packet's copy. */
     allowGeneric: z.boolean().default(false),
+    /** What becomes of an instance whose release was revoked: see docs/revocation.md. */
     onRevoke: z.enum(['previous', 'detach', 'drop']).default('previous'),
     onMissing: z.enum(['pass', 'drop']).default('pass'),
   })
@@ -86,15 +86,6 @@ export const parseFunction = (text: string): FunctionSpec =>
 
 /** Reads a signed order's document. Throws `order_invalid`. */
 export const parseOrder = (value: unknown): Order => parseWith(Order, value, 'order_invalid', 'order')
-
-/** Refuses what this version cannot carry out. Throws `not_supported_yet`. */
-export function requireSupportedFunction(spec: FunctionSpec): void {
-  if (spec.onRevoke !== 'previous')
-    throw new DomainError(
-      'not_supported_yet',
-      `function ${spec.name}: onRevoke: ${spec.onRevoke} is not supported yet`,
-    )
-}
 
 /** Whether a node with `labels` has every label that `selector` names; an empty selector means every node. */
 export const selects = (selector: Labels, labels: Labels): boolean =>

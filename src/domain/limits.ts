@@ -216,6 +216,23 @@ export const LIMITS = {
   log_listed: 1000,
   /** What one remembers of all logs that one audited. */
   log_memory_bytes: 1 << 20,
+  /** The text of a verifier key: a name, an id and the key. */
+  note_key_chars: 1000,
+  /** Witnesses that a policy names. */
+  policy_witnesses: 16,
+  // revocations
+  /** A signed revocation: a message of LIMITS.message_chars, all escaped, in base64. */
+  revocation_bytes: 64 << 10,
+  /** Revocations in one answer. */
+  revocation_items: 200,
+  /** Revocations that one desired state carries, the newest. */
+  desired_revocations: 256,
+  /** Revocations that a node replays of the log and keeps. */
+  agent_revocations: 65_536,
+  /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
+  agent_places: 8192,
+  /** A node asks for new checkpoints so often, give or take half. */
+  agent_log_ms: 60_000,
   // the ELF reader
   elf_sections: 4096,
   elf_symbols: 1 << 17,

@@ -27,17 +27,22 @@ const Unyank = z.strictObject({ ...common, ...release, kind: z.literal('unyank')
 const Delete = z.strictObject({ ...common, ...release, kind: z.literal('delete') })
 
 /** What a revocation is about: one release, or a file wherever it is part of a release. */
-const Revoked = z.discriminatedUnion('kind', [
+export const Revoked = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('release'), ...release }),
   z.strictObject({ kind: z.literal('file'), digest: Digest }),
 ])
+export type Revoked = z.infer<typeof Revoked>
+
+/** Why something was revoked: a closed list, since the log keeps it for ever. */
+export const RevocationReason = z.enum(['malicious', 'vulnerable', 'faulty', 'key-compromised', 'other'])
+export type RevocationReason = z.infer<typeof RevocationReason>
 
 /** A revocation that was signed outside the registry: `envelope` is the digest of its bytes, which say who and why. */
 const Revoke = z.strictObject({
   ...common,
   kind: z.literal('revoke'),
   revoked: Revoked,
-  reason: z.enum(['malicious', 'vulnerable', 'faulty', 'key-compromised', 'other']),
+  reason: RevocationReason,
   envelope: Digest,
 })
 

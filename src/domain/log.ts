@@ -49,3 +49,21 @@ export const LogProof = z.strictObject({
   hashes: z.array(z.base64()).max(LIMITS.log_proof_hashes),
 })
 export type LogProof = z.infer<typeof LogProof>
+
+/** An entry's place in words. The bytes are UTF-8. */
+export const logPlace = ({
+  index,
+  data,
+  hidden,
+  salt,
+}: {
+  readonly index: number
+  readonly data: Uint8Array
+  readonly hidden: Uint8Array | null | undefined
+  readonly salt: Uint8Array | null | undefined
+}): LogPlace => ({
+  ...{ index, entry: Buffer.from(data).toString('utf8') },
+  ...(hidden == null || salt == null
+    ? {}
+    : { hidden: Buffer.from(hidden).toString('utf8'), salt: Buffer.from(salt).toString('base64') }),
+})

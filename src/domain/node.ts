@@ -5,6 +5,7 @@ import { LIMITS } from './limits.ts'
 import { Digest, InstanceName, Name, Use, Version } from './names.ts'
 import { PublicKeyText } from './namespace.ts'
 import { ReleaseDescriptor } from './release.ts'
+import { SignedRevocation } from './revocation.ts'
 
 /** A host name: what a node is called, and its folder in bpffs. */
 export const NodeName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'a host name')
@@ -44,8 +45,12 @@ export const Desired = z.strictObject({
   releases: z.array(ReleaseDescriptor).max(4096),
   /** Keys of signers and operators; the node uses one only if its fingerprint is in its policy. */
   keys: z.array(PublicKeyText).max(4096),
+  /** What was revoked of the programs that it names; a node believes what its policy lets it. */
+  revocations: z.array(SignedRevocation).max(LIMITS.desired_revocations).default([]),
 })
 export type Desired = z.infer<typeof Desired>
+
+const Parts = Desired.pick({ resolutions: true, releases: true, keys: true })
 
 /** What a function last ran from, all of it verified then: enough to verify and build it again without a registry. */
 export const Proven = z.strictObject({
@@ -53,7 +58,9 @@ export const Proven = z.strictObject({
   /** The order that it was built by, and the key of its operator. */
   envelope: z.string().max(LIMITS.order_bytes),
   operatorKey: PublicKeyText,
-  ...Desired.pick({ resolutions: true, releases: true, keys: true }).shape,
+  ...Parts.shape,
+  /** What it ran from before, of other releases: to go back to when these are revoked. */
+  before: Parts.optional(),
 })
 export type Proven = z.infer<typeof Proven>
 
@@ -102,12 +109,22 @@ export const ObservedChain = z.strictObject({
 })
 export type ObservedChain = z.infer<typeof ObservedChain>
 
+/** What became of an instance whose release was revoked: another one runs, its entries left the chains, or it drops all. */
+const WithdrawnInstance = z.strictObject({
+  instance: InstanceName,
+  release: z.string(),
+  action: z.enum(['previous', 'detach', 'drop']),
+})
+export type WithdrawnInstance = z.infer<typeof WithdrawnInstance>
+
 /** How a function fares on a node: the revision accepted, and what stands in the way of the newest one. */
 export const ObservedFunction = z.strictObject({
   name: Name,
   revision: z.int().min(0),
   state: z.enum(['running', 'waiting', 'refused', 'removed']),
   error: ErrorView.optional(),
+  /** Instances that have nothing they may run. */
+  withdrawn: z.array(WithdrawnInstance).max(LIMITS.function_instances).optional(),
 })
 export type ObservedFunction = z.infer<typeof ObservedFunction>
 
@@ -119,6 +136,16 @@ export const Observed = z.strictObject({
   chains: z.array(ObservedChain).max(1024),
   /** What failed outside any function, such as the desired state itself. */
   errors: z.array(ErrorView).max(64),
+  /** Revocations that it believes and ignored, and how often it acted on one since it was started. */
+  revocations: z
+    .strictObject({
+      believed: z.int().min(0),
+      ignored: z.int().min(0),
+      previous: z.int().min(0),
+      detach: z.int().min(0),
+      drop: z.int().min(0),
+    })
+    .optional(),
 })
 export type Observed = z.infer<typeof Observed>
 

@@ -2,6 +2,7 @@ import semver from 'semver'
 import { z } from 'zod'
 import { Hook } from './hook.ts'
 import { LIMITS } from './limits.ts'
+import { LogPlace } from './log.ts'
 import { Digest, FileName, Name, ProgramId, Version } from './names.ts'
 import { Permission } from './permission.ts'
 import { isPlainText, NOT_PLAIN } from './shown-text.ts'
@@ -25,6 +26,8 @@ export const ReleaseDescriptor = z.strictObject({
   version: Version,
   files: z.array(ReleaseFile).min(1).max(LIMITS.release_files),
   bundle: z.string().max(LIMITS.bundle_bytes),
+  /** Where its publication stands in the log of the catalog; nodes are told. */
+  logged: LogPlace.optional(),
 })
 export type ReleaseDescriptor = z.infer<typeof ReleaseDescriptor>
 
@@ -44,12 +47,14 @@ export const ChannelName = Name.refine(
 
 /**
  * What became of a release. `yanked`: left out where another one fits. `deprecated`: works, but has a better successor.
- * `quarantined`: its namespace's members see it, nobody gets it.
+ * `quarantined`: its namespace's members see it, nobody gets it. `revoked`: its publisher, or an operator, signed that nodes
+ * must stop running it; its bytes stay, as evidence.
  */
 const Standing = {
   yanked: Message.optional(),
   deprecated: Message.optional(),
   quarantined: Message.optional(),
+  revoked: Message.optional(),
 }
 
 /** Why, in words for everybody. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Duration } from './duration.ts'
 import { DomainError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 import { compareVersions, Digest, ProgramId, Version } from './names.ts'
@@ -26,13 +27,32 @@ const ProgramRule = z.strictObject({
 })
 export type ProgramRule = z.infer<typeof ProgramRule>
 
+/** Which log a node follows: by its verifier key (C2SP signed-note), whose name ends in `/catalog`. */
+const FollowedLog = z
+  .strictObject({
+    key: z.string().max(LIMITS.note_key_chars),
+    /** After so long without a fresh checkpoint the logs are stale. */
+    maxAge: Duration.default('24h'),
+    /** What becomes then of what runs: nothing, or as if it were revoked. */
+    onStale: z.enum(['keep', 'revoke']).default('keep'),
+    witnesses: z
+      .strictObject({
+        keys: z.array(z.string().max(LIMITS.note_key_chars)).max(LIMITS.policy_witnesses),
+        threshold: z.int().min(1),
+      })
+      .refine(({ keys, threshold }) => threshold <= keys.length, 'a threshold beyond the number of keys')
+      .default({ keys: [], threshold: 0 }),
+    recovery: z.string().optional(),
+  })
+  .optional()
+
 /** trust.yaml: which operators and signers a node accepts. Nothing matches = denied. */
 export const TrustPolicy = z
   .strictObject({
     operators: z.array(z.strictObject({ key: Digest })).default([]),
     /** A file in Sigstore's form; a relative path is meant from trust.yaml. */
     trustedRoot: z.string().min(1).max(4096).optional(),
-    log: z.unknown().optional(),
+    log: FollowedLog,
     programs: z.array(ProgramRule).max(LIMITS.policy_rules).default([]),
   })
   .superRefine((policy, context) => {
@@ -53,7 +73,7 @@ export function parseTrustPolicy(text: string): TrustPolicy {
   const refuse = (part: string): never => {
     throw new DomainError('not_supported_yet', `trust.yaml: ${part} is not supported yet`)
   }
-  if (policy.log !== undefined) refuse('log')
+  if (policy.log?.recovery !== undefined) refuse('log.recovery')
   for (const rule of policy.programs) {
     if (!/^0+[smhd]$/.test(rule.minAge)) refuse(`minAge of ${rule.match}`)
     if (rule.minSigners > 1) refuse(`minSigners of ${rule.match}`)

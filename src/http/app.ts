@@ -24,6 +24,7 @@ import { answerError, answerUnreadable } from './problem.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { guard } from './protection.ts'
 import { isRepeated } from './repeated-header.ts'
+import { revocationRoutes } from './revocation-routes.ts'
 import type { App } from './route.ts'
 import { searchRoutes } from './search-routes.ts'
 import type { Services } from './services.ts'
@@ -91,6 +92,7 @@ export async function buildApp(services: Services, pages: Pages = NO_PAGES): Pro
   searchRoutes(app, services)
   auditRoutes(app, services)
   logRoutes(app, services)
+  revocationRoutes(app, services)
   blobRoutes(app, services)
   accountRoutes(app, services)
   namespaceRoutes(app, services)

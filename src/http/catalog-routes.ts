@@ -32,8 +32,8 @@ const ReleaseUpload = z.strictObject({
 })
 
 /** What whoever looks at a release should know, as `Warning` fields (RFC 7234 section 5.5, code 299). */
-const warningsOf = ({ program, version, yanked, deprecated }: ReleaseView): string[] =>
-  Object.entries({ yanked, deprecated }).flatMap(([what, why]) =>
+const warningsOf = ({ program, version, yanked, deprecated, revoked }: ReleaseView): string[] =>
+  Object.entries({ yanked, deprecated, revoked }).flatMap(([what, why]) =>
     why === undefined ? [] : [`299 - "${headerText(`${program}@${version} is ${what}: ${why}`)}"`],
   )
 

@@ -148,6 +148,7 @@ const LEFT_OUT = new Set([
   ...[
     'deprecated',
     'quarantined',
+    'revoked',
     'yanked',
     'disabledAt',
     'failingSince',
@@ -155,6 +156,7 @@ const LEFT_OUT = new Set([
     'triedAt',
     'problem',
     'log',
+    'logged',
   ],
   ...['error', 'before', 'resolution', 'checks'],
 ])

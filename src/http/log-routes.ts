@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { LogList, LogName, LogProof, PlacedEntryView } from '../domain/log.ts'
+import { LogList, LogName, LogProof, logPlace, PlacedEntryView } from '../domain/log.ts'
 import { Name, Version } from '../domain/names.ts'
 import { readableBy } from '../registry/access.ts'
-import { logView, placeOf, releaseProof } from '../registry/log-proof.ts'
+import { logView, releaseProof } from '../registry/log-proof.ts'
 import { parseTilePath, TILE_WIDTH } from '../tlog/tile.ts'
 import { type App, bytes, described } from './route.ts'
 import type { Services } from './services.ts'
@@ -76,8 +76,7 @@ export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): 
     async ({ params: { log, index } }) => {
       const found = await logs.entry(log, index)
       if (found === undefined) throw new DomainError('not_found', `the log has no entry ${index}`)
-      const { entry } = placeOf(found)
-      return { index, entry }
+      return { index, entry: logPlace(found).entry }
     },
   )
   app.get(

@@ -10,6 +10,7 @@ import type { Logs } from '../ports/log.ts'
 import type { Logins } from '../ports/logins.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
+import type { Revocations } from '../ports/revocations.ts'
 import type { Downloads, Search } from '../ports/search.ts'
 import type { TrustedPublishers } from '../ports/trusted-publishers.ts'
 import type { Uploads } from '../ports/uploads.ts'
@@ -36,6 +37,7 @@ export interface Services {
   readonly logWorker: LogWorker
   /** Keys of the witnesses that are asked. */
   readonly logWitnesses: readonly NoteKey[]
+  readonly revocations: Revocations
   readonly search: Search
   readonly downloads: Downloads
   readonly fleet: Fleet

@@ -1,11 +1,19 @@
 import { dirname, join, relative } from 'node:path'
+import { sha256Digest } from '../attest/keys.ts'
 import { counterName, rulesOf } from '../bytecode/verdict-rules.ts'
 import { Hook, noPackets, type VerdictCounts } from '../domain/hook.ts'
-import type { Attachment, ChainKernel, PinnedChain, PinnedGeneration } from '../ports/chain-kernel.ts'
+import type {
+  Attachment,
+  ChainKernel,
+  EntryImage,
+  PinnedChain,
+  PinnedGeneration,
+} from '../ports/chain-kernel.ts'
 import type { HookPoint } from './attachment.ts'
-import { programInfo } from './bpf-info.ts'
-import { sumPercpuWords } from './bpf-map.ts'
-import { listNames, openPin, pinName, removeIfEmpty, removeTree, requirePin, unpin } from './bpffs.ts'
+import { mapInfo, programInfo } from './bpf-info.ts'
+import { mapById, sumPercpuWords } from './bpf-map.ts'
+import { listNames, openPin, pin, pinName, removeIfEmpty, removeTree, requirePin, unpin } from './bpffs.ts'
+import type { Fd } from './fd.ts'
 import { buildGeneration, generationFolder } from './generation.ts'
 import { hookPoint } from './hook-point.ts'
 import type { Loader } from './loader.ts'
@@ -98,10 +106,45 @@ export function hookChains({
       removeTree(folderOf(key))
       removeRootIfEmpty(root)
     },
+    purge: (objects, instances, fresh) => {
+      const touched = (image: EntryImage): boolean =>
+        image.maps.some(({ stateKey }) => instances.some((one) => stateKey?.startsWith(`${one}/`)))
+      originals.forget((image) => touched(image) || objects.has(sha256Digest(image.bytes)))
+      for (const instance of instances) endCallbacks(join(maps, pinName(instance)), fresh.has(instance))
+    },
     collectMaps: (keep) => {
       originals.collect(keep)
       collectMaps(maps, root, new Set([...keep].map(pinName)))
     },
+  }
+}
+
+/**
+ * Ends the callbacks of all maps pinned in a folder: the kernel cancels timers and work queues of a map, and with them lets
+ * go of the programs that they would call, when no descriptor and no pin is left, though programs still use it
+ * (bpf_map_put_uref, kernel/bpf/syscall.c). Unless new ones are to be made, each is pinned again with what it holds.
+ */
+function endCallbacks(folder: string, fresh: boolean): void {
+  for (const name of listNames(folder)) {
+    const path = join(folder, name)
+    let id: number | undefined
+    {
+      using map = openPin(path)
+      id = map === undefined ? undefined : mapInfo(map).id
+    }
+    unpin(path)
+    if (id === undefined || fresh) continue
+    using again = openMap(id)
+    if (again !== undefined) pin(again, path)
+  }
+}
+
+/** A map by its id; undefined for one that nothing used but its pin. */
+function openMap(id: number): Fd | undefined {
+  try {
+    return mapById(id)
+  } catch {
+    return undefined
   }
 }
 

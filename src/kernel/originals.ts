@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Body, readBody } from '../bytecode/body.ts'
+import { dropAll } from '../bytecode/drop-all.ts'
 import type { LayoutEntry } from '../bytecode/layout.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -41,6 +42,7 @@ export class Originals {
 
   /** Loads an entry, or gives it as it was loaded before. Throws what the loader does, `chain_instruction`. */
   async obtain(image: EntryImage, newPins: NewPins): Promise<Original> {
+    if (image.builtin === 'drop') return dropOriginal(image)
     const key = keyOf(image)
     const known = this.#known.get(key)
     this.#known.delete(key)
@@ -65,6 +67,15 @@ export class Originals {
     const excess = this.#known.size - LIMITS.chain_originals
     for (const [at, [key, { image, loaded }]] of [...this.#known].entries())
       if (at < excess || image.maps.some(({ stateKey }) => stateKey !== undefined && !keep.has(stateKey))) {
+        loaded.close()
+        this.#known.delete(key)
+      }
+  }
+
+  /** Lets go of those that `gone` tells of. */
+  forget(gone: (image: EntryImage) => boolean): void {
+    for (const [key, { image, loaded }] of [...this.#known])
+      if (gone(image)) {
         loaded.close()
         this.#known.delete(key)
       }
@@ -125,6 +136,12 @@ export class Originals {
     newPins.push(path)
   }
 }
+
+/** What drops every packet needs no object, and no load of its own. */
+const dropOriginal = ({ entry, hook }: EntryImage): Original => ({
+  ...{ name: entry, body: dropAll(hook), stackBytes: [0], verified: 2, gplCompatible: true, typed: false },
+  ...{ maps: new Map(), modules: new Map(), programArrays: [] },
+})
 
 /** Takes back the pins of a build that failed. */
 export const takeBack = (newPins: NewPins): void => {

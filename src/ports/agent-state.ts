@@ -1,4 +1,6 @@
 import type { ChainRecord } from '../domain/generation.ts'
+import type { BelievedRevocation, KeptLog } from '../domain/kept-log.ts'
+import type { LogName } from '../domain/log.ts'
 import type { Digest } from '../domain/names.ts'
 import type { AcceptedOrder, Desired, Identity, Observed, Proven } from '../domain/node.ts'
 
@@ -15,6 +17,12 @@ export interface AgentState {
   proven(): Promise<Proven[]>
   saveProven(proven: Proven): Promise<void>
   removeProven(functionName: string): Promise<void>
+  /** What is known of a log; undefined for one that was never followed. */
+  log(name: LogName): Promise<KeptLog | undefined>
+  saveLog(name: LogName, kept: KeptLog): Promise<void>
+  /** Every revocation that was ever believed. */
+  revocations(): Promise<BelievedRevocation[]>
+  saveRevocation(revocation: BelievedRevocation): Promise<void>
   /** A cached file, or undefined. The bytes are not checked: the caller compares the digest. */
   blob(digest: Digest): Promise<Buffer | undefined>
   saveBlob(digest: Digest, bytes: Buffer): Promise<void>

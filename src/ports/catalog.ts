@@ -42,7 +42,7 @@ export interface NewestRelease {
 }
 
 /** What may be said about a release or a program, see the standing of {@link ReleaseView}. */
-export type Mark = 'yanked' | 'deprecated' | 'quarantined'
+export type Mark = 'yanked' | 'deprecated' | 'quarantined' | 'revoked'
 
 /** A program with what its pages show beyond its view. */
 export interface ProgramDetails {

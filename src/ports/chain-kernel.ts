@@ -1,4 +1,5 @@
 import type { AttachMode, EntryForm, Hook, Verdict, VerdictCounts } from '../domain/hook.ts'
+import type { Digest } from '../domain/names.ts'
 
 /** An interface of the network namespace that the agent looks after. */
 export interface NetworkInterface {
@@ -36,6 +37,8 @@ interface EntryFunction {
 export interface EntryImage {
   readonly entry: string
   readonly hook: Hook
+  /** Made here, not of an object: it drops every packet. */
+  readonly builtin?: 'drop'
   /** The object's bytes, the very buffer whose digest and signature were checked. */
   readonly bytes: Buffer
   readonly license: string
@@ -116,6 +119,11 @@ export interface ChainKernel {
   discard(key: string, generation: number): void
   /** Detaches the chain and removes its pins. */
   detach(key: string): void
+  /**
+   * Ends what objects left behind: nothing of them is kept for later builds, and the state maps of the instances, each
+   * `<function>/<instance>`, run no callback any more. Those in `fresh` lose their state maps: the next build makes new ones.
+   */
+  purge(objects: ReadonlySet<Digest>, instances: readonly string[], fresh: ReadonlySet<string>): void
   /** Removes the pinned state maps whose keys are not in `keep`. */
   collectMaps(keep: ReadonlySet<string>): void
 }

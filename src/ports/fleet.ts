@@ -1,9 +1,10 @@
 import type { Actor } from '../domain/account.ts'
 import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import type { Labels, Order } from '../domain/function.ts'
-import type { Digest } from '../domain/names.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import type { ResolvedUse } from '../domain/resolution.ts'
+import type { SignedRevocation } from '../domain/revocation.ts'
 import type { StoredKey } from './namespaces.ts'
 
 /** An order whose signature held. */
@@ -39,6 +40,11 @@ export interface FleetSnapshot {
   readonly resolutions: readonly ResolvedUse[]
   /** The releases that `resolutions` name, with the SPKI of the keys that signed them, by program and version. */
   readonly releases: readonly { descriptor: ReleaseDescriptor; signer: Buffer | undefined }[]
+  /** Revocations of the programs that are named, and of files, the newest first; without a program those of files. */
+  readonly revocations: readonly {
+    readonly program: ProgramId | undefined
+    readonly signed: SignedRevocation
+  }[]
   /** SPKI of all operators, by fingerprint. */
   readonly operators: readonly Buffer[]
 }

@@ -1,5 +1,7 @@
+import type { LogName } from '../domain/log.ts'
 import type { Digest } from '../domain/names.ts'
 import type { Desired, Enrolment, Observed } from '../domain/node.ts'
+import type { SignedRevocation } from '../domain/revocation.ts'
 
 /** The registry as a node sees it. Nothing that it answers is trusted. */
 export interface NodeRegistry {
@@ -16,6 +18,10 @@ export interface NodeRegistry {
   ): Promise<{ etag: string; desired: Desired } | undefined>
   /** The bytes of a file, at most `maxBytes`; the caller checks the digest. Throws `not_found`, `too_large`, `registry_unavailable`. */
   blob(digest: Digest, maxBytes: number, signal: AbortSignal): Promise<Buffer>
+  /** A checkpoint, tile or bundle of a log, by its path there; the caller checks it. Throws `not_found`, `too_large`, `registry_unavailable`. */
+  logFile(log: LogName, path: string, maxBytes: number, signal: AbortSignal): Promise<Buffer>
+  /** The revocation whose envelope has this digest, which the caller checks. Throws `not_found`, `registry_answer`, `registry_unavailable`. */
+  revocation(digest: Digest, signal: AbortSignal): Promise<SignedRevocation>
   /** Sends a report. Throws `registry_unavailable`, `node_unauthenticated`. */
   report(observed: Observed): Promise<void>
 }

@@ -27,7 +27,7 @@ interface Rule {
 
 /**
  * The rights by name. Rights of publishing give no orders: roles in a namespace and in the fleet are apart, and what
- * concerns neither needs none. `account`: one's own account. `membership`: which namespaces one owns and belongs to. `publish` is checked again once the release is known.
+ * concerns neither needs none. `account`: one's own account. `membership`: which namespaces one owns and belongs to. `publish` and `revoke` are checked again once the document is known.
  */
 export const RIGHTS = {
   account: { scopes: ['read', 'manage'] },
@@ -36,6 +36,7 @@ export const RIGHTS = {
   publish: { scopes: ['publish-new', 'publish-update'] },
   'namespace-read': { scopes: ['read', 'manage'], role: 'reader' },
   'namespace-manage': { scopes: ['manage'], role: 'owner' },
+  revoke: { scopes: ['yank', 'order'] },
   'program-yank': { scopes: ['yank'], role: 'publisher' },
   'program-manage': { scopes: ['manage'], role: 'owner' },
   'fleet-read': { scopes: ['read', 'node', 'order'], fleet: 'viewer' },

@@ -41,6 +41,7 @@ function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]
   const releases = snapshot.releases.filter(({ descriptor }) =>
     wanted.has(releaseRef(descriptor.program, descriptor.version)),
   )
+  const programs = new Set([...uses].map(programOf))
   const keys = [...releases.flatMap(({ signer }) => signer ?? []), ...snapshot.operators]
   return {
     functions: orders.map(({ order, envelope }) => ({
@@ -51,6 +52,10 @@ function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]
     resolutions,
     releases: releases.map(({ descriptor }) => descriptor),
     keys: [...new Set(keys.map((spki) => spki.toString('base64')))].sort(),
+    revocations: snapshot.revocations
+      .filter(({ program }) => program === undefined || programs.has(program))
+      .slice(0, LIMITS.desired_revocations)
+      .map(({ signed }) => signed),
   }
 }
 

@@ -3,7 +3,7 @@ import { verifyOrder } from '../attest/order.ts'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { FunctionView } from '../domain/fleet-function.ts'
-import { type Order, orderName, requireSupportedFunction } from '../domain/function.ts'
+import { type Order, orderName } from '../domain/function.ts'
 import { programOf, usesOf } from '../domain/resolution.ts'
 import type { Catalog } from '../ports/catalog.ts'
 import type { Fleet } from '../ports/fleet.ts'
@@ -14,7 +14,7 @@ import { readableBy } from './access.ts'
  * again, so that an order that no node would accept is refused where its operator sees it.
  *
  * Throws `order_invalid` (also for another kind of order, or another function's), `order_signature_invalid`,
- * `operator_not_allowed`, `not_supported_yet`, `revision_conflict`, `too_large`, `not_found` also for a program that is not
+ * `operator_not_allowed`, `revision_conflict`, `too_large`, `not_found` also for a program that is not
  * there, or that the actor may not read.
  */
 export async function putOrder(
@@ -34,7 +34,6 @@ export async function putOrder(
   if (orderName(order) !== name)
     throw new DomainError('order_invalid', `the order is about function "${orderName(order)}", not "${name}"`)
   if (order.kind === 'apply') {
-    requireSupportedFunction(order.function)
     // nodes may read what their orders name: nobody lets them read what he may not read himself
     for (const program of new Set(usesOf(order).map(programOf)))
       await catalog.program(program, readableBy(actor))

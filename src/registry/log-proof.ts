@@ -1,7 +1,7 @@
 import { DomainError } from '../domain/errors.ts'
-import type { LogName, LogPlace, LogProof, LogView } from '../domain/log.ts'
+import { type LogName, type LogProof, type LogView, logPlace } from '../domain/log.ts'
 import { type ProgramId, releaseRef } from '../domain/names.ts'
-import type { Logs, PlacedEntry } from '../ports/log.ts'
+import type { Logs } from '../ports/log.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { parseNote, verifyNote } from '../tlog/note.ts'
 import { asCosigner, formatNoteKey, type NoteKey } from '../tlog/note-key.ts'
@@ -31,14 +31,6 @@ export async function logView(
   }
 }
 
-/** Where an entry stands, with what it hides. */
-export const placeOf = ({ index, data, hidden, salt }: PlacedEntry): LogPlace => ({
-  ...{ index, entry: data.toString('utf8') },
-  ...(hidden === undefined || salt === undefined
-    ? {}
-    : { hidden: hidden.toString('utf8'), salt: salt.toString('base64') }),
-})
-
 /**
  * The proof that a release's publication is part of the log's newest checkpoint. Throws `not_found` for one that was never
  * logged. That it may be read is the caller's to check.
@@ -51,7 +43,7 @@ export async function releaseProof(
   const place = await logs.published(program, version)
   if (place === undefined)
     throw new DomainError('not_found', `the log does not know ${releaseRef(program, version)}`)
-  return { ...placeOf(place), ...(await entryProof(logs, 'catalog', place.index)) }
+  return { ...logPlace(place), ...(await entryProof(logs, 'catalog', place.index)) }
 }
 
 /** The proof that an entry is part of its log's newest checkpoint. Throws `not_found` for one behind the end. */

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { parseDocument } from '../attest/document.ts'
 import { DomainError } from '../domain/errors.ts'
 import { ChainRecord } from '../domain/generation.ts'
+import { BelievedRevocation, KeptLog } from '../domain/kept-log.ts'
 import type { Digest } from '../domain/names.ts'
 import { AcceptedOrder, Desired, Identity, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
@@ -13,11 +14,11 @@ import { asideOf, replaceFile as replace, writeAside } from './replace-file.ts'
 import { syncDirectory } from './sync.ts'
 
 const [IDENTITY, DESIRED, STATUS] = ['identity.json', 'desired.json', 'status.json'] as const
-const FOLDERS = ['orders', 'proven', 'chains', 'objects', 'logs'] as const
+const FOLDERS = ['orders', 'proven', 'chains', 'objects', 'logs', 'log', 'revocations'] as const
 
 /**
  * Opens an agent's state directory: `identity.json` (0600), `orders/<function>.json`, `proven/<function>.json`, `chains/<key>.json`,
- * `objects/<sha256>`, `desired.json`, `logs/`, and `status.json`, which others may read. Throws `file_unwritable`.
+ * `objects/<sha256>`, `log/<name>.json`, `revocations/<sha256>.json`, `desired.json`, `logs/`, and `status.json`, which others may read. Throws `file_unwritable`.
  */
 export async function openAgentState(dir: string): Promise<AgentState> {
   try {
@@ -38,6 +39,11 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     proven: () => readAll(join(dir, 'proven'), Proven),
     saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
     removeProven: (functionName) => rm(join(dir, 'proven', `${functionName}.json`), { force: true }),
+    log: (name) => readParsed(join(dir, 'log', `${name}.json`), KeptLog),
+    saveLog: (name, kept) => replace(join(dir, 'log'), `${name}.json`, kept),
+    revocations: () => readAll(join(dir, 'revocations'), BelievedRevocation),
+    saveRevocation: (revocation) =>
+      replace(join(dir, 'revocations'), `${revocation.digest.slice('sha256:'.length)}.json`, revocation),
     blob: (digest) => readIfThere(objectPath(digest)),
     saveBlob: async (digest, bytes) => {
       const path = objectPath(digest)

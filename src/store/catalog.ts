@@ -18,7 +18,7 @@ import type { RegistryLogs } from './logs.ts'
 import { namespaceOf } from './namespaces.ts'
 import { readProgram, readProgramsOf, readRelease } from './program-reads.ts'
 import { absentProgram, namedBy, readableOnly, readableReleases } from './readable.ts'
-import { releaseView } from './releases.ts'
+import { releaseView, requireNoneRevoked } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog {
@@ -176,6 +176,10 @@ async function addRelease(
     const wasOpen = await isOpen(transaction, namespace)
     const programId = await programForRelease(transaction, namespaceId, release)
     await requireRoom(transaction, { namespaceId, namespace, programId }, release)
+    await requireNoneRevoked(
+      transaction,
+      files.map(({ digest }) => digest),
+    )
     await transaction.blob.createMany({
       data: files.map(({ digest, size }) => ({ digest, size })),
       skipDuplicates: true,
@@ -269,7 +273,9 @@ async function programForRelease(
     where: { ref },
     select: {
       ...{ id: true, visibility: true },
-      releases: { select: { version: true, yanked: true, quarantined: true, deletedAt: true } },
+      releases: {
+        select: { version: true, yanked: true, quarantined: true, revoked: true, deletedAt: true },
+      },
     },
   })
   if (known === null) {
@@ -294,7 +300,9 @@ async function programForRelease(
   if (visibility === 'private' && known.visibility === 'public')
     throw new DomainError('program_public', `${ref} is public, and so would be this release`)
   const offered = known.releases
-    .filter(({ quarantined, deletedAt }) => quarantined === null && deletedAt === null)
+    .filter((release) =>
+      [release.quarantined, release.revoked, release.deletedAt].every((mark) => mark === null),
+    )
     .map((release) => ({ version: release.version, yanked: release.yanked !== null }))
   if (latestVersion([...offered, { version, yanked: false }]) === version)
     await transaction.program.update({

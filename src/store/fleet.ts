@@ -4,7 +4,7 @@ import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { Labels, orderName } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { ProgramId } from '../domain/names.ts'
-import { type Offered, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Fleet, FleetSnapshot, FunctionOutline, VerifiedOrder } from '../ports/fleet.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import {
@@ -17,7 +17,7 @@ import {
 } from './function-steps.ts'
 import { storedKey } from './keys.ts'
 import type { RegistryLogs } from './logs.ts'
-import { readFiles, releaseDescriptor } from './releases.ts'
+import { readFiles, readPlaces, releaseDescriptor } from './releases.ts'
 
 /** The fleet in the database. */
 export function databaseFleet(database: Database, logs: RegistryLogs): Fleet {
@@ -222,8 +222,25 @@ async function readSnapshot(transaction: Transaction): Promise<FleetSnapshot> {
     })),
     resolutions,
     releases: await readReleases(transaction, resolutions),
+    revocations: await readRevocations(transaction, uses),
     operators: operators.map((row) => Buffer.from(row.spki)),
   }
+}
+
+/** Revocations of the programs that ranges name, and of files, the newest first. */
+async function readRevocations(
+  transaction: Transaction,
+  uses: readonly string[],
+): Promise<FleetSnapshot['revocations']> {
+  const rows = await transaction.revocation.findMany({
+    where: { OR: [{ program: null }, { program: { in: uses.map(programOf) } }] },
+    orderBy: [{ receivedAt: 'desc' }, { digest: 'asc' }],
+    select: { program: true, envelope: true, spki: true },
+  })
+  return rows.map(({ program, envelope, spki }) => ({
+    program: program ?? undefined,
+    signed: { envelope, key: Buffer.from(spki).toString('base64') },
+  }))
 }
 
 /** Every selector that a function ever had, by its name: a node that it once reached must learn that it no longer is. */
@@ -252,6 +269,7 @@ async function readReleases(
     where: { OR: [...wanted.values()].map(({ ref, version }) => ({ version, program: { ref } })) },
     select: {
       ...{ id: true, version: true, bundle: true, namespaceId: true, signer: true, signerIdentity: true },
+      logIndex: true,
       program: { select: { ref: true } },
     },
     orderBy: [{ program: { ref: 'asc' } }, { version: 'asc' }],
@@ -259,6 +277,10 @@ async function readReleases(
   const files = await readFiles(
     transaction,
     rows.map(({ id }) => id),
+  )
+  const places = await readPlaces(
+    transaction,
+    rows.map(({ logIndex }) => logIndex),
   )
   const signers = await transaction.signingKey.findMany({
     where: { fingerprint: { in: rows.flatMap(({ signer }) => signer ?? []) } },
@@ -269,6 +291,7 @@ async function readReleases(
     if (signer === undefined && row.signer !== null)
       throw new DomainError('internal', `the key ${row.signer} is gone`)
     const ref = row.program.ref
-    return { descriptor: releaseDescriptor({ ...row, ref, files: files.get(row.id) ?? [] }), signer }
+    const logged = places.get(row.logIndex ?? -1n)
+    return { descriptor: releaseDescriptor({ ...row, ref, files: files.get(row.id) ?? [], logged }), signer }
   })
 }

@@ -41,7 +41,7 @@ export async function readOutlines(
   }))
 }
 
-/** What is offered of each program that the ranges name: neither what is deleted nor what is quarantined. */
+/** What is offered of each program that the ranges name: neither what is deleted nor what is quarantined or revoked. */
 export async function readOffered(
   transaction: Transaction,
   uses: readonly string[],
@@ -50,7 +50,12 @@ export async function readOffered(
   const offered = new Map<ProgramId, Offered[]>(refs.map((ref) => [ref, []]))
   if (refs.length === 0) return offered
   const rows = await transaction.release.findMany({
-    where: { program: { ref: { in: refs }, quarantined: null }, quarantined: null, deletedAt: null },
+    where: {
+      program: { ref: { in: refs }, quarantined: null },
+      quarantined: null,
+      revoked: null,
+      deletedAt: null,
+    },
     select: { version: true, yanked: true, program: { select: { ref: true } } },
   })
   for (const { program, version, yanked } of rows)

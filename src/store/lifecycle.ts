@@ -170,10 +170,10 @@ async function recordRelease(
 }
 
 /** What a program is shown by, and what functions resolve to, after releases came or went. */
-async function refresh(transaction: Transaction, ref: ProgramId): Promise<void> {
+export async function refresh(transaction: Transaction, ref: ProgramId): Promise<void> {
   const { id } = await programOf(transaction, ref)
   const rows = await transaction.release.findMany({
-    where: { programId: id, deletedAt: null, quarantined: null },
+    where: { programId: id, deletedAt: null, quarantined: null, revoked: null },
     select: { version: true, yanked: true },
   })
   const latest = latestVersion(rows.map(({ version, yanked }) => ({ version, yanked: yanked !== null })))

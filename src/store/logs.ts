@@ -31,7 +31,7 @@ export interface RegistryLogs extends Logs {
    * are there together, or neither. Gives the index of the first.
    */
   append(transaction: Transaction, log: LogName, entries: readonly NewEntry[]): Promise<number>
-  /** Adds one entry about the catalog. */
+  /** Adds one entry about the catalog; that of a revocation to both logs. */
   record(transaction: Transaction, entry: Unstamped, isPrivate: boolean): Promise<number>
 }
 
@@ -128,9 +128,11 @@ export function databaseLogs(
       await prisma.logCosignature.upsert({ where: key, create: { log, witness, ...kept }, update: kept })
     },
     append,
-    record: (transaction, entry, isPrivate) => {
+    record: async (transaction, entry, isPrivate) => {
       const at = Math.floor(clock().getTime() / 1000)
-      return append(transaction, 'catalog', [{ entry: { ...entry, v: 1, at }, isPrivate }])
+      const added = { entry: { ...entry, v: 1, at } as const, isPrivate }
+      if (entry.kind === 'revoke') await append(transaction, 'revocations', [added])
+      return append(transaction, 'catalog', [added])
     },
   }
 }

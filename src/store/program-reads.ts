@@ -9,7 +9,7 @@ import { findingsOf, readFiles, releaseView, signerOf, standingOf } from './rele
 
 type Client = Pick<Transaction, 'release' | 'program' | 'releaseFile' | 'channel' | 'audit'>
 
-const STANDING = { yanked: true, deprecated: true, quarantined: true } as const
+const STANDING = { yanked: true, deprecated: true, quarantined: true, revoked: true } as const
 const SIGNER = { signer: true, signerIdentity: true, signerIssuer: true } as const
 
 /** A program that may be read, with its releases. Throws `not_found`. */
@@ -41,12 +41,13 @@ export async function readProgram(
     signer: signerOf(release),
     ...standingOf(release),
   }))
-  const { yanked: _, ...standing } = standingOf({ ...row, yanked: null })
+  const { deprecated, quarantined } = standingOf({ ...row, yanked: null, revoked: null })
   return {
     view: {
       ...{ program: ref, summary: row.summary, versions },
       channels: Object.fromEntries(channels.map(({ name, version }) => [name, version])),
-      ...standing,
+      ...(deprecated === undefined ? {} : { deprecated }),
+      ...(quarantined === undefined ? {} : { quarantined }),
     },
     latest: row.latest === '' ? versions[0]?.version : row.latest,
     visibility: row.visibility,
@@ -58,7 +59,12 @@ export async function readProgram(
 }
 
 /** What the audit calls the marks, by the column that holds each. */
-const VERBS = { yanked: 'yank', deprecated: 'deprecate', quarantined: 'quarantine' } as const
+const VERBS = {
+  yanked: 'yank',
+  deprecated: 'deprecate',
+  quarantined: 'quarantine',
+  revoked: 'revoke',
+} as const
 
 /** When the marks were set that are there now, as the audit has it; asks nothing when there are none. */
 async function marksOf(
@@ -69,6 +75,7 @@ async function marksOf(
     yanked?: string | null
     deprecated: string | null
     quarantined: string | null
+    revoked?: string | null
   }[],
 ): Promise<ProgramDetails['markedAt']> {
   const wanted = rows.flatMap(({ version, ...row }) =>

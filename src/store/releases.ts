@@ -1,5 +1,7 @@
+import { DomainError } from '../domain/errors.ts'
+import { type LogPlace, logPlace } from '../domain/log.ts'
 import type { Manifest } from '../domain/manifest.ts'
-import { MANIFEST_FILE, type ProgramId } from '../domain/names.ts'
+import { type Digest, MANIFEST_FILE, type ProgramId } from '../domain/names.ts'
 import { PermissionFinding, permissionsOf } from '../domain/permission.ts'
 import { ReleaseDescriptor, type ReleaseFile, type ReleaseView } from '../domain/release.ts'
 import { Signer } from '../domain/signer.ts'
@@ -11,13 +13,21 @@ interface DescribedRelease {
   readonly version: string
   readonly bundle: string
   readonly files: readonly ReleaseFile[]
+  readonly logged?: LogPlace | undefined
 }
 
 /** What identifies a release and lets anyone check it; the manifest first, then its files by name. */
-export const releaseDescriptor = ({ ref, version, bundle, files }: DescribedRelease): ReleaseDescriptor =>
+export const releaseDescriptor = ({
+  ref,
+  version,
+  bundle,
+  files,
+  logged,
+}: DescribedRelease): ReleaseDescriptor =>
   ReleaseDescriptor.parse({
     ...{ program: ref, version, bundle },
     files: [...files].sort((a, b) => (rank(a.name) < rank(b.name) ? -1 : 1)),
+    ...(logged === undefined ? {} : { logged }),
   })
 
 const rank = (name: string): string => (name === MANIFEST_FILE ? '' : name)
@@ -27,13 +37,15 @@ interface Marks {
   readonly yanked: string | null
   readonly deprecated: string | null
   readonly quarantined: string | null
+  readonly revoked: string | null
 }
 
 /** What became of a release; what did not is left out. */
-export const standingOf = ({ yanked, deprecated, quarantined }: Marks) => ({
+export const standingOf = ({ yanked, deprecated, quarantined, revoked }: Marks) => ({
   ...(yanked === null ? {} : { yanked }),
   ...(deprecated === null ? {} : { deprecated }),
   ...(quarantined === null ? {} : { quarantined }),
+  ...(revoked === null ? {} : { revoked }),
 })
 
 /** Who signed, as a row holds it: a key, or an identity and its issuer. */
@@ -79,4 +91,21 @@ export async function readFiles(
   for (const { releaseId, name, digest, blob } of rows)
     files.get(releaseId)?.push({ name, digest, size: blob.size })
   return files
+}
+
+/** Refuses a file that was revoked: a new release of it would be taken nowhere. Throws `release_revoked`. */
+export async function requireNoneRevoked(transaction: Transaction, files: readonly Digest[]): Promise<void> {
+  const found = await transaction.revocation.findFirst({ where: { file: { in: [...files] } } })
+  if (found !== null)
+    throw new DomainError('release_revoked', `${found.file} was revoked as ${found.reason}: ${found.message}`)
+}
+
+/** Where the publications of releases stand in the log of the catalog, by their indexes there, in one query. */
+export async function readPlaces(
+  client: Pick<Transaction, 'logEntry'>,
+  indexes: readonly (bigint | null)[],
+): Promise<Map<bigint, LogPlace>> {
+  const index = { in: indexes.filter((one) => one !== null) }
+  const rows = await client.logEntry.findMany({ where: { log: 'catalog', index } })
+  return new Map(rows.map((row) => [row.index, logPlace({ ...row, index: Number(row.index) })]))
 }

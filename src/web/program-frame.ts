@@ -113,6 +113,7 @@ ${standing(details, release)}
 }
 
 const STANDINGS: Readonly<Record<Mark, { look: string; means: string }>> = {
+  revoked: { look: 'bad', means: 'Nodes stop running it, whatever asks for it.' },
   quarantined: { look: 'bad', means: 'Its namespace’s members see it, and nobody gets its bytes.' },
   yanked: { look: 'bad', means: 'Ranges take another release wherever one fits.' },
   deprecated: { look: 'warn', means: 'It works as before.' },
@@ -130,7 +131,7 @@ function standing({ view, markedAt, latest }: ProgramDetails, release: ReleaseVi
     ...(['quarantined', 'deprecated'] as const).map((mark) =>
       notice('This program', mark, view[mark], markedAt(mark)),
     ),
-    ...(['quarantined', 'yanked', 'deprecated'] as const).map((mark) =>
+    ...(['revoked', 'quarantined', 'yanked', 'deprecated'] as const).map((mark) =>
       notice(`Release ${release.version}`, mark, release[mark], markedAt(mark, release.version)),
     ),
     newer !== false &&

@@ -43,7 +43,7 @@ function versionRow(
 }
 
 const standings = ({ markedAt }: Shown['details'], version: VersionView): Content =>
-  (['quarantined', 'yanked', 'deprecated'] as const).map((mark) => {
+  (['revoked', 'quarantined', 'yanked', 'deprecated'] as const).map((mark) => {
     const why = version[mark]
     if (why === undefined) return undefined
     const at = markedAt(mark, version.version)

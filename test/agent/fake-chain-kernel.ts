@@ -141,6 +141,13 @@ export function openHost(host: FakeHost, most = Number.POSITIVE_INFINITY, refuse
       step()
       host.chains.delete(key)
     },
+    purge: (_objects, _instances, fresh) => {
+      for (const key of host.maps)
+        if ([...fresh].some((one) => key.startsWith(`${one}/`))) {
+          step()
+          host.maps.delete(key)
+        }
+    },
     collectMaps: (keep) => {
       for (const key of host.maps) {
         if (keep.has(key)) continue

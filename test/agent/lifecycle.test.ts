@@ -153,7 +153,7 @@ describeAsRoot('an agent', () => {
       await fleet.untilRuns(node, 'hollow', 'acme/knob@1.0.0')
       const liar = await startLyingRegistry(fleet.url)
       try {
-        const nothing = { functions: [], resolutions: [], releases: [], keys: [] }
+        const nothing = { functions: [], resolutions: [], releases: [], keys: [], revocations: [] }
         liar.tell({ blobs: new Map(), desired: () => nothing })
         await node.agent.stop()
         fleet.startAgent(node, { url: liar.url })

@@ -193,11 +193,6 @@ describe('a selector', () => {
   })
 })
 
-test('an order with a part that is not supported yet is kept and changes nothing', () => {
-  const result = review([sent(apply(2, { spec: { onRevoke: 'drop' } }))], [held(1, apply(1))])
-  expect([accepted(result), said(result)]).toEqual([['edge r2'], ['held edge r2 not_supported_yet']])
-})
-
 test('of the keys at hand, only those of the policy are operators', () => {
   const allowed = [{ key: operator.fingerprint }]
   expect(acceptedOperators(OPERATORS, allowed)).toEqual([operator.publicKey])

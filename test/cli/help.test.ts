@@ -87,6 +87,8 @@ describe('help', () => {
       'publish',
       'pull',
       'report',
+      'revocation list',
+      'revoke',
       'search',
       'serve',
       'show',

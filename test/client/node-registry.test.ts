@@ -22,7 +22,7 @@ const digest = `sha256:${'a'.repeat(64)}`
 /** As a registry makes it: the SHA-256 of what it sends. */
 const TAG = `"${'0'.repeat(64)}"`
 const never = new AbortController().signal
-const desired = { functions: [], resolutions: [], releases: [], keys: [] }
+const desired = { functions: [], resolutions: [], releases: [], keys: [], revocations: [] }
 const observed: Observed = {
   at: '2026-06-01T12:00:00Z',
   agent: '0.1.0',

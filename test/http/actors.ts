@@ -20,6 +20,7 @@ export const HOLDERS: Record<string, readonly ActorName[]> = {
     (name) => !['anonymous', 'node', 'ownerReading', 'ownerElsewhere'].includes(name),
   ),
   publish: ACTORS.filter((name) => !['anonymous', 'node', 'ownerReading'].includes(name)),
+  revoke: ACTORS.filter((name) => !['anonymous', 'node', 'ownerReading'].includes(name)),
   'namespace-read': ['reader', 'publisher', 'owner', 'ownerReading', 'robot', 'admin'],
   'namespace-manage': ['owner', 'admin'],
   'program-yank': ['publisher', 'owner', 'robot', 'admin'],

@@ -45,7 +45,7 @@ const VALUES: Record<string, string> = {
 const concrete = (path: string): string =>
   path
     .replace('/invitations/{ns}', '/invitations/elsewhere')
-    .replaceAll(/\{(\w+)\}/g, (_, name: string) => VALUES[name] ?? 'absent')
+    .replaceAll(/\{([\w*]+)\}/g, (_, name: string) => VALUES[name] ?? 'absent')
 
 function call(name: ActorName, { method, path }: Route): Promise<Answer> {
   const options = method === 'GET' || method === 'DELETE' ? {} : { body: { surprise: true } }

@@ -55,13 +55,6 @@ describe('what is refused', () => {
     ['an order about another function', 422, 'order_invalid', 'edge', applyOrder('other', 1, operator)],
     ['a removal where an order is expected', 422, 'order_invalid', 'edge', removeOrder('edge', 1, operator)],
     ['what is no envelope', 422, 'order_invalid', 'edge', '{}'],
-    [
-      'a function that cannot be carried out yet',
-      422,
-      'not_supported_yet',
-      'edge',
-      applyOrder('edge', 1, operator, { onRevoke: 'drop' }),
-    ],
   ])('%s', async (_, status, code, name, envelope) => {
     const answer = await putFunction(registry, name, envelope)
     expect([answer.status, answer.code]).toEqual([status, code])

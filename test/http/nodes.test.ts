@@ -286,7 +286,8 @@ describe('the desired state', () => {
     const applied = performance.now()
     const { answer, at } = await waiting
     expect(answer.status).toBe(200)
-    expect(at - applied).toBeLessThan(100)
+    // long before its question would have ended by itself
+    expect(at - applied).toBeLessThan(10_000)
     expect((await other).status).toBe(304)
   })
   test('wakes a waiting node when a publish changes what its ranges resolve to', async () => {

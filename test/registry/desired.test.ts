@@ -57,7 +57,7 @@ describe('the desk', () => {
     const read = async (): Promise<FleetSnapshot> => {
       reads += 1
       if (fail) throw new Error('the database is away')
-      return { heads: [], resolutions: [], releases: [], operators: [], ...snapshot }
+      return { heads: [], resolutions: [], releases: [], revocations: [], operators: [], ...snapshot }
     }
     const desk = openDesiredDesk({ snapshot: read }, notices)
     return { desk, notices, reads: () => reads, failing: (now: boolean) => (fail = now) }

@@ -27,6 +27,7 @@ const BYTES = Buffer.from('an object')
 const DIGEST = sha256Digest(BYTES)
 const DESIRED: Desired = {
   ...{ functions: [], resolutions: [{ use: 'acme/limit@^1.0', version: '1.0.0' }], releases: [], keys: [] },
+  revocations: [],
 }
 const chain = (key: string, passed = 0): ChainRecord => ({
   ...{ key, netns: 'edge', interface: 'eth0', ifindex: 2, hook: 'xdp', generations: [] },

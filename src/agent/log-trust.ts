@@ -1,0 +1,46 @@
+import { durationSeconds } from '../domain/duration.ts'
+import { DomainError } from '../domain/errors.ts'
+import type { LogName } from '../domain/log.ts'
+import type { TrustPolicy } from '../domain/trust-policy.ts'
+import type { LogPolicy } from '../tlog/log-state.ts'
+import { type NoteKey, noteKeyOf, parseNoteKey } from '../tlog/note-key.ts'
+
+/** The logs that a policy has a node follow, and what it asks of their checkpoints. */
+export interface LogTrust {
+  readonly keys: Readonly<Record<LogName, NoteKey>>
+  readonly policy: LogPolicy
+  readonly onStale: 'keep' | 'revoke'
+}
+
+const [CATALOG, REVOCATIONS] = ['/catalog', '/revocations'] as const
+
+/**
+ * What `log` of trust.yaml asks for; undefined where it asks for nothing. The policy names the key of the catalog's log; a
+ * registry signs both of its logs with one key, so that of the revocations is the same under the name that ends in
+ * `/revocations`. Throws `invalid_policy`.
+ */
+export function logTrust({ log }: Pick<TrustPolicy, 'log'>): LogTrust | undefined {
+  if (log === undefined) return undefined
+  const { maxAge, onStale, witnesses } = log
+  const catalog = keyOf(log.key, 'log.key')
+  const { name } = catalog
+  if (catalog.type !== 'note' || !name.endsWith(CATALOG))
+    throw invalid(`log.key is not that of a log of a catalog, whose name ends in ${CATALOG}`)
+  const revocations = noteKeyOf(name.slice(0, -CATALOG.length) + REVOCATIONS, 'note', catalog.key)
+  const keys = witnesses.keys.map((text) => keyOf(text, 'log.witnesses'))
+  const wrong = keys.find(({ type }) => type !== 'cosignature')
+  if (wrong !== undefined)
+    throw invalid(`log.witnesses: the key of ${wrong.name} is not one for cosignatures`)
+  const policy = { maxAge_s: durationSeconds(maxAge), witnesses: { keys, threshold: witnesses.threshold } }
+  return { keys: { catalog, revocations }, policy, onStale }
+}
+
+function keyOf(text: string, where: string): NoteKey {
+  try {
+    return parseNoteKey(text)
+  } catch (cause) {
+    throw invalid(`${where}: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+}
+
+const invalid = (why: string): DomainError => new DomainError('invalid_policy', `trust.yaml: ${why}`)

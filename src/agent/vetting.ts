@@ -1,0 +1,56 @@
+import { DomainError } from '../domain/errors.ts'
+import type { EntryRecord } from '../domain/generation.ts'
+import type { ReleaseDescriptor } from '../domain/release.ts'
+import { programOf } from '../domain/resolution.ts'
+import type { RevocableRelease } from '../domain/revocation.ts'
+import type { Signer } from '../domain/signer.ts'
+import { isDropEntry } from './drop-entry.ts'
+import type { LogFollower } from './log-follower.ts'
+import type { LogTrust } from './log-trust.ts'
+import type { NodeRevocations } from './revocations.ts'
+
+/** What a node asks of a release beyond its signatures: that it was logged, and is not revoked. */
+export interface Vetting {
+  /** Throws `release_revoked`, `revocation_withheld`, `not_logged`, and why the log is not believed. */
+  requireAllowed(release: ReleaseDescriptor, signer: Signer, signal: AbortSignal): Promise<void>
+  /** Why a release must not run; undefined where nothing speaks against it. */
+  revocationOf(release: RevocableRelease): DomainError | undefined
+  /** The same of an entry that runs, or ran. */
+  isRevoked(entry: EntryRecord): boolean
+}
+
+/** Vets by what is believed now. Without `trust` no log is followed. */
+export function vettingBy(
+  revocations: Pick<NodeRevocations, 'of' | 'requireNotWithheld'>,
+  follower: Pick<LogFollower, 'isStale' | 'requireLogged'>,
+  trust: LogTrust | undefined,
+): Vetting {
+  const revocationOf = (release: RevocableRelease): DomainError | undefined => {
+    const ref = `${release.program}@${release.version}`
+    const believed = revocations.of(release)
+    if (believed !== undefined) {
+      const { reason, message } = believed.revocation
+      return new DomainError('release_revoked', `${ref} is revoked (${reason}): ${message}`)
+    }
+    if (trust?.onStale !== 'revoke' || !follower.isStale(trust)) return undefined
+    const why = `the log was not fresh for ${trust.policy.maxAge_s} s, and onStale is revoke`
+    return new DomainError('release_revoked', `${ref} counts as revoked: ${why}`)
+  }
+  return {
+    revocationOf,
+    requireAllowed: async (release, signer, signal) => {
+      if (trust !== undefined) await follower.requireLogged(release, signer, trust, signal)
+      const revoked = revocationOf(release)
+      if (revoked !== undefined) throw revoked
+      revocations.requireNotWithheld(release)
+    },
+    isRevoked: (entry) => {
+      const { release, object } = entry
+      const program = programOf(release)
+      const version = release.slice(program.length + 1)
+      return (
+        !isDropEntry(entry) && revocationOf({ program, version, files: [{ digest: object }] }) !== undefined
+      )
+    },
+  }
+}

@@ -1,0 +1,37 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { RevocationReason } from '../domain/log-entry.ts'
+import { ProgramId } from '../domain/names.ts'
+import { Message } from '../domain/release.ts'
+import { does, example, group, registryFlags, registryShape } from './command.ts'
+import type { Io } from './io.ts'
+
+/** The commands about what nodes must not run any more. */
+export function defineRevocationCommands(program: Command, io: Io): void {
+  const revoke = program
+    .command('revoke')
+    .description('Sign that nodes must stop running a release, for good. Its bytes stay, as evidence.')
+    .argument('<what>', 'namespace/name@version, or the digest of a file (by operators)')
+    .requiredOption('--key <file>', 'private key of a signer of the program, or of an operator')
+    .requiredOption('--reason <reason>', RevocationReason.options.join(', '))
+    .requiredOption('--message <text>', 'why, for everybody who looks at it')
+    .addHelpText(
+      'after',
+      example(
+        'hookline revoke acme/ratelimit@1.4.0 --key acme.pem --reason vulnerable --message "reads past the packet"',
+      ),
+    )
+  const shape = { what: z.string(), key: z.string(), reason: RevocationReason, message: Message }
+  does(io, registryFlags(revoke), { ...registryShape, ...shape }, async (flags, context) =>
+    (await import('./revocation.ts')).revoke(flags, context),
+  )
+  const revocation = group(program, 'revocation', 'What nodes must not run any more.')
+  const list = revocation
+    .command('list')
+    .description('List revocations, the newest first.')
+    .argument('[program]', 'namespace/name')
+    .addHelpText('after', example('hookline revocation list acme/ratelimit'))
+  does(io, registryFlags(list), { ...registryShape, program: ProgramId.optional() }, async (flags, context) =>
+    (await import('./revocation.ts')).listRevocations(flags, context),
+  )
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { Digest, ProgramId } from '../domain/names.ts'
+import { RevocationList, RevocationUpload, RevocationView } from '../domain/revocation.ts'
+import { readableBy } from '../registry/access.ts'
+import { revoke } from '../registry/revocations.ts'
+import { type App, described } from './route.ts'
+import type { Services } from './services.ts'
+
+const tags = ['revocations']
+
+/** Revocations: signed elsewhere, kept for ever, for everybody who may read the program to see. */
+export function revocationRoutes(app: App, services: Services): void {
+  const { revocations } = services
+  app.post(
+    '/api/v1/revocations',
+    described(
+      'revoke',
+      {
+        operationId: 'revoke',
+        tags,
+        summary:
+          'Put a signed revocation into force: ranges leave the release out, and nodes stop running it',
+        errors: [
+          ...(['invalid_json', 'revocation_invalid', 'revocation_signature_invalid'] as const),
+          ...(['revoker_not_allowed', 'not_found', 'version_not_found'] as const),
+        ],
+      },
+      { body: RevocationUpload, response: { 201: RevocationView } },
+    ),
+    async ({ body, actor }, reply) => reply.code(201).send(await revoke(services, actor, body.envelope)),
+  )
+  app.get(
+    '/api/v1/revocations',
+    described(
+      'anyone',
+      {
+        operationId: 'listRevocations',
+        tags,
+        summary: `Revocations, the newest ${LIMITS.revocation_items}, of one program or of all`,
+      },
+      { querystring: z.strictObject({ program: ProgramId.optional() }), response: { 200: RevocationList } },
+    ),
+    async ({ query, actor }) => ({
+      revocations: await revocations.list(query.program, readableBy(actor), LIMITS.revocation_items),
+    }),
+  )
+  app.get(
+    '/api/v1/revocations/:digest',
+    described(
+      'anyone',
+      {
+        operationId: 'getRevocation',
+        tags,
+        summary: 'A revocation by the digest of its envelope, as the log has it',
+        errors: ['not_found'],
+      },
+      { params: z.strictObject({ digest: Digest }), response: { 200: RevocationView } },
+    ),
+    async ({ params: { digest }, actor }) => {
+      const found = await revocations.find(digest, readableBy(actor))
+      if (found === undefined) throw new DomainError('not_found', `there is no revocation ${digest}`)
+      return found
+    },
+  )
+}

@@ -1,0 +1,26 @@
+import type { Actor } from '../domain/account.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
+import type { Revocation, RevocationView } from '../domain/revocation.ts'
+import type { Readable } from './catalog.ts'
+
+/** A revocation whose signature held, by whom it is. */
+export interface VerifiedRevocation {
+  readonly revocation: Revocation
+  /** The envelope, byte for byte. */
+  readonly envelope: string
+  readonly signer: Digest
+  readonly spki: Buffer
+}
+
+/** Keeps revocations, for ever. */
+export interface Revocations {
+  /**
+   * Puts one into force: releases are marked, functions resolve anew, both logs say so, all in one transaction. The same
+   * envelope again changes nothing. Throws `not_found`, `version_not_found`.
+   */
+  add(revocation: VerifiedRevocation, by: Actor): Promise<RevocationView>
+  /** The newest `limit` that one may see, of one program, or of all. */
+  list(program: ProgramId | undefined, readable: Readable, limit: number): Promise<RevocationView[]>
+  /** One by the digest of its envelope; undefined also for one that one may not see. */
+  find(digest: Digest, readable: Readable): Promise<RevocationView | undefined>
+}

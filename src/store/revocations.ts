@@ -1,0 +1,118 @@
+import { sha256Digest } from '../attest/keys.ts'
+import type { Actor } from '../domain/account.ts'
+import { RevocationReason, type Revoked } from '../domain/log-entry.ts'
+import { Digest } from '../domain/names.ts'
+import { type RevocationView, revokedText } from '../domain/revocation.ts'
+import type { Readable } from '../ports/catalog.ts'
+import type { Revocations, VerifiedRevocation } from '../ports/revocations.ts'
+import { audit, type Database, lockFleet, type Transaction } from './database.ts'
+import type { Prisma, Revocation } from './generated/client.ts'
+import { refresh } from './lifecycle.ts'
+import type { RegistryLogs } from './logs.ts'
+import { absentProgram, absentRelease } from './readable.ts'
+
+/** Revocations in the database. */
+export function databaseRevocations(database: Database, logs: RegistryLogs): Revocations {
+  const { prisma } = database
+  return {
+    add: (revocation, by) => add(database, logs, revocation, by),
+    list: async (program, readable, limit) => {
+      const rows = await prisma.revocation.findMany({
+        where: { ...visibleTo(readable), ...(program === undefined ? {} : { program }) },
+        orderBy: [{ receivedAt: 'desc' }, { digest: 'asc' }],
+        take: limit,
+      })
+      return rows.map(revocationView)
+    },
+    find: async (digest, readable) => {
+      const row = await prisma.revocation.findFirst({ where: { digest, ...visibleTo(readable) } })
+      return row === null ? undefined : revocationView(row)
+    },
+  }
+}
+
+/** Revocations of files and of public programs, and of those that `readable` names. */
+const visibleTo = (readable: Readable): Prisma.RevocationWhereInput => ({
+  OR: [
+    { private: false },
+    ...readable.map((pattern) => ({
+      program: pattern.endsWith('*') ? { startsWith: pattern.slice(0, -1) } : pattern,
+    })),
+  ],
+})
+
+/** A revocation's row as it is shown. */
+export const revocationView = (row: Revocation): RevocationView => ({
+  digest: Digest.parse(row.digest),
+  envelope: row.envelope,
+  key: Buffer.from(row.spki).toString('base64'),
+  revoked: revokedOf(row),
+  reason: RevocationReason.parse(row.reason),
+  message: row.message,
+  at: row.at.toISOString(),
+  signer: Digest.parse(row.signer),
+  receivedAt: row.receivedAt.toISOString(),
+})
+
+const revokedOf = ({ program, version, file }: Revocation): Revoked =>
+  program === null || version === null
+    ? { kind: 'file', digest: Digest.parse(file) }
+    : { kind: 'release', program, version }
+
+async function add(
+  { change }: Database,
+  logs: RegistryLogs,
+  { revocation, envelope, signer, spki }: VerifiedRevocation,
+  by: Actor,
+): Promise<RevocationView> {
+  const { revoked, reason, message, at } = revocation
+  const digest = sha256Digest(Buffer.from(envelope))
+  return change(async (transaction) => {
+    await lockFleet(transaction)
+    const known = await transaction.revocation.findUnique({ where: { digest } })
+    if (known !== null) return revocationView(known)
+    const isPrivate = await isHidden(transaction, revoked)
+    const what =
+      revoked.kind === 'release'
+        ? { program: revoked.program, version: revoked.version }
+        : { file: revoked.digest }
+    const row = await transaction.revocation.create({
+      data: {
+        ...{ digest, ...what, private: isPrivate, reason, message, at: new Date(at), envelope, signer },
+        spki: new Uint8Array(spki),
+      },
+    })
+    await markReleases(transaction, revoked, message)
+    await audit(transaction, by, 'release.revoke', revokedText(revoked), {
+      after: { revoked: message, reason, signer, digest },
+    })
+    await logs.record(transaction, { kind: 'revoke', revoked, reason, envelope: digest }, isPrivate)
+    return revocationView(row)
+  })
+}
+
+/** Whether nobody but its namespace knows of what is revoked. Throws `not_found`, `version_not_found`. */
+async function isHidden(transaction: Transaction, revoked: Revoked): Promise<boolean> {
+  if (revoked.kind === 'file') return false
+  const { program: ref, version } = revoked
+  const program = await transaction.program.findUnique({ where: { ref } })
+  if (program === null) throw absentProgram(ref)
+  // one that was deleted may run somewhere all the same
+  const release = await transaction.release.findFirst({ where: { programId: program.id, version } })
+  if (release === null) throw absentRelease(ref, version)
+  return program.visibility === 'private'
+}
+
+/** Marks what is revoked, for good: ranges resolve to other releases from then on. */
+async function markReleases(transaction: Transaction, revoked: Revoked, message: string): Promise<void> {
+  const where: Prisma.ReleaseWhereInput =
+    revoked.kind === 'release'
+      ? { version: revoked.version, program: { ref: revoked.program } }
+      : { files: { some: { digest: revoked.digest } } }
+  const releases = await transaction.release.findMany({
+    where,
+    select: { program: { select: { ref: true } } },
+  })
+  await transaction.release.updateMany({ where: { ...where, revoked: null }, data: { revoked: message } })
+  for (const ref of new Set(releases.map(({ program }) => program.ref))) await refresh(transaction, ref)
+}

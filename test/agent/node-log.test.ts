@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { registryClient } from '../../src/client/registry-client.ts'
+import { LogList } from '../../src/domain/log.ts'
+import type { Desired } from '../../src/domain/node.ts'
+import { type LyingRegistry, startLyingRegistry } from '../../tools/demo/lying-registry.ts'
+import { describeAsRoot } from '../support/needs-root.ts'
+import { chainOf, Fleet, type FleetNode, stateOf, statusOf, untilKept, xdpProgramOn } from './fleet.ts'
+
+const MOST_MS = 120_000
+
+describeAsRoot('a node that follows the log', () => {
+  let fleet: Fleet
+  let liar: LyingRegistry
+  let key = ''
+  beforeAll(async () => {
+    fleet = await Fleet.start()
+    liar = await startLyingRegistry(fleet.url)
+    fleet.cleanup.add('liar', () => liar.close())
+    const answer = await fetch(new URL('/api/v1/logs', fleet.url))
+    key = LogList.parse(await answer.json()).logs.find(({ log }) => log === 'catalog')?.key ?? ''
+  })
+  afterAll(() => fleet?.close())
+
+  const policy = (log = ''): string => `${fleet.policy()}\nlog: { key: "${key}"${log} }\n`
+  const use = (program: string, onRevoke = 'detach') => ({
+    ...{ onRevoke, instances: [{ use: `${program}@^1.0` }] },
+  })
+  const revoke = (ref: string): Promise<unknown> =>
+    fleet.hookline(
+      ...['revoke', ref, '--key', fleet.publisher.path, '--reason', 'faulty', '--message', 'drops too much'],
+    )
+  const errorsOf = (node: FleetNode): string[] => statusOf(node)?.errors.map(({ code }) => code) ?? []
+  const checkpoint = async (log: string): Promise<Buffer> =>
+    Buffer.from(await (await fetch(new URL(`/log/${log}/checkpoint`, fleet.url))).arrayBuffer())
+
+  test(
+    'finds what is withheld from it, and what it found survives a reboot without a registry',
+    async () => {
+      await fleet.publishKnob('1.0.0', 1, 'acme/hidden')
+      const node = await fleet.node('h', { url: liar.url, policy: policy() })
+      await fleet.apply('hidden', node, use('acme/hidden'))
+      await fleet.untilRuns(node, 'hidden', 'acme/hidden@1.0.0')
+      await untilKept(node, 'hidden')
+      let honest: Desired | undefined
+      // from now on the node is told what was true before
+      liar.tell({
+        desired: (now) => {
+          honest ??= now
+          return { ...honest, keys: [...honest.keys].sort() }
+        },
+        blobs: new Map(),
+      })
+      await expect.poll(() => honest, { timeout: 20_000 }).toBeDefined()
+      await revoke('acme/hidden@1.0.0')
+      fleet.startAgent(await stopped(node), { url: liar.url }) // it looks at the log when it starts, else within a minute
+      await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).toBe(undefined)
+      await fleet.until(node, 'the word of it', ({ revocations }) => revocations?.believed === 1)
+      await stopped(node)
+      fleet.startAgent(node, { url: 'http://127.0.0.1:1' })
+      await fleet.until(node, 'a start without a registry', ({ functions }) =>
+        functions.some(({ withdrawn }) => withdrawn?.[0]?.action === 'detach'),
+      )
+      expect(xdpProgramOn(node.edge)).toBe(undefined)
+      liar.tell(undefined)
+    },
+    MOST_MS,
+  )
+  async function stopped(node: FleetNode): Promise<FleetNode> {
+    await node.agent.stop()
+    return node
+  }
+
+  describe('whose registry lies about the log', () => {
+    let node: FleetNode
+    beforeAll(async () => {
+      liar.tell(undefined)
+      await fleet.publishKnob('1.0.0', 1, 'acme/logged')
+      node = await fleet.node('l', { url: liar.url, policy: policy() })
+      await fleet.apply('logged', node, use('acme/logged'))
+      await fleet.untilRuns(node, 'logged', 'acme/logged@1.0.0')
+    }, MOST_MS)
+
+    const withRelease =
+      (change: (release: Desired['releases'][number]) => Desired['releases'][number]) =>
+      (honest: Desired): Desired => ({ ...honest, releases: honest.releases.map(change) })
+
+    test.each<[string, (honest: Desired) => Desired]>([
+      ['does not say where', withRelease(({ logged: _, ...release }) => release)],
+      [
+        'names the entry of another release',
+        withRelease((release) => ({
+          ...release,
+          ...(release.logged && {
+            logged: { ...release.logged, entry: release.logged.entry.replace('acme/logged', 'acme/hidden') },
+          }),
+        })),
+      ],
+    ])('a release is refused that it %s', async (_, lie) => {
+      const before = xdpProgramOn(node.edge)
+      liar.tell({ desired: lie, blobs: new Map() })
+      await fleet.untilRefused(node, 'logged', 'not_logged')
+      expect(xdpProgramOn(node.edge)).toBe(before)
+      liar.tell(undefined)
+      await fleet.until(node, 'the truth', (observed) => stateOf(observed, 'logged') === 'running')
+    })
+    test(
+      'what is new is refused from a log that is shorter than it was, altered, or not its own, and what runs goes on',
+      async () => {
+        const before = xdpProgramOn(node.edge)
+        const old = await checkpoint('catalog')
+        await fleet.publishKnob('1.1.0', 2, 'acme/logged')
+        await fleet.untilRuns(node, 'logged', 'acme/logged@1.1.0')
+        const running = chainOf(node)
+        expect(running.programId).not.toBe(before)
+        const now = await checkpoint('catalog')
+        const altered = Buffer.from(now.toString().replace(/^\d+$/m, (size) => String(Number(size) + 1)))
+        for (const [at, [shown, code]] of (
+          [
+            [old, 'log_rollback'],
+            [altered, 'log_untrusted'],
+            [await checkpoint('revocations'), 'log_untrusted'],
+          ] as const
+        ).entries()) {
+          // the log is only asked when there is something to ask about
+          liar.tell({ desired: (honest) => honest, blobs: new Map([['/log/catalog/checkpoint', shown]]) })
+          await fleet.publishKnob(`1.2.${at}`, 10 + at, 'acme/logged')
+          await fleet.untilRefused(node, 'logged', code)
+          expect(errorsOf(node)).toContain(code)
+          expect(xdpProgramOn(node.edge)).toBe(chainOf(node).programId)
+          liar.tell(undefined)
+          await fleet.untilRuns(node, 'logged', `acme/logged@1.2.${at}`)
+        }
+      },
+      MOST_MS,
+    )
+    test(
+      'a revocation that the log has and nobody shows is reported, and keeps its release from being loaded anew',
+      async () => {
+        await fleet.publishKnob('1.0.0', 1, 'acme/mute')
+        await fleet.apply('mute', node, { ...use('acme/mute'), priority: 5 })
+        await fleet.until(node, 'mute', (observed) => stateOf(observed, 'mute') === 'running')
+        await untilKept(node, 'mute')
+        let honest: Desired | undefined
+        const client = registryClient(fleet.url, undefined)
+        liar.tell({
+          desired: (shown) => {
+            honest ??= shown
+            return honest
+          },
+          blobs: new Map(),
+        })
+        await expect.poll(() => honest, { timeout: 20_000 }).toBeDefined()
+        await revoke('acme/mute@1.0.0')
+        const [{ digest } = expect.fail('none')] = await client.revocations('acme/mute')
+        liar.tell({
+          desired: (shown) => ({ ...(honest ?? shown), keys: [...shown.keys].reverse() }),
+          blobs: new Map([[`/api/v1/revocations/${digest}`, Buffer.from('{}')]]),
+        })
+        await fleet.until(node, 'the report', ({ errors }) =>
+          errors.some(({ code }) => code === 'revocation_withheld'),
+        )
+        expect(chainOf(node).functions.map(({ name }) => name)).toContain('mute')
+        liar.tell(undefined)
+        await fleet.until(
+          node,
+          'the revocation',
+          ({ chains }) => chains[0]?.functions.some(({ name }) => name === 'mute') === false,
+        )
+      },
+      MOST_MS,
+    )
+  })
+
+  test.each(['keep', 'revoke'] as const)(
+    'and hears nothing of it for too long does as onStale: %s says',
+    async (onStale) => {
+      const program = `acme/${onStale}`
+      await fleet.publishKnob('1.0.0', 1, program)
+      await fleet.publishKnob('1.0.0', 1, `acme/noise-${onStale}`)
+      await revoke(`acme/noise-${onStale}@1.0.0`) // signs both logs anew
+      const node = await fleet.node(onStale, { policy: policy(`, maxAge: 15s, onStale: ${onStale}`) })
+      await fleet.apply(onStale, node, use(program))
+      await fleet.untilRuns(node, onStale, `${program}@1.0.0`)
+      await untilKept(node, onStale)
+      const before = xdpProgramOn(node.edge)
+      await expect.poll(() => errorsOf(node), { timeout: 40_000 }).toContain('log_stale')
+      if (onStale === 'keep') {
+        expect(xdpProgramOn(node.edge)).toBe(before)
+        return
+      }
+      await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).toBe(undefined)
+      await fleet.publishKnob('1.0.1', 1, `acme/noise-${onStale}`)
+      await revoke(`acme/noise-${onStale}@1.0.1`)
+      await fleet.untilRuns(node, onStale, `${program}@1.0.0`)
+    },
+    MOST_MS,
+  )
+})

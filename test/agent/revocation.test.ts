@@ -1,0 +1,225 @@
+import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
+import { loadedTags } from '../support/loaded-programs.ts'
+import { describeAsRoot } from '../support/needs-root.ts'
+import { chainOf, Fleet, type FleetNode, KNOB_MANIFEST, statusOf, untilKept, xdpProgramOn } from './fleet.ts'
+import { compile } from './held-release.ts'
+
+const PACKETS = 100
+const MOST_MS = 120_000
+
+/** A program whose state has a timer, armed for a day ahead by its first packet: the timer keeps the program loaded. */
+const timerObject = (step: number): Buffer =>
+  compile(
+    `
+    struct element { __u64 packets; __u64 armed; struct bpf_timer timer; };
+    struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct element); } seen SEC(".maps");
+    static int when_due(void *map, __u32 *key, struct element *element) { element->packets = 0; return 0; }
+    const volatile __u32 cfg_drop = 0;
+    SEC("xdp") int xdp_knob(struct xdp_md *ctx) {
+      __u32 zero = 0;
+      struct element *element = bpf_map_lookup_elem(&seen, &zero);
+      if (!element) return XDP_ABORTED;
+      if (!element->armed && !bpf_timer_init(&element->timer, &seen, 1)) {
+        bpf_timer_set_callback(&element->timer, when_due);
+        element->armed = !bpf_timer_start(&element->timer, 24ULL * 3600 * 1000000000, 0);
+      }
+      element->packets += STEP;
+      return cfg_drop ? XDP_DROP : XDP_PASS;
+    }
+  `,
+    { STEP: step },
+  )
+
+describeAsRoot('a revocation', () => {
+  let fleet: Fleet
+  const took: Record<string, number> = {}
+  beforeAll(async () => {
+    fleet = await Fleet.start()
+  })
+  afterAll(async () => {
+    await fleet?.close()
+    if (process.env['HOOKLINE_TIMES'] !== undefined) console.log(took)
+  })
+
+  const revoke = (ref: string, key = fleet.publisher.path): Promise<unknown> =>
+    fleet.hookline('revoke', ref, '--key', key, '--reason', 'faulty', '--message', 'drops what it should not')
+  /** Revokes, and waits for what then holds, by looking at the kernel as often as it answers. */
+  async function revokeUntil(what: string, ref: string, holds: () => boolean, key?: string): Promise<void> {
+    const before = performance.now()
+    await revoke(ref, key)
+    const answered = performance.now()
+    await expect.poll(holds, { timeout: 20_000, interval: 5 }).toBe(true)
+    took[what] = Math.round(performance.now() - answered)
+    took[`${what}, with the command`] = Math.round(performance.now() - before)
+  }
+  async function arrive(node: FleetNode): Promise<number> {
+    const [lab, run] = [fleet.lab, newRun()]
+    const receiver = await startReceiver({ lab, at: node.edge, run })
+    const mix = { good: 1 }
+    await (await startSender({ lab, from: node.client, run, mix, count: PACKETS, rate_pps: 2000 })).done
+    await sleep(100) // what is on the way
+    return (await receiver.stop()).classes.good.distinct
+  }
+  const use = (program: string, onRevoke: string, range = '^1.0') => ({
+    ...{ onRevoke, instances: [{ use: `${program}@${range}` }] },
+  })
+  const goneTag = (tag: string) => expect.poll(() => loadedTags().has(tag), { timeout: 10_000 }).toBe(false)
+  const publish = async (program: string, ...versions: string[]): Promise<void> => {
+    for (const [at, version] of versions.entries()) await fleet.publishKnob(version, at + 1, program)
+  }
+  const instanceOf = (node: FleetNode, name: string) =>
+    statusOf(node)?.functions.find((one) => one.name === name)
+
+  test(
+    'detach: the entries leave the chain, the rest goes on, and nothing of the program stays loaded',
+    async () => {
+      await publish('acme/gone', '1.0.0', '1.1.0')
+      await publish('acme/stays', '1.0.0')
+      const node = await fleet.node('d')
+      await fleet.apply('rest', node, { ...use('acme/stays', 'previous'), priority: 10 })
+      await fleet.apply('detach', node, use('acme/gone', 'detach'))
+      await fleet.untilRuns(node, 'detach', 'acme/stays@1.0.0', 'acme/gone@1.1.0')
+      await untilKept(node, 'detach')
+      const { programTag, programId } = chainOf(node)
+
+      await revokeUntil('detach', 'acme/gone@1.1.0', () => xdpProgramOn(node.edge) !== programId)
+      await fleet.until(node, 'the end', ({ functions }) =>
+        functions.some(({ withdrawn }) => withdrawn?.[0]?.action === 'detach'),
+      )
+      expect(chainOf(node).entries.map(({ release }) => release)).toEqual(['acme/stays@1.0.0'])
+      expect(instanceOf(node, 'detach')).toMatchObject({
+        error: { code: 'release_revoked' },
+        withdrawn: [{ instance: 'gone', release: 'acme/gone@1.1.0' }],
+      })
+      expect(statusOf(node)?.revocations).toMatchObject({ believed: 1, ignored: 0, detach: 1 })
+      await node.agent.line((line) =>
+        line.includes('acme/gone@1.1.0 is revoked: detach/gone left its chains'),
+      )
+      await goneTag(programTag)
+      expect(await arrive(node)).toBe(PACKETS)
+
+      // a release that mends it is taken by itself
+      await fleet.publishKnob('1.2.0', 9, 'acme/gone')
+      await fleet.untilRuns(node, 'detach', 'acme/stays@1.0.0', 'acme/gone@1.2.0')
+    },
+    MOST_MS,
+  )
+
+  test(
+    'previous: another release of the range runs, on new state, and survives a restart, a reboot and a silent registry',
+    async () => {
+      for (const [at, version] of ['1.0.0', '1.1.0'].entries())
+        await fleet.publish('acme/back', version, { 'knob.bpf.o': timerObject(at + 1) }, KNOB_MANIFEST)
+      const node = await fleet.node('p')
+      await fleet.apply('back', node, use('acme/back', 'previous'))
+      await fleet.untilRuns(node, 'back', 'acme/back@1.1.0')
+      await untilKept(node, 'back')
+      const { programTag, programId } = chainOf(node)
+      expect(await arrive(node)).toBe(PACKETS) // the timer is armed
+      await revokeUntil('previous', 'acme/back@1.1.0', () => xdpProgramOn(node.edge) !== programId)
+      await fleet.untilRuns(node, 'back', 'acme/back@1.0.0')
+      await goneTag(programTag)
+      expect(await arrive(node)).toBe(PACKETS)
+      expect(statusOf(node)?.revocations).toMatchObject({ previous: 1 })
+
+      await node.agent.stop()
+      await fleet.detach(node) // as after a reboot: nothing is in bpffs
+      fleet.startAgent(node)
+      await fleet.untilRuns(node, 'back', 'acme/back@1.0.0')
+    },
+    MOST_MS,
+  )
+
+  test(
+    'drop: every packet is dropped until something allowed is there',
+    async () => {
+      await publish('acme/closed', '1.0.0', '1.1.0')
+      const node = await fleet.node('x')
+      await fleet.apply('closed', node, use('acme/closed', 'drop'))
+      await fleet.untilRuns(node, 'closed', 'acme/closed@1.1.0')
+      await untilKept(node, 'closed')
+      const { programTag, programId } = chainOf(node)
+      await revokeUntil('drop', 'acme/closed@1.1.0', () => xdpProgramOn(node.edge) !== programId)
+      const dropping = (): Promise<unknown> =>
+        fleet.until(node, 'the drop', ({ functions }) =>
+          functions.some(({ withdrawn }) => withdrawn?.[0]?.action === 'drop'),
+        )
+      await dropping()
+      expect(await arrive(node)).toBe(0)
+      await goneTag(programTag)
+
+      await fleet.registry.stop()
+      await node.agent.stop()
+      await fleet.detach(node)
+      fleet.startAgent(node)
+      await dropping()
+      expect(await arrive(node)).toBe(0)
+      await fleet.startRegistry()
+      await fleet.publishKnob('1.2.0', 9, 'acme/closed')
+      await fleet.untilRuns(node, 'closed', 'acme/closed@1.2.0')
+      expect(await arrive(node)).toBe(PACKETS)
+    },
+    MOST_MS,
+  )
+
+  test(
+    'ends what an older release left in state that was carried over, and what is kept to go back to',
+    async () => {
+      for (const [at, version] of ['1.0.0', '1.1.0'].entries())
+        await fleet.publish('acme/timer', version, { 'knob.bpf.o': timerObject(at + 5) }, KNOB_MANIFEST)
+      const node = await fleet.node('t')
+      await fleet.apply('timer', node, use('acme/timer', 'previous', '1.0.0'))
+      await fleet.untilRuns(node, 'timer', 'acme/timer@1.0.0')
+      await untilKept(node, 'timer')
+      expect(await arrive(node)).toBe(PACKETS)
+      const { programTag } = chainOf(node)
+      await fleet.apply('timer', node, use('acme/timer', 'previous', '1.1.0'))
+      await fleet.untilRuns(node, 'timer', 'acme/timer@1.1.0')
+      await untilKept(node, 'timer')
+      const { programId } = chainOf(node)
+      expect(loadedTags().has(programTag)).toBe(true) // by the timer, and as the generation before
+      await revoke('acme/timer@1.0.0')
+      await goneTag(programTag)
+      expect(xdpProgramOn(node.edge)).toBe(programId)
+      expect(await arrive(node)).toBe(PACKETS)
+    },
+    MOST_MS,
+  )
+
+  describe('is not believed', () => {
+    test(
+      'of another program’s signer, and of an operator whom the node does not name',
+      async () => {
+        const [stranger, neighbour] = [await fleet.key('stranger'), await fleet.key('neighbour')]
+        await publish('acme/kept', '1.0.0')
+        await fleet.hookline('key', 'add', neighbour.publicPath, '--namespace', 'acme')
+        await fleet.hookline('key', 'add', stranger.publicPath, '--operator')
+        const rules = `  - { match: "other/*", signers: [{ key: "${neighbour.key.fingerprint}" }] }`
+        const node = await fleet.node('k', { policy: fleet.policy(rules) })
+        await fleet.apply('kept', node, use('acme/kept', 'detach', '1.0.0'))
+        await fleet.untilRuns(node, 'kept', 'acme/kept@1.0.0')
+        await untilKept(node, 'kept')
+        const { programId } = chainOf(node)
+        for (const [at, { path }] of [stranger, neighbour].entries()) {
+          await revoke('acme/kept@1.0.0', path)
+          const { errors } = await fleet.until(
+            node,
+            'the refusal',
+            ({ revocations }) => revocations?.ignored === at + 1,
+          )
+          expect(errors.map(({ code }) => code)).toContain('revocation_ignored')
+        }
+        expect(xdpProgramOn(node.edge)).toBe(programId)
+        expect(statusOf(node)?.revocations).toMatchObject({ believed: 0, ignored: 2 })
+        // an owner who names the key believes what was signed by it
+        const both = `operators: [{ key: "${stranger.key.fingerprint}" }, {`
+        writeFileSync(node.trust, fleet.policy(rules).replace('operators: [{', both))
+        await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).toBe(undefined)
+      },
+      MOST_MS,
+    )
+  })
+})
