@@ -5,6 +5,7 @@ import type { LogPolicy } from '../tlog/log-state.ts'
 import { formatNoteKey, type NoteKey, noteKeyOf, parseNoteKey } from '../tlog/note-key.ts'
 import type { Context } from './io.ts'
 import type { LogMemory, Trust } from './log-memory.ts'
+import { printable } from './terminal.ts'
 
 /** Flags that say whom to believe about a log. */
 export interface LogTrustFlags {
@@ -44,7 +45,7 @@ export async function pinnedKey(
   const shown = (await client.logs()).find((one) => one.log === log)
   if (shown === undefined) throw new DomainError('registry_answer', `the registry has no log of ${log}`)
   context.progress(
-    `trusting the key of the log of ${log} on first use; compare it with what its operator publishes, or pass --log-key:\n  ${shown.key}`,
+    `trusting the key of the log of ${log} on first use; compare it with what its operator publishes, or pass --log-key:\n  ${printable(shown.key)}`,
   )
   return { key: parseNoteKey(shown.key), trust: 'first use' }
 }

@@ -10,7 +10,7 @@ import type { Context, Outcome } from './io.ts'
 import { openLogMemory } from './log-memory.ts'
 import { connectLog, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
-import { durationText } from './terminal.ts'
+import { durationText, printable } from './terminal.ts'
 
 /** Shows the logs of a registry: keys, sizes, and who signed the newest checkpoints when. */
 export async function logShow(
@@ -39,7 +39,7 @@ export async function logShow(
         ]),
         ...witnesses.map(
           (witness) =>
-            `  ${parseNoteKey(witness.key).name}: ${witness.signedAt === undefined ? 'did not sign yet' : `signed ${age(witness.signedAt)}`}\n    ${witness.key}`,
+            `  ${printable(parseNoteKey(witness.key).name)}: ${witness.signedAt === undefined ? 'did not sign yet' : `signed ${age(witness.signedAt)}`}\n    ${printable(witness.key)}`,
         ),
       ].join('\n'),
     )

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { runCli } from '../../src/cli/run.ts'
-import { type LogName, LogProof } from '../../src/domain/log.ts'
+import { LogList, type LogName, LogProof } from '../../src/domain/log.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
 import { KeyList } from '../../src/domain/namespace.ts'
 import { ProgramView, ReleaseView } from '../../src/domain/release.ts'
@@ -366,6 +366,21 @@ describe('log show, entries, proof and check', () => {
     expect(out).toMatch(/acme\/limit@1\.0\.0 yanked/)
     expect((await run('log', 'entries', '--from', '999', '--json')).json).toMatchObject({ entries: [] })
     expect((await run('log', 'entries', '--log', 'other')).code).toBe(2)
+  })
+  test('names that a registry made up cannot steer a terminal', async () => {
+    const evil = formatNoteKey(newSigner('w\u202eevil', 'cosignature').key)
+    lie = changedJson('/api/v1/logs', LogList, ({ logs }) => ({
+      logs: logs.map((log) => ({ ...log, witnesses: [{ key: evil }] })),
+    }))
+    const shown = await run('log', 'show', '--url', double.url)
+    expect(shown.out).toContain('w\\u{202e}evil')
+    expect(shown.out).not.toContain('\u202e')
+    lie = changedJson('/api/v1/logs', LogList, ({ logs }) => ({
+      logs: logs.map((log) => ({ ...log, key: evil })),
+    }))
+    const verified = await run('log', 'verify', '--url', double.url, '--state', newState())
+    expect(verified.code).not.toBe(0)
+    expect(verified.err).not.toContain('\u202e')
   })
   test('a proof is checked, kept as a file, and checked again by whoever has the key', async () => {
     lie = () => undefined
