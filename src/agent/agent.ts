@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
+import type { BelievedRevocation } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { ProgramId } from '../domain/names.ts'
 import type { Desired, ObservedChain, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
-import type { BelievedRevocation } from '../domain/kept-log.ts'
-import type { ProgramId } from '../domain/names.ts'
 import { ChainSet } from './chain-set.ts'
 import { LogFollower } from './log-follower.ts'
 import { type LogTrust, logTrust } from './log-trust.ts'
@@ -198,12 +198,16 @@ export class Agent {
   async #followLogs(): Promise<void> {
     let stale = false
     while (!this.#stop.signal.aborted) {
-      const { signal } = (this.#wakeLogs = new AbortController())
+      this.#wakeLogs = new AbortController()
+      const { signal } = this.#wakeLogs
       const trust = await this.#lookAtLogs()
       const now = trust !== undefined && this.#follower.isStale(trust)
       if (now !== stale && trust?.onStale === 'revoke') await this.#serially(() => this.#reconcile())
       stale = now
-      const most_ms = Math.min(LIMITS.agent_log_ms, (trust?.policy.maxAge_s ?? Number.POSITIVE_INFINITY) * 500)
+      const most_ms = Math.min(
+        LIMITS.agent_log_ms,
+        (trust?.policy.maxAge_s ?? Number.POSITIVE_INFINITY) * 500,
+      )
       const pause_ms = most_ms * (0.5 + Math.random() / 2) // spread, so that a fleet does not ask as one
       const ends = AbortSignal.any([this.#stop.signal, signal])
       await sleep(pause_ms, undefined, { signal: ends }).catch(() => undefined)
@@ -432,8 +436,8 @@ export class Agent {
     if (statuses.every(({ problem }) => problem === undefined))
       await this.#parts.state.collectBlobs(
         new Set(
-          [this.#desired, ...(await this.#parts.state.proven()).flatMap(withEarlier)].flatMap(({ releases }) =>
-            releases.flatMap(({ files }) => files.map(({ digest }) => digest)),
+          [this.#desired, ...(await this.#parts.state.proven()).flatMap(withEarlier)].flatMap(
+            ({ releases }) => releases.flatMap(({ files }) => files.map(({ digest }) => digest)),
           ),
         ),
       )

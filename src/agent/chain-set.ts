@@ -9,7 +9,7 @@ import {
 } from '../domain/generation.ts'
 import { addCounts, type Hook, noPackets } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { type Digest, type ProgramId } from '../domain/names.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
 import type { ObservedChain } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, ChainSite, PinnedChain, PinnedGeneration } from '../ports/chain-kernel.ts'
@@ -278,7 +278,8 @@ export class ChainSet {
       this.#isRevoked(entry) || fresh.has(`${entry.function}/${entry.instance}`)
     for (const { key, generations } of [...this.#records.values()])
       for (const one of generations)
-        if (one !== this.#runningGeneration(key) && one.entries.some(goes)) await this.#letGo(key, one.generation)
+        if (one !== this.#runningGeneration(key) && one.entries.some(goes))
+          await this.#letGo(key, one.generation)
     if (fresh.size > 0 || suspects.size > 0) this.#kernel.purge(objects, [...instances], fresh)
   }
 
@@ -336,7 +337,7 @@ export class ChainSet {
       const { key, hook, ifindex } = record
       const before = previousOf(record)
       if (!taken.some((change) => change.key === key)) await this.#save(without(record, record.previous))
-      else if (before !== undefined && before.entries.some(this.#isRevoked)) await this.#save(without(record))
+      else if (before?.entries.some(this.#isRevoked)) await this.#save(without(record))
       else if (before === undefined) await this.detach(key)
       else {
         const at = { name: record.interface, ifindex, defaultRoute: false }

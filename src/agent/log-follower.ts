@@ -9,13 +9,13 @@ import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { replayEntries } from '../tlog/audit.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
+import { parseEntry } from '../tlog/entry.ts'
 import { acceptCheckpoint, type LogState } from '../tlog/log-state.ts'
 import { EMPTY_ROOT } from '../tlog/merkle.ts'
 import { parseNote, verifyNote } from '../tlog/note.ts'
 import { asCosigner, formatNoteKey, type NoteKey } from '../tlog/note-key.ts'
 import { consistencyProof, inclusionProof, verifyInclusion } from '../tlog/proof.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
-import { parseEntry } from '../tlog/entry.ts'
 import type { LogTrust } from './log-trust.ts'
 import { publicationLeaf } from './publication.ts'
 
@@ -34,6 +34,7 @@ export class LogFollower {
   readonly #parts: LogFollowerParts
   readonly #kept = new Map<LogName, KeptLog>()
   #following: Promise<void> | undefined
+  #changes: Promise<void> = Promise.resolve()
   /** Why the logs are not believed now; what was believed before stays so. */
   problem: DomainError | undefined
 
@@ -83,12 +84,14 @@ export class LogFollower {
     if (this.problem !== undefined) throw this.problem
     kept = await this.#open('catalog', trust.keys.catalog)
     const { size } = kept
-    if (size <= index) throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)
+    if (size <= index)
+      throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)
     if (this.isStale(trust)) throw stale(trust)
     const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
     verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
-    const now = this.#kept.get('catalog') ?? kept // it may have gone on meanwhile
-    await this.#keep('catalog', { ...now, places: [...now.places, place].slice(-LIMITS.agent_places) })
+    await this.#change('catalog', ({ places }) => ({
+      places: [...places, place].slice(-LIMITS.agent_places),
+    }))
   }
 
   async #followAll(trust: LogTrust, signal: AbortSignal): Promise<void> {
@@ -113,19 +116,19 @@ export class LogFollower {
     const parsed = parseNote(note)
     verifyNote(parsed, [key]) // a stranger's size is nothing to ask for tiles by
     const { size } = parseCheckpoint(parsed.text)
-    const proof = size > kept.size ? await consistencyProof(kept.size, size, tileHashReader(size, readTile)) : []
+    const proof =
+      size > kept.size ? await consistencyProof(kept.size, size, tileHashReader(size, readTile)) : []
     const head = acceptCheckpoint(seen, { note, proof }, trust.policy, this.#parts.clock())
     const [cosigner] = verifyNote(parsed, [asCosigner(key)])
-    const next = {
-      ...(this.#kept.get(log) ?? kept),
-      ...{ size: head.size, root: head.root.toString('base64') },
+    const replayed = log === 'revocations' ? await this.#replay(kept, head, readTile) : {}
+    await this.#change(log, () => ({
+      ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
       freshAt: Math.max(kept.freshAt, cosigner?.time ?? 0),
-    }
-    await this.#keep(log, log === 'revocations' ? await this.#replay(next, kept, head, readTile) : next)
+    }))
   }
 
   /** Reads the entries that came since; those of private programs, and of later kinds, say nothing here. */
-  async #replay(next: KeptLog, kept: KeptLog, head: LogState, readTile: ReadTile): Promise<KeptLog> {
+  async #replay(kept: KeptLog, head: LogState, readTile: ReadTile): Promise<Partial<KeptLog>> {
     if (head.size > LIMITS.agent_revocations)
       throw new DomainError('too_large', `the log has more than ${LIMITS.agent_revocations} revocations`)
     const notes = [...kept.notes]
@@ -134,7 +137,7 @@ export class LogFollower {
       for (const entry of entries.map(parseEntry))
         if (entry.kind === 'revoke') notes.push({ revoked: entry.revoked, envelope: entry.envelope })
     })
-    return { ...next, notes, frontier: frontier.hashes.map((hash) => hash.toString('base64')) }
+    return { notes, frontier: frontier.hashes.map((hash) => hash.toString('base64')) }
   }
 
   /** What is kept of a log; nothing yet where the policy names another key than before. */
@@ -150,6 +153,16 @@ export class LogFollower {
     const begun = { key: text, epoch: 0, size: 0, root, freshAt, places: [], frontier: [], notes: [] }
     await this.#keep(log, begun)
     return begun
+  }
+
+  /** Changes a part of what is kept, whatever else changed meanwhile. */
+  #change(log: LogName, change: (kept: KeptLog) => Partial<KeptLog>): Promise<void> {
+    const changed = this.#changes.then(async () => {
+      const kept = this.#kept.get(log)
+      if (kept !== undefined) await this.#keep(log, { ...kept, ...change(kept) })
+    })
+    this.#changes = changed.catch(() => {}) // whoever asked for it is told
+    return changed
   }
 
   async #keep(log: LogName, kept: KeptLog): Promise<void> {

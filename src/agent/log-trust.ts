@@ -1,5 +1,5 @@
-import { DomainError } from '../domain/errors.ts'
 import { durationSeconds } from '../domain/duration.ts'
+import { DomainError } from '../domain/errors.ts'
 import type { LogName } from '../domain/log.ts'
 import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { LogPolicy } from '../tlog/log-state.ts'
@@ -29,7 +29,8 @@ export function logTrust({ log }: Pick<TrustPolicy, 'log'>): LogTrust | undefine
   const revocations = noteKeyOf(name.slice(0, -CATALOG.length) + REVOCATIONS, 'note', catalog.key)
   const keys = witnesses.keys.map((text) => keyOf(text, 'log.witnesses'))
   const wrong = keys.find(({ type }) => type !== 'cosignature')
-  if (wrong !== undefined) throw invalid(`log.witnesses: the key of ${wrong.name} is not one for cosignatures`)
+  if (wrong !== undefined)
+    throw invalid(`log.witnesses: the key of ${wrong.name} is not one for cosignatures`)
   const policy = { maxAge_s: durationSeconds(maxAge), witnesses: { keys, threshold: witnesses.threshold } }
   return { keys: { catalog, revocations }, policy, onStale }
 }

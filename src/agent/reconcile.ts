@@ -9,7 +9,14 @@ import type { AcceptedOrder, Desired, Proven, WithdrawnInstance } from '../domai
 import { programOf } from '../domain/resolution.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, ChainSite } from '../ports/chain-kernel.ts'
-import { type Brought, BuildRefused, type ChainSet, partOf, type RevokedPart, type WantedChain } from './chain-set.ts'
+import {
+  type Brought,
+  BuildRefused,
+  type ChainSet,
+  partOf,
+  type RevokedPart,
+  type WantedChain,
+} from './chain-set.ts'
 import type { ReadyEntry } from './instance.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
@@ -135,7 +142,8 @@ async function candidate(
     return { standing, problem, ready: await made(source, standing), fallbacks }
   } catch (error) {
     const ready = await firstOf(fallbacks)
-    return { standing, problem: problem ?? asDomainError(error), ready, fallbacks }
+    const why = ready?.withdrawn?.[0]?.problem ?? asDomainError(error)
+    return { standing, problem: problem ?? why, ready, fallbacks }
   }
 }
 

@@ -1,7 +1,14 @@
 import { asDomainError, type DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Digest } from '../domain/names.ts'
-import type { ErrorView, Observed, ObservedChain, ObservedFunction, Proven, WithdrawnInstance } from '../domain/node.ts'
+import type {
+  ErrorView,
+  Observed,
+  ObservedChain,
+  ObservedFunction,
+  Proven,
+  WithdrawnInstance,
+} from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
@@ -97,7 +104,13 @@ export class Reporter {
     }
   }
 
-  async #functionView({ name, revision, state, problem, withdrawn = [] }: FunctionStatus): Promise<ObservedFunction> {
+  async #functionView({
+    name,
+    revision,
+    state,
+    problem,
+    withdrawn = [],
+  }: FunctionStatus): Promise<ObservedFunction> {
     const views = withdrawn.map(({ instance, release, action }) => ({ instance, release, action }))
     const gone = views.length === 0 ? {} : { withdrawn: views }
     if (problem === undefined) {

@@ -1,8 +1,14 @@
 import { dirname, join, relative } from 'node:path'
-import { counterName, rulesOf } from '../bytecode/verdict-rules.ts'
 import { sha256Digest } from '../attest/keys.ts'
+import { counterName, rulesOf } from '../bytecode/verdict-rules.ts'
 import { Hook, noPackets, type VerdictCounts } from '../domain/hook.ts'
-import type { Attachment, ChainKernel, EntryImage, PinnedChain, PinnedGeneration } from '../ports/chain-kernel.ts'
+import type {
+  Attachment,
+  ChainKernel,
+  EntryImage,
+  PinnedChain,
+  PinnedGeneration,
+} from '../ports/chain-kernel.ts'
 import type { HookPoint } from './attachment.ts'
 import { mapInfo, programInfo } from './bpf-info.ts'
 import { mapById, sumPercpuWords } from './bpf-map.ts'

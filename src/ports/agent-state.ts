@@ -1,6 +1,6 @@
+import type { ChainRecord } from '../domain/generation.ts'
 import type { BelievedRevocation, KeptLog } from '../domain/kept-log.ts'
 import type { LogName } from '../domain/log.ts'
-import type { ChainRecord } from '../domain/generation.ts'
 import type { Digest } from '../domain/names.ts'
 import type { AcceptedOrder, Desired, Identity, Observed, Proven } from '../domain/node.ts'
 

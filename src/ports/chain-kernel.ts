@@ -1,5 +1,5 @@
-import type { Digest } from '../domain/names.ts'
 import type { AttachMode, EntryForm, Hook, Verdict, VerdictCounts } from '../domain/hook.ts'
+import type { Digest } from '../domain/names.ts'
 
 /** An interface of the network namespace that the agent looks after. */
 export interface NetworkInterface {

@@ -95,7 +95,9 @@ describeAsRoot('a revocation', () => {
         withdrawn: [{ instance: 'gone', release: 'acme/gone@1.1.0' }],
       })
       expect(statusOf(node)?.revocations).toMatchObject({ believed: 1, ignored: 0, detach: 1 })
-      await node.agent.line((line) => line.includes('acme/gone@1.1.0 is revoked: detach/gone left its chains'))
+      await node.agent.line((line) =>
+        line.includes('acme/gone@1.1.0 is revoked: detach/gone left its chains'),
+      )
       await goneTag(programTag)
       expect(await arrive(node)).toBe(PACKETS)
 
@@ -159,6 +161,43 @@ describeAsRoot('a revocation', () => {
       await fleet.publishKnob('1.2.0', 9, 'acme/closed')
       await fleet.untilRuns(node, 'closed', 'acme/closed@1.2.0')
       expect(await arrive(node)).toBe(PACKETS)
+    },
+    MOST_MS,
+  )
+
+  test(
+    'drop: on TC too, and stays although it cuts the node off from its registry',
+    async () => {
+      const tc = compile(`SEC("tc") int tc_knob(struct __sk_buff *skb) { return STEP ? -1 : 0; }`, {
+        STEP: 1,
+      })
+      const { config: _, ...manifest } = KNOB_MANIFEST
+      await fleet.publish(
+        'acme/shut',
+        '1.0.0',
+        { 'knob.bpf.o': tc },
+        {
+          ...manifest,
+          programs: [{ object: 'knob.bpf.o', entry: 'tc_knob', hook: 'tc-ingress' }],
+        },
+      )
+      const node = await fleet.node('c', { inside: true, extra: ['--confirm', '2'] })
+      await fleet.apply('shut', node, use('acme/shut', 'drop'))
+      await fleet.untilRuns(node, 'shut', 'acme/shut@1.0.0')
+      await untilKept(node, 'shut')
+      const { programTag } = chainOf(node)
+      await revoke('acme/shut@1.0.0')
+      await fleet.until(node, 'the drop', ({ functions }) =>
+        functions.some(
+          ({ withdrawn, error }) => withdrawn?.[0]?.action === 'drop' && error?.code === 'release_revoked',
+        ),
+      )
+      expect(await arrive(node)).toBe(0)
+      const { programId } = chainOf(node)
+      await goneTag(programTag)
+      await sleep(5000) // more than --confirm: an unconfirmed change would have been taken back
+      expect(chainOf(node)).toMatchObject({ programId, hook: 'tc-ingress' })
+      expect(await arrive(node)).toBe(0)
     },
     MOST_MS,
   )
