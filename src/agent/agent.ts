@@ -8,14 +8,11 @@ import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
-import { LogFollower } from './log-follower.ts'
-import { type LogTrust, logTrust } from './log-trust.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { keepProof, sameProof } from './proof.ts'
 import { type ReconcileParts, reconcile } from './reconcile.ts'
 import { type FunctionStatus, Reporter } from './reporter.ts'
-import { NodeRevocations } from './revocations.ts'
-import { type Vetting, vettingBy } from './vetting.ts'
+import { TrustWatch } from './trust-watch.ts'
 
 /** What an agent is made of. */
 export interface AgentParts extends ReconcileParts {
@@ -47,16 +44,7 @@ const NOTHING: Desired = { functions: [], resolutions: [], releases: [], keys: [
 export class Agent {
   readonly #parts: AgentParts
   readonly #chains: ChainSet
-  readonly #follower: LogFollower
-  readonly #revocations: NodeRevocations
-  /** What the newest policy asks of releases. */
-  #vetting: Vetting
-  /** What was newly revoked and not yet acted on. */
-  readonly #suspects = new Set<ProgramId>()
-  /** How often it acted on a revocation. */
-  readonly #actions = { previous: 0, detach: 0, drop: 0 }
-  /** Ends the pause before the logs are looked at again. */
-  #wakeLogs = new AbortController()
+  readonly #trust: TrustWatch
   readonly #reporter: Reporter
   readonly #stop = new AbortController()
   readonly #loops: Promise<void>[] = []
@@ -77,11 +65,9 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts
-    this.#follower = new LogFollower(parts)
-    this.#revocations = new NodeRevocations(parts)
-    this.#vetting = vettingBy(this.#revocations, this.#follower, undefined)
+    this.#trust = new TrustWatch(parts)
     this.#chains = new ChainSet(parts.kernel, parts.state, parts.netns, parts.clock, (entry) =>
-      this.#vetting.isRevoked(entry),
+      this.#trust.isRevoked(entry),
     )
     this.#reporter = new Reporter(parts)
   }
@@ -90,7 +76,7 @@ export class Agent {
   async start(): Promise<void> {
     this.#desired = (await this.#parts.state.desired()) ?? NOTHING
     this.#saved = this.#desired
-    await this.#revocations.open()
+    await this.#trust.open()
     await this.#serially(() => this.#sayAdopted())
     await this.#serially(() => this.#reconcile())
     this.#loops.push(
@@ -99,7 +85,7 @@ export class Agent {
       this.#retryProblems(),
       this.#reportLoop(),
       this.#confirmChanges(),
-      this.#followLogs(),
+      this.#trust.watch(this.#stop.signal, () => this.#serially(() => this.#reconcile())),
     )
   }
 
@@ -152,7 +138,7 @@ export class Agent {
         this.#setRegistryProblem(undefined)
         if (answer !== undefined) {
           this.#desired = answer.desired
-          this.#wakeLogs.abort()
+          this.#trust.wake()
           await this.#serially(() => this.#reconcile())
           etag = answer.etag
         }
@@ -185,58 +171,10 @@ export class Agent {
     let before = await this.#hostStamp()
     while (await this.#sleep(LIMITS.agent_interfaces_ms)) {
       const now = await this.#hostStamp()
-      if (now !== before) this.#wakeLogs.abort()
+      if (now !== before) this.#trust.wake()
       if (now !== before || this.#chains.changedByOthers()) await this.#serially(() => this.#reconcile())
       before = now
     }
-  }
-
-  /**
-   * Goes on in the logs now and then, and when there is news. A revocation that is found there is acted on at once, and so is
-   * a log that was not heard of for too long.
-   */
-  async #followLogs(): Promise<void> {
-    let stale = false
-    while (!this.#stop.signal.aborted) {
-      const { signal } = (this.#wakeLogs = new AbortController())
-      const trust = await this.#lookAtLogs()
-      const now = trust !== undefined && this.#follower.isStale(trust)
-      if (now !== stale && trust?.onStale === 'revoke') await this.#serially(() => this.#reconcile())
-      stale = now
-      const most_ms = Math.min(
-        LIMITS.agent_log_ms,
-        (trust?.policy.maxAge_s ?? Number.POSITIVE_INFINITY) * 500,
-      )
-      const pause_ms = most_ms * (0.5 + Math.random() / 2) // spread, so that a fleet does not ask as one
-      const ends = AbortSignal.any([this.#stop.signal, signal])
-      await sleep(pause_ms, undefined, { signal: ends }).catch(() => undefined)
-    }
-  }
-
-  /** Goes on in the logs that the policy names, and acts on what they say is revoked. */
-  async #lookAtLogs(): Promise<LogTrust | undefined> {
-    try {
-      const policy = await this.#parts.policy()
-      const trust = logTrust(policy)
-      if (trust === undefined) return undefined
-      const before = this.#follower.problem
-      await this.#follower.follow(trust, this.#fetchSignal())
-      const { problem, notes } = this.#follower
-      if (problem !== undefined && problem.code !== before?.code)
-        this.#parts.say(`log: ${problem.message} [${problem.code}]; what runs goes on, nothing new is loaded`)
-      const added = await this.#revocations.reviewNotes(notes, policy, this.#fetchSignal())
-      this.#suspect(added)
-      if (added.length > 0) await this.#serially(() => this.#reconcile())
-      return trust
-    } catch {
-      return undefined // a policy that cannot be read is told of by the next pass
-    }
-  }
-
-  /** Has the next pass end what releases of these programs left behind. */
-  #suspect(revocations: readonly BelievedRevocation[]): void {
-    for (const { revoked } of revocations.map(({ revocation }) => revocation))
-      if (revoked.kind === 'release') this.#suspects.add(revoked.program)
   }
 
   async #hostStamp(): Promise<string> {
@@ -360,10 +298,8 @@ export class Agent {
   }
 
   async #report(): Promise<void> {
-    const problems = [
-      ...[this.#registryProblem, this.#policyProblem, this.#passProblem, this.#follower.problem],
-      ...this.#revocations.problems,
-    ].filter((problem) => problem !== undefined)
+    const own = [this.#registryProblem, this.#policyProblem, this.#passProblem]
+    const problems = [...own.filter((problem) => problem !== undefined), ...this.#trust.problems]
     for (const key of this.#chains.unknown())
       problems.push(
         new DomainError(
@@ -372,8 +308,7 @@ export class Agent {
         ),
       )
     const chains = this.#observe(problems)
-    const revocations = { ...this.#revocations.counts, ...this.#actions }
-    await this.#reporter.report(chains, this.#statuses, problems, revocations)
+    await this.#reporter.report(chains, this.#statuses, problems, this.#trust.counts)
   }
 
   /** What runs; when it cannot be read, as when somebody removed pins, that is a problem to report and nothing runs. */
@@ -413,17 +348,14 @@ export class Agent {
     if (this.#reachable) await this.#chains.allowUndone()
     const policy = await this.#readPolicy()
     if (policy === undefined) return this.#report()
-    this.#suspect(await this.#revocations.review(this.#desired.revocations, policy))
-    this.#vetting = await this.#vettingOf(policy)
-    const suspects = new Set(this.#suspects)
+    const trusted = await this.#trust.review(this.#desired.revocations, policy)
     const { statuses, changed, actions } = await reconcile(this.#parts, this.#chains, this.#desired, policy, {
-      ...{ signal: this.#fetchSignal(), vetting: this.#vetting, suspects },
+      ...{ signal: this.#fetchSignal(), ...trusted },
       unconfirmed: this.#reachable && this.#parts.confirm_ms > 0,
       pending: this.#proofs,
     })
     this.#statuses = statuses
-    for (const program of suspects) this.#suspects.delete(program)
-    for (const action of actions) this.#actions[action]++
+    this.#trust.acted(trusted.suspects, actions)
     this.#keepForLater(statuses)
     if (changed.length > 0) this.#retry_ms = LIMITS.agent_retry_ms
     await this.#report()
@@ -440,12 +372,6 @@ export class Agent {
           ),
         ),
       )
-  }
-
-  async #vettingOf(policy: NodePolicy): Promise<Vetting> {
-    const trust = logTrust(policy)
-    if (trust !== undefined) await this.#follower.open(trust)
-    return vettingBy(this.#revocations, this.#follower, trust)
   }
 
   /** Notes what has to be confirmed before it is kept. */

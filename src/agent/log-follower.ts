@@ -34,6 +34,7 @@ export class LogFollower {
   readonly #parts: LogFollowerParts
   readonly #kept = new Map<LogName, KeptLog>()
   #following: Promise<void> | undefined
+  #changes: Promise<void> = Promise.resolve()
   /** Why the logs are not believed now; what was believed before stays so. */
   problem: DomainError | undefined
 
@@ -88,8 +89,9 @@ export class LogFollower {
     if (this.isStale(trust)) throw stale(trust)
     const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
     verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
-    const now = this.#kept.get('catalog') ?? kept // it may have gone on meanwhile
-    await this.#keep('catalog', { ...now, places: [...now.places, place].slice(-LIMITS.agent_places) })
+    await this.#change('catalog', ({ places }) => ({
+      places: [...places, place].slice(-LIMITS.agent_places),
+    }))
   }
 
   async #followAll(trust: LogTrust, signal: AbortSignal): Promise<void> {
@@ -118,16 +120,15 @@ export class LogFollower {
       size > kept.size ? await consistencyProof(kept.size, size, tileHashReader(size, readTile)) : []
     const head = acceptCheckpoint(seen, { note, proof }, trust.policy, this.#parts.clock())
     const [cosigner] = verifyNote(parsed, [asCosigner(key)])
-    const next = {
-      ...(this.#kept.get(log) ?? kept),
-      ...{ size: head.size, root: head.root.toString('base64') },
+    const replayed = log === 'revocations' ? await this.#replay(kept, head, readTile) : {}
+    await this.#change(log, () => ({
+      ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
       freshAt: Math.max(kept.freshAt, cosigner?.time ?? 0),
-    }
-    await this.#keep(log, log === 'revocations' ? await this.#replay(next, kept, head, readTile) : next)
+    }))
   }
 
   /** Reads the entries that came since; those of private programs, and of later kinds, say nothing here. */
-  async #replay(next: KeptLog, kept: KeptLog, head: LogState, readTile: ReadTile): Promise<KeptLog> {
+  async #replay(kept: KeptLog, head: LogState, readTile: ReadTile): Promise<Partial<KeptLog>> {
     if (head.size > LIMITS.agent_revocations)
       throw new DomainError('too_large', `the log has more than ${LIMITS.agent_revocations} revocations`)
     const notes = [...kept.notes]
@@ -136,7 +137,7 @@ export class LogFollower {
       for (const entry of entries.map(parseEntry))
         if (entry.kind === 'revoke') notes.push({ revoked: entry.revoked, envelope: entry.envelope })
     })
-    return { ...next, notes, frontier: frontier.hashes.map((hash) => hash.toString('base64')) }
+    return { notes, frontier: frontier.hashes.map((hash) => hash.toString('base64')) }
   }
 
   /** What is kept of a log; nothing yet where the policy names another key than before. */
@@ -152,6 +153,16 @@ export class LogFollower {
     const begun = { key: text, epoch: 0, size: 0, root, freshAt, places: [], frontier: [], notes: [] }
     await this.#keep(log, begun)
     return begun
+  }
+
+  /** Changes a part of what is kept, whatever else changed meanwhile. */
+  #change(log: LogName, change: (kept: KeptLog) => Partial<KeptLog>): Promise<void> {
+    const changed = this.#changes.then(async () => {
+      const kept = this.#kept.get(log)
+      if (kept !== undefined) await this.#keep(log, { ...kept, ...change(kept) })
+    })
+    this.#changes = changed.catch(() => {}) // whoever asked for it is told
+    return changed
   }
 
   async #keep(log: LogName, kept: KeptLog): Promise<void> {

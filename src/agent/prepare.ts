@@ -3,7 +3,7 @@ import { DomainError } from '../domain/errors.ts'
 import type { FunctionSpec, Instance } from '../domain/function.ts'
 import { suitedTo } from '../domain/manifest.ts'
 import { compareVersions, fitsUse, releaseRef } from '../domain/names.ts'
-import type { AcceptedOrder, Desired, Proven } from '../domain/node.ts'
+import type { AcceptedOrder, Desired, Proven, WithdrawnInstance } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { AgentState } from '../ports/agent-state.ts'
@@ -13,7 +13,6 @@ import { entriesOf, type ReadyEntry } from './instance.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { obtainRelease } from './release-source.ts'
 import type { Vetting } from './vetting.ts'
-import type { Withdrawn } from './withdraw.ts'
 
 /** What making a function ready works with. */
 export interface PrepareParts {
@@ -57,6 +56,11 @@ export interface ReadyFunction {
   readonly revision: number
   readonly spec: FunctionSpec
   readonly entries: readonly ReadyEntry[]
+}
+
+/** An instance that has nothing it may run, and why. */
+export interface Withdrawn extends WithdrawnInstance {
+  readonly problem: DomainError
 }
 
 export interface PreparedFunction extends ReadyFunction {

@@ -142,7 +142,8 @@ async function candidate(
     return { standing, problem, ready: await made(source, standing), fallbacks }
   } catch (error) {
     const ready = await firstOf(fallbacks)
-    return { standing, problem: problem ?? asDomainError(error), ready, fallbacks }
+    const why = ready?.withdrawn?.[0]?.problem ?? asDomainError(error)
+    return { standing, problem: problem ?? why, ready, fallbacks }
   }
 }
 

@@ -20,13 +20,9 @@ import {
   resolve,
   type Source,
   sourceOf,
+  type Withdrawn,
 } from './prepare.ts'
 import { obtainRelease } from './release-source.ts'
-
-/** An instance that has nothing it may run, and why. */
-export interface Withdrawn extends WithdrawnInstance {
-  readonly problem: DomainError
-}
 
 /**
  * A function without its instances for which there is nothing but what is revoked: their entries are left out, or, by

@@ -47,7 +47,7 @@ export function saysTrust({ signer, policy, identity, issuer, trustedRoot }: Tru
 
 /**
  * The signers accepted for a release. A fingerprint needs its key: `keysFrom` may offer some, and as each is named by its
- * own fingerprint the source need not be trusted. Throws `policy_denied`, `below_min_version`, `invalid_policy`,
+ * own fingerprint the source need not be trusted. Throws `policy_denied`, `below_min_version`, `not_supported_yet`, `invalid_policy`,
  * `invalid_key`, `file_unreadable`, and `usage` for a fingerprint that is none.
  */
 export async function acceptedSigners(
@@ -90,6 +90,8 @@ async function namedSigners({ signer: signers, ...flags }: TrustFlags): Promise<
 
 async function policySigners(path: string, program: ProgramId, version: string): Promise<AcceptedSigners> {
   const policy = parseTrustPolicy(await readLocalText(path, LIMITS.policy_bytes, 'trust policy'))
+  if (policy.log !== undefined)
+    throw new DomainError('not_supported_yet', `${path}: what \`log\` asks is checked by agents only so far`)
   const rule = ruleFor(policy, program)
   if (rule === undefined)
     throw new DomainError('policy_denied', `no rule of ${path} matches ${releaseRef(program, version)}`)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BuildRefused, ChainSet, type WantedChain } from '../../src/agent/chain-set.ts'
+import { BuildRefused, ChainSet, type IsRevoked, type WantedChain } from '../../src/agent/chain-set.ts'
 import type { ReadyEntry } from '../../src/agent/instance.ts'
 import { sha256Digest } from '../../src/attest/keys.ts'
 import { asDomainError, DomainError } from '../../src/domain/errors.ts'
@@ -69,9 +69,9 @@ const chainsOf = (host: FakeHost, { functions, entries }: Wanted): WantedChain[]
   }))
 
 /** One life of an agent on a host. */
-function agentOn(host: FakeHost, most?: number, refuse?: Refusal) {
+function agentOn(host: FakeHost, most?: number, refuse?: Refusal, isRevoked?: IsRevoked) {
   const { kernel, state, steps } = openHost(host, most, refuse)
-  const chains = new ChainSet(kernel, state, '', () => new Date('2026-01-01T00:00:00Z'))
+  const chains = new ChainSet(kernel, state, '', () => new Date('2026-01-01T00:00:00Z'), isRevoked)
   /** Changes what is to be changed, without retiring what is left over; throws what the kernel refuses. */
   const bring = async (wanted: Wanted, unconfirmed = false): Promise<string[]> => {
     await chains.refresh()
@@ -696,4 +696,76 @@ test('of entries that are gone, only the latest are remembered, and those of a c
     const past = known.filter((name) => !present.includes(name))
     expect(past).toEqual(names.filter((name) => !present.includes(name)).slice(-LIMITS.chain_past_entries))
   }
+})
+
+describe('what was revoked', () => {
+  const died = (error: unknown): boolean =>
+    error instanceof Crash || (error instanceof Error && died(error.cause))
+  const isRevoked: IsRevoked = ({ object }) => object === sha256Digest(Buffer.from('old'))
+  const generationsOf = (host: FakeHost): string[] =>
+    [...host.chains.values()].flatMap(({ generations }) => [...generations.values()].map(({ runs }) => runs))
+  /** What an agent does that learned of the revocation. */
+  async function act(host: FakeHost, wanted: Wanted, most?: number, suspects = new Set<string>()) {
+    const agent = agentOn(host, most, undefined, isRevoked)
+    await agent.chains.refresh()
+    await agent.chains.purge(suspects)
+    await agent.bring(wanted, true)
+    return agent
+  }
+
+  test('is left for good: nothing to confirm, nothing to go back to, and its state is not carried over', async () => {
+    const host = await hostRunning(OLD)
+    const agent = await act(host, NEW)
+    expect([agent.chains.unconfirmed, agent.chains.tainted().size]).toEqual([false, 0])
+    expect(await agent.takeBack()).toEqual([])
+    expect(host.hooks()).toEqual(RUNS_NEW)
+    await agent.chains.retire()
+    expect(generationsOf(host)).toEqual(['xdp_limit new', 'xdp_limit new'])
+    expect([...host.maps].sort()).toEqual(['edge/limit/came', 'edge/limit/m1'])
+  })
+  test('another change has to be confirmed as ever', async () => {
+    const host = await hostRunning(NEW)
+    const agent = await act(host, NEXT)
+    expect(agent.chains.unconfirmed).toBe(true)
+    await agent.takeBack()
+    expect(host.hooks()).toEqual(RUNS_NEW)
+  })
+  test('is no way back for a change that still waits to be confirmed', async () => {
+    const host = await hostRunning(OLD)
+    await agentOn(host).bring(NEW, true)
+    const agent = await act(host, NEW)
+    await agent.takeBack()
+    expect(host.hooks()).toEqual(RUNS_NEW)
+    expect(generationsOf(host)).toEqual(['xdp_limit new', 'xdp_limit new'])
+  })
+  test('is not kept as the generation before', async () => {
+    const host = await hostRunning(OLD, NEW)
+    expect(generationsOf(host)).toContain('xdp_limit old')
+    await act(host, NEW, undefined, new Set(['acme/limit']))
+    expect(generationsOf(host)).toEqual(['xdp_limit new', 'xdp_limit new'])
+    expect(host.hooks()).toEqual(RUNS_NEW)
+  })
+  test('is not what is gone back to, nor is what shares its state', async () => {
+    const host = await hostRunning(NEW, OLD) // the way back leads to NEW, on state that OLD has written to
+    const builds = host.builds.length
+    const agent = await act(host, NEW)
+    expect(host.hooks()).toEqual(RUNS_NEW)
+    expect(host.builds.length).toBe(builds + 2)
+    await agent.chains.retire()
+    expect(generationsOf(host)).toEqual(['xdp_limit new', 'xdp_limit new'])
+  })
+  test('is gone after a crash at any step, once the next life has acted', async () => {
+    const whole = await hostRunning(OLD)
+    const steps = (await act(whole, NEW)).steps()
+    expect(steps).toBeGreaterThan(6)
+    for (let most = 0; most <= steps; most++) {
+      const host = await hostRunning(OLD)
+      await act(host, NEW, most).catch((error: unknown) => {
+        expect(error).toSatisfy(died)
+      })
+      const agent = await act(host, NEW)
+      await agent.chains.retire()
+      expect([host.hooks(), generationsOf(host)]).toEqual([RUNS_NEW, ['xdp_limit new', 'xdp_limit new']])
+    }
+  })
 })

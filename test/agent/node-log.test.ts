@@ -65,6 +65,47 @@ describeAsRoot('a node that follows the log', () => {
     },
     MOST_MS,
   )
+  test(
+    'goes back to what it ran before, from what it kept, where its registry offers nothing else',
+    async () => {
+      for (const [at, version] of ['1.0.0', '1.1.0'].entries()) {
+        await fleet.publishKnob(version, at + 1, 'acme/kept')
+        if (at > 0) continue
+        const node = await fleet.node('b', { url: liar.url, policy: policy() })
+        await fleet.apply('kept', node, use('acme/kept', 'previous'))
+        await fleet.untilRuns(node, 'kept', 'acme/kept@1.0.0')
+        await untilKept(node, 'kept')
+        kept = node
+      }
+      const node = kept ?? expect.fail('no node')
+      await fleet.untilRuns(node, 'kept', 'acme/kept@1.1.0')
+      await untilKept(node, 'kept')
+      const { programId } = chainOf(node)
+      let honest: Desired | undefined
+      liar.tell({
+        desired: (now) => {
+          honest ??= now
+          return honest
+        },
+        blobs: new Map(),
+      })
+      await expect.poll(() => honest, { timeout: 20_000 }).toBeDefined()
+      await revoke('acme/kept@1.1.0')
+      fleet.startAgent(await stopped(node), { url: liar.url })
+      await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).not.toBe(programId)
+      const { chains } = await fleet.until(
+        node,
+        'what ran before',
+        ({ revocations }) => revocations?.previous === 1,
+      )
+      expect(chains[0]?.entries.map(({ release }) => release)).toEqual(['acme/kept@1.0.0'])
+      expect(statusOf(node)?.functions[0]?.error?.code).toBe('release_revoked')
+      liar.tell(undefined)
+      await fleet.untilRuns(node, 'kept', 'acme/kept@1.0.0')
+    },
+    MOST_MS,
+  )
+  let kept: FleetNode | undefined
   async function stopped(node: FleetNode): Promise<FleetNode> {
     await node.agent.stop()
     return node

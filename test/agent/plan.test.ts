@@ -33,9 +33,10 @@ interface Given {
   readonly interfaces?: readonly NetworkInterface[]
   /** The functions of each chain that runs; undefined where nothing is remembered. */
   readonly running?: Record<string, readonly string[] | undefined>
+  readonly purge?: readonly string[]
 }
-const plan = ({ functions, ended = [], interfaces = [ETH0], running = {} }: Given): ChainPlan =>
-  planChains(functions, new Set(ended), interfaces, keyOf, new Map(Object.entries(running)))
+const plan = ({ functions, ended = [], interfaces = [ETH0], running = {}, purge = [] }: Given): ChainPlan =>
+  planChains(functions, new Set(ended), interfaces, keyOf, new Map(Object.entries(running)), new Set(purge))
 
 /** `functions@interface` of each chain that is to run, in order, with the hook where it is not XDP. */
 const runs = ({ run }: Pick<ChainPlan, 'run'>): string[] =>
