@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
-import type { BelievedRevocation } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { ProgramId } from '../domain/names.ts'
 import type { Desired, ObservedChain, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
