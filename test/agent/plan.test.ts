@@ -246,6 +246,14 @@ describe('a function that is held', () => {
     const made = plan({ functions: [ready('bees')], running: { '1-2-xdp': undefined } })
     expect([runs(made), holds(made), made.detach]).toEqual([[], ['nobody known against bees@eth0'], []])
   })
+  test('holds no chain that has something revoked in it', () => {
+    const [functions, running] = [[heldBack('ants'), ready('bees')], { '1-2-xdp': ['ants', 'bees'] }]
+    const made = plan({ functions, running, purge: ['1-2-xdp'] })
+    expect([runs(made), holds(made), made.detach]).toEqual([['bees@eth0'], [], []])
+    const alone = plan({ functions: [heldBack('ants')], running, purge: ['1-2-xdp'] })
+    expect([runs(alone), holds(alone), alone.detach]).toEqual([[], [], ['1-2-xdp']])
+    expect(plan({ functions, running, purge: ['1-3-xdp'] }).hold).toHaveLength(1)
+  })
 })
 
 describe('detached is only', () => {
