@@ -8,7 +8,7 @@ import { type Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { ProgramView, ReleaseView } from '../domain/release.ts'
 import { signerText } from '../domain/signer.ts'
 import { hides, parseEntry } from '../tlog/entry.ts'
-import { type LoggedRelease, type LoggedSet, type LogHistory, ruleText } from '../tlog/history.ts'
+import { type LoggedRelease, type LoggedSet, type LogHistory, revokedBy, ruleText } from '../tlog/history.ts'
 import { requirePublication } from '../tlog/publication.ts'
 import type { Finding } from './log-audit.ts'
 
@@ -16,6 +16,7 @@ import type { Finding } from './log-audit.ts'
 interface ShownRelease {
   readonly view: Pick<ReleaseView, 'program' | 'version' | 'files' | 'signer'> & { readonly bundle: Digest }
   readonly yanked: boolean
+  readonly revoked: boolean
 }
 
 /** The public catalog at one time, as far as it is compared with its log. */
@@ -77,12 +78,16 @@ export async function readCatalog(
 async function readReleases(client: RegistryClient, program: ProgramId): Promise<ShownRelease[]> {
   const view = await unlessGone(() => client.program(program))
   const shown: ShownRelease[] = []
-  for (const { version, yanked } of view?.versions ?? ([] as ProgramView['versions'])) {
+  for (const { version, yanked, revoked } of view?.versions ?? ([] as ProgramView['versions'])) {
     const release = await unlessGone(() => client.release(program, version))
     if (release === undefined) continue
     const { files, signer, bundle } = release
     const digest = sha256Digest(Buffer.from(bundle))
-    shown.push({ view: { program, version, files, signer, bundle: digest }, yanked: yanked !== undefined })
+    shown.push({
+      view: { program, version, files, signer, bundle: digest },
+      yanked: yanked !== undefined,
+      revoked: revoked !== undefined,
+    })
   }
   return shown
 }
@@ -108,7 +113,10 @@ export async function compareCatalog(
       if (logged === undefined) {
         await requireHidden(shown, history, logs)
         opened += 1
-      } else requireLogged(shown, logged, before)
+      } else {
+        requireLogged(shown, logged, before)
+        requireRevoked(shown, revokedBy(history, logged), before)
+      }
     } catch (thrown) {
       const { code, message } = asDomainError(thrown)
       if (code === 'internal' || code === 'registry_unavailable') throw thrown
@@ -151,6 +159,17 @@ function requireLogged({ view, yanked }: ShownRelease, logged: LoggedRelease, be
       yanked
         ? 'it is shown as yanked, which was not logged'
         : `it is not shown as yanked, the log says it is (entry ${logged.yanked.index})`,
+    )
+}
+
+/** Throws `log_standing_differs` when a release is shown as revoked other than the log says, `since` which entry. */
+function requireRevoked({ revoked }: ShownRelease, since: number | undefined, before: number): void {
+  if (revoked && since === undefined)
+    throw new DomainError('log_standing_differs', 'it is shown as revoked, which was not logged')
+  if (!revoked && since !== undefined && since < before)
+    throw new DomainError(
+      'log_standing_differs',
+      `it is not shown as revoked, the log says it is (entry ${since})`,
     )
 }
 

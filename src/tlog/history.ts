@@ -1,5 +1,6 @@
 import type { LogEntry } from '../domain/log-entry.ts'
 import { releaseRef } from '../domain/names.ts'
+import { concerns } from '../domain/revocation.ts'
 import { type SignerRule, signerText } from '../domain/signer.ts'
 import { type OpaqueEntry, parseEntry } from './entry.ts'
 
@@ -15,6 +16,8 @@ interface Since<T> {
 /** What the log says of a release that was published openly. */
 export interface LoggedRelease {
   readonly publication: Publication
+  /** Of the publication. */
+  readonly index: number
   readonly yanked: Since<boolean>
   readonly deleted: Since<boolean>
 }
@@ -73,7 +76,7 @@ export function emptyHistory(): LogHistory {
         // a release never changes, and the version of one that was deleted stays taken
         if (releases.has(ref)) contradictions.push({ value: `${ref} was published twice`, index })
         const not = { value: false, index }
-        releases.set(ref, { publication: entry, yanked: not, deleted: not })
+        releases.set(ref, { publication: entry, index, yanked: not, deleted: not })
         return
       }
       case 'yank':
@@ -129,3 +132,14 @@ function changed({ members }: LoggedSet, name: string, { change }: Changed, inde
 
 /** A signer of a namespace as text: the same for the same key or identity. */
 export const ruleText = (rule: SignerRule): string => signerText(rule)
+
+/** The first entry by which a release is revoked: itself, or, since it was published, one of its files; undefined for none. */
+export function revokedBy(
+  { revocations }: LogHistory,
+  { publication, index }: LoggedRelease,
+): number | undefined {
+  return revocations.find(
+    ({ value: { revoked }, index: at }) =>
+      concerns(revoked, publication) && (revoked.kind === 'release' || at > index),
+  )?.index
+}

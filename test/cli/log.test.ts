@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { signRevocation } from '../../src/attest/revocation.ts'
 import { runCli } from '../../src/cli/run.ts'
 import { LogList, type LogName, LogProof } from '../../src/domain/log.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
@@ -276,7 +277,7 @@ describe('log verify', () => {
   test('a revocation that is in one log only', async () => {
     const revocation: LogEntry = {
       ...{ v: 1, kind: 'revoke', at: 1_790_000_000, reason: 'malicious' },
-      revoked: { kind: 'release', program: 'acme/limit', version: '1.0.0' },
+      revoked: { kind: 'release', program: 'acme/other', version: '1.0.0' },
       envelope: `sha256:${'2'.repeat(64)}`,
     }
     const own = await logWith('revocations', (entries) => [...entries, revocation])
@@ -329,6 +330,30 @@ describe('log verify', () => {
       path.endsWith('acme/secret/versions/1.0.0/log-proof') ? JSON.stringify(other) : undefined
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_unlogged'] })
     await visibility('private')
+  })
+  test('a revocation, which stands in both logs and in the catalog', async () => {
+    lie = () => undefined
+    const revoked = { kind: 'release', program: 'acme/limit', version: '2.0.0' } as const
+    const at = '2026-05-01T12:00:00.000Z'
+    const envelope = signRevocation({ revoked, reason: 'vulnerable', message: 'no', at }, publisher)
+    const answer = await registry.call('POST', '/api/v1/revocations', {
+      token: registry.admin,
+      body: { envelope },
+    })
+    expect(answer.status).toBe(201)
+    expect(await audited(newState())).toEqual({ code: 0, codes: [] })
+    lie = changedJson('/api/v1/programs/acme/limit', ProgramView, (view) => ({
+      ...view,
+      versions: view.versions.map(({ revoked: _, ...version }) => version),
+    }))
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_standing_differs'] })
+    const none = (entries: LogEntry[]) => entries.filter(({ kind }) => kind !== 'revoke')
+    const [catalog, revocations] = [await logWith('catalog', none), await logWith('revocations', none)]
+    lie = showing('revocations', revocations)
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_revocations_differ'] })
+    lie = (path, body) =>
+      showing('catalog', catalog)(path, body) ?? showing('revocations', revocations)(path, body)
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_standing_differs'] })
   })
   test('witnesses: as many as are asked for must have signed', async () => {
     const [a, b] = [newSigner('w/a', 'cosignature'), newSigner('w/b', 'cosignature')]
