@@ -3,7 +3,7 @@ const FLOORS = [
   ['domain'],
   ['elf', 'bytecode', 'attest', 'tlog'],
   ['ports'],
-  ['registry', 'agent', 'store', 'kernel', 'client'],
+  ['registry', 'agent', 'witness', 'store', 'kernel', 'client'],
   ['http', 'cli'],
   ['web'],
   ['bin'],

@@ -13,8 +13,8 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
  * for tests.
  */
 const APT = ['clang', 'libbpf-dev', 'libbpf1', 'libc6-dev', 'iproute2', 'xdp-tools']
-/** The same for tests: a real S3 server. */
-const APT_TESTS = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common']
+/** The same for tests: a real S3 server, a real browser. */
+const APT_TESTS = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common', 'chromium']
 const NODE_MAJOR = 24
 
 const say = (line) => process.stderr.write(`setup: ${line}\n`)

@@ -13,7 +13,7 @@ import { chainObstacles, kernelName } from '../elf/chainable.ts'
 import { encodeItems } from '../elf/encode-item.ts'
 import { isGplCompatible } from '../elf/license.ts'
 import { MAP_TYPE_PROG_ARRAY } from '../elf/map-types.ts'
-import type { BpfMapDefinition } from '../elf/maps.ts'
+import { type BpfMapDefinition, mapShape } from '../elf/maps.ts'
 import { arrayPrograms, tailCallsOf } from '../elf/tail-calls.ts'
 import type { EntryImage, EntryMap } from '../ports/chain-kernel.ts'
 import type { VerifiedRelease } from './release-source.ts'
@@ -102,15 +102,7 @@ function mapMaker(
   return (object, map) => {
     if (map.kind === 'rodata' || map.type === MAP_TYPE_PROG_ARRAY)
       return { name: map.name, stateKey: undefined }
-    const shape = JSON.stringify([
-      map.type,
-      map.keySize,
-      map.valueSize,
-      map.maxEntries,
-      map.flags,
-      map.layout,
-    ])
-    const hash = createHash('sha256').update(shape).digest('hex').slice(0, KEY_HASH_CHARS)
+    const hash = createHash('sha256').update(mapShape(map)).digest('hex').slice(0, KEY_HASH_CHARS)
     const name = (map.kind === 'map' ? map.name : `${object}:${map.name}`).replaceAll('/', '%') // one name, no folder
     const stateKey = `${owner}/${name}-${hash}`
     if (map.kind !== 'map' || mapRole(manifest, map.name) !== 'config') return { name: map.name, stateKey }

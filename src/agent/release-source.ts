@@ -4,11 +4,13 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
+import { requireGranted } from '../domain/permission.ts'
 import type { ReleaseDescriptor, ReleaseFile } from '../domain/release.ts'
 import type { Signer } from '../domain/signer.ts'
 import { acceptedBy, requireMinVersion, ruleFor } from '../domain/trust-policy.ts'
 import { type BpfObject, readObject } from '../elf/bpf-object.ts'
 import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
+import { type AskedEntry, findPermissions } from '../elf/permissions/find-permissions.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import type { NodePolicy } from './node-policy.ts'
@@ -24,10 +26,11 @@ export interface VerifiedRelease {
 
 /**
  * Fetches a release and checks it in a fixed order: policy, then bundle, signer, statement and listed digests before
- * anything is downloaded; what `vet` asks of it besides; digest and size of each file; the same verifier over the bytes; the manifest against its objects.
+ * anything is downloaded; what `vet` asks of it besides; digest and size of each file; the same verifier over the bytes; the manifest against its objects; what
+ * their bytecode can do against what the policy grants.
  *
  * Throws `policy_denied`, `below_min_version`, `digest_mismatch`, the codes of {@link verifyRelease},
- * `not_supported_yet`, `object_mismatch`, `registry_unavailable`.
+ * `not_supported_yet`, `object_mismatch`, `permission_not_granted`, `registry_unavailable`.
  */
 export async function obtainRelease(
   descriptor: ReleaseDescriptor,
@@ -66,8 +69,16 @@ export async function obtainRelease(
     [...files].filter(([name]) => names.has(name)).map(([name, bytes]) => [name, readObject(bytes)]),
   )
   checkManifestAgainstObjects(manifest, objects)
+  // by the bytes that were verified, never by what the manifest says of them
+  requireGranted(ref, rule.permissions, findPermissions(entriesOf(manifest, objects)))
   return { ref, manifest, signer, files, objects }
 }
+
+const entriesOf = (manifest: Manifest, objects: ReadonlyMap<string, BpfObject>): AskedEntry[] =>
+  manifest.programs.flatMap(({ object: file, entry, hook }) => {
+    const object = objects.get(file)
+    return object === undefined ? [] : [{ object, entry, hook }]
+  })
 
 /** Digests by file name. Throws `too_large`, `subject_mismatch` for a name that is listed twice. */
 function listedDigests(ref: string, { files }: ReleaseDescriptor): Map<string, Digest> {

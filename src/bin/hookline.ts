@@ -58,6 +58,7 @@ process.exitCode = await runCli(
         ...(s3 === undefined ? {} : { s3 }),
       })
     },
+    witness: async (flags, { json }) => (await import('./witness.ts')).runWitness(flags, json),
     agent: async (flags, context) => (await import('./agent.ts')).runAgent(flags, context, version),
     doctor: async (flags) => (await import('./doctor.ts')).examineHost(flags),
   },

@@ -3,9 +3,11 @@ import type { Services } from '../http/services.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
 import { idTokens } from '../registry/id-token.ts'
+import { startLogWorker } from '../registry/log-worker.ts'
 import { openLoginDesk } from '../registry/login.ts'
 import { openNodeDesk } from '../registry/nodes.ts'
 import { startWebhookWorker } from '../registry/webhook-worker.ts'
+import type { LogWitness } from '../registry/witnesses.ts'
 import { databaseAccounts } from '../store/accounts.ts'
 import { databaseAuditLog } from '../store/audit-log.ts'
 import { databaseCatalog } from '../store/catalog.ts'
@@ -32,6 +34,7 @@ export function composeRegistry(
   protection: Protection,
   { publicUrl, ciIssuers, trustedRoot, privateWebhooks, oidc, proofPlaces }: IdentitySettings,
   log: LogIdentity,
+  witnesses: readonly LogWitness[] = [],
 ): Services {
   const clock = (): Date => new Date()
   const { notices } = database
@@ -49,6 +52,11 @@ export function composeRegistry(
     lifecycle: databaseLifecycle(database, logs),
     auditLog: databaseAuditLog(database),
     logs,
+    logWitnesses: witnesses.map(({ key }) => key),
+    logWorker: startLogWorker({
+      ...{ logs, witnesses, notices, clock },
+      report: (error) => report(error, 'keeping the log’s checkpoints'),
+    }),
     revocations: databaseRevocations(database, logs),
     search: databaseSearch(database),
     downloads: databaseDownloads(database, (error) => report(error, 'keeping download counts')),

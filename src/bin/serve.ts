@@ -101,6 +101,7 @@ export async function serve(options: ServeOptions = {}): Promise<Registry> {
       options.protection ?? PATIENT,
       options.identity ?? NO_IDENTITIES,
       await logIdentity(dataDir, options.log ?? NO_LOG_SETTINGS),
+      options.log?.witnesses,
     )
     await services.logs.open()
     const app = await buildApp(services, webPages())

@@ -62,6 +62,7 @@ export const Count = z
 /** Code of the error by which a command whose bad news are told ends the run; its exit code. */
 export const FAILED = 'hookline.failed'
 const EXIT_FAILED = 1
+const EXIT_REFUSED = 3
 
 /**
  * Makes a command do something: its arguments and flags, by their camel-case names, are parsed by `shape`, and what `run`
@@ -87,6 +88,7 @@ export function does<T extends z.ZodRawShape>(
     const outcome = await run(parseFlags(command, z.object(shape), given), context)
     if (outcome === undefined) return
     io.write(context.json ? `${jsonText(outcome.json)}\n` : `${outcome.text}\n`)
+    if (outcome.refused === true) throw new CommanderError(EXIT_REFUSED, FAILED, '')
     if (outcome.failed === true) throw new CommanderError(EXIT_FAILED, FAILED, '')
   })
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { LIMITS } from '../domain/limits.ts'
+import { missingPermissions, PERMISSIONS, placeText } from '../domain/permission.ts'
 import { describeObject, type ObjectReport, type ProgramReport } from '../elf/describe.ts'
 import type { Context, Io, Outcome } from './io.ts'
 import { readLocalFile } from './local-file.ts'
@@ -11,6 +12,7 @@ export async function inspect({ object }: { object: string }, { io }: Context): 
   const report = describeObject(await readLocalFile(object, LIMITS.file_bytes, 'object'), basename(object))
   const sections: [string, string | undefined][] = [
     ['programs', renderPrograms(io, report.programs)],
+    ['permissions', renderPermissions(report.programs)],
     ['cannot be chained', renderObstacles(report.programs)],
     ['maps', renderMaps(io, report)],
     ['configuration', renderVariables(io, report)],
@@ -65,6 +67,19 @@ function renderObstacles(programs: readonly ProgramReport[]): string | undefined
     obstacles.map(({ message }) => [name, message] as const),
   )
   return reasons.length === 0 ? undefined : renderFields(reasons)
+}
+
+/** What each program can do, in plain words, and where it does so first; the JSON form has all places. */
+function renderPermissions(programs: readonly ProgramReport[]): string | undefined {
+  const rows = programs.flatMap(({ name, permissions }) =>
+    missingPermissions([], permissions).map((finding) => {
+      const { risk, meaning } = PERMISSIONS[finding.permission]
+      const others = permissions.filter(({ permission }) => permission === finding.permission).length - 1
+      const more = others > 0 ? `, and ${others} more` : ''
+      return [name, `${finding.permission} (${risk}): ${meaning} ${placeText(finding)}${more}`] as const
+    }),
+  )
+  return rows.length === 0 ? undefined : renderFields(rows)
 }
 
 function renderMaps(io: Io, { maps }: ObjectReport): string | undefined {

@@ -71,7 +71,7 @@ export async function publish(flags: PublishFlags, context: Context): Promise<Ou
 async function checkLocally({ manifest, files }: LocalRelease): Promise<string[]> {
   requireReleaseLimits(files)
   const { checkContents } = await import('../elf/check-contents.ts')
-  const checks = checkContents(manifest, files)
+  const { checks } = checkContents(manifest, files)
   const first = checks.find(({ level }) => level === 'error')
   if (first?.code !== undefined && isErrorCode(first.code))
     throw new DomainError(first.code, first.detail, { checks })

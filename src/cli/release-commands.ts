@@ -86,6 +86,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     )
     .argument('[words...]', 'what is looked for; without words everything')
     .option('--hook <hooks...>', HOOKS.join(', '))
+    .option('--permission <names...>', 'what its bytecode can do, such as drop; none: only let packets pass')
     .option('--license <licenses...>', 'SPDX expressions')
     .option('--namespace <names...>', 'namespaces')
     .option('--signed <how...>', 'key or identity')
@@ -95,7 +96,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     .option('--limit <count>', 'how many', '20')
     .option('--cursor <cursor>', 'the next page, as the page before names it')
     .addHelpText('after', example('hookline search rate limit --hook xdp --sort downloads'))
-  const { hook, license, namespace, signed, kernel, sort, cursor } = SearchRequest.shape
+  const { hook, permission, license, namespace, signed, verified, kernel, sort, cursor } = SearchRequest.shape
   does(
     io,
     registryFlags(search),
@@ -104,9 +105,11 @@ export function defineReleaseCommands(program: Command, io: Io): void {
         ...registryShape,
         words: z.array(z.string()),
         hook,
+        permission,
         license,
         namespace,
         signed,
+        verified: z.preprocess((given) => (typeof given === 'string' ? [given] : given), verified),
         kernel,
         sort,
         cursor,
@@ -125,6 +128,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
       '--bundle <file>',
       'Sigstore bundle of the release in the directory <target> (default: its bundle.json)',
     )
+    .option('--log-key <key...>', 'demand that it is in the registry’s log, which this verifier key signs')
     .addHelpText(
       'after',
       example(
@@ -135,7 +139,10 @@ export function defineReleaseCommands(program: Command, io: Io): void {
   does(
     io,
     registryFlags(trustFlags(verify)),
-    { ...registryShape, ...trustShape, target: z.string(), bundle: z.string().optional() },
+    {
+      ...{ ...registryShape, ...trustShape, target: z.string(), bundle: z.string().optional() },
+      logKey: z.array(z.string()).default([]),
+    },
     async (flags, context) => (await import('./verify.ts')).verify(flags, context),
   )
 
@@ -147,6 +154,20 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     .addHelpText('after', example('hookline show acme/ratelimit@^1.4'))
   does(io, registryFlags(show), { ...registryShape, ref: z.string() }, async (flags, context) =>
     (await import('./show.ts')).show(flags, context),
+  )
+
+  const diff = program
+    .command('diff')
+    .summary('Compare two releases of a program.')
+    .description('Say what is different between two releases: what they can do, maps, configuration, files.')
+    .argument('<from>', 'namespace/name@version')
+    .argument('<to>', 'namespace/name@version')
+    .addHelpText('after', example('hookline diff acme/ratelimit@1.3.0 acme/ratelimit@1.4.0'))
+  does(
+    io,
+    registryFlags(diff),
+    { ...registryShape, from: z.string(), to: z.string() },
+    async (flags, context) => (await import('./diff.ts')).diff(flags, context),
   )
 
   const pull = program

@@ -7,6 +7,7 @@ import { reportFailure } from './failure.ts'
 import { defineFleetCommands } from './fleet-commands.ts'
 import type { Io } from './io.ts'
 import { defineLifecycleCommands } from './lifecycle-commands.ts'
+import { defineLogCommands } from './log-commands.ts'
 import { definePublisherCommands } from './publisher-commands.ts'
 import { defineRegistryCommands } from './registry-commands.ts'
 import { defineReleaseCommands } from './release-commands.ts'
@@ -64,6 +65,7 @@ function buildProgram(
   definePublisherCommands(program, io)
   defineRegistryCommands(program, io)
   defineWebhookCommands(program, io)
+  defineLogCommands(program, io)
   defineFleetCommands(program, io)
   defineServiceCommands(program, io, services)
   const complete = program

@@ -39,9 +39,21 @@ export interface DoctorFlags {
   readonly bpffs: string
 }
 
+/** Flags of `hookline witness`. */
+export interface WitnessFlags {
+  readonly key: string
+  /** Under which it signs. */
+  readonly name: string
+  /** Verifier keys of the logs that it signs. */
+  readonly log: readonly string[]
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly state: string
+}
+
 /** The services, which only a composition root can build. */
 export interface Services {
   serve(flags: ServeFlags, context: Context): Promise<void>
+  witness(flags: WitnessFlags, context: Context): Promise<void>
   agent(flags: AgentFlags, context: Context): Promise<void>
   doctor(flags: DoctorFlags): Promise<HostReport>
 }
@@ -115,6 +127,8 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     return undefined
   })
 
+  defineWitness(program, io, services)
+
   const doctor = program
     .command('doctor')
     .summary('Say whether the agent can run here.')
@@ -130,6 +144,50 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     (await import('./doctor.ts')).doctor(await services.doctor(flags), context),
   )
 }
+
+function defineWitness(program: Command, io: Io, services: Services): void {
+  const witness = program
+    .command('witness')
+    .summary('Run a witness of logs.')
+    .description(
+      'Run a witness: it cosigns checkpoints of the logs that it knows, of each only such as continue the ones before, and keeps ' +
+        'what it signed in a directory. It needs an Ed25519 key of its own, and prints its verifier key.',
+    )
+    .requiredOption('--key <file>', 'private key that signs (hookline keygen --algorithm ed25519)')
+    .requiredOption('--name <name>', 'the name it signs under, such as witness.example.org/w1')
+    .requiredOption('--log <key...>', 'verifier keys of the logs, as `hookline log show` prints them')
+    .option('--listen <host:port>', 'where to listen, port 0 for any', '127.0.0.1:7075')
+    .requiredOption(
+      '--state <directory>',
+      'where it keeps what it signed: never lose it, never restore an old one',
+    )
+    .addHelpText(
+      'after',
+      example(
+        'hookline witness --key w1.pem --name w1.example.org --log "$CATALOG_KEY" "$REVOCATIONS_KEY" --state /var/lib/w1',
+      ),
+    )
+  const shape = {
+    key: z.string(),
+    name: z.string(),
+    log: z.array(z.string()).min(1),
+    listen: Listen,
+    state: z.string(),
+  }
+  does(io, witness, shape, async (flags, context) => {
+    await services.witness(flags, context)
+    return undefined
+  })
+}
+
+const Listen = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):[0-9]{1,5}$/, 'give an address and a port, such as 127.0.0.1:7075')
+  .transform((text) => {
+    const at = text.lastIndexOf(':')
+    return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) }
+  })
+  .refine(({ port }) => port <= 65_535, 'give a port up to 65535')
 
 const Port = z
   .string()

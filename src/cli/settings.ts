@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { parseRegistryUrl } from '../client/http-call.ts'
+import type { LogClient } from '../client/log-client.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -46,7 +47,14 @@ export async function connect(io: Io, flags: RegistryFlags): Promise<RegistryCli
   return registryClient(url, token, (text) => io.note(`warning: ${printable(text)}\n`))
 }
 
-/** The same, for a command that cannot do without a token. Throws `no_token` as well. */
+/** The logs of that registry. Throws likewise. */
+export async function connectLog(io: Io, flags: RegistryFlags): Promise<LogClient> {
+  const { url, token } = await resolveSettings(io, flags)
+  if (url === undefined) throw new DomainError('no_registry', 'no registry is named')
+  return (await import('../client/log-client.ts')).logClient(url, token)
+}
+
+/** The same as {@link connect}, for a command that cannot do without a token. Throws `no_token` as well. */
 export async function connectWithToken(io: Io, flags: RegistryFlags): Promise<RegistryClient> {
   const { url, token } = await resolveSettings(io, flags)
   if (url !== undefined && token === undefined)

@@ -3,6 +3,7 @@ import { DomainError } from '../domain/errors.ts'
 import { itemText } from '../domain/list-config.ts'
 import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE, parseRef, releaseRef } from '../domain/names.ts'
+import { PERMISSIONS, type Permission } from '../domain/permission.ts'
 import type { ReleaseView } from '../domain/release.ts'
 import { signerText } from '../domain/signer.ts'
 import { fetchFiles, findRelease } from './fetch-release.ts'
@@ -18,6 +19,12 @@ const standingText = (
   (['revoked', 'quarantined', 'yanked', 'deprecated'] as const)
     .flatMap((mark) => (release[mark] === undefined ? [] : [`${mark}: ${release[mark]}`]))
     .join('; ') || 'offered'
+
+/** What a release can do, in plain words. */
+const powersText = (permissions: readonly Permission[]): string =>
+  permissions.length === 0
+    ? 'let packets pass, and nothing else'
+    : permissions.map((name) => `${PERMISSIONS[name].title} (${name})`).join('; ')
 
 /**
  * Shows a program's versions, or one release, as the registry describes it, with the configuration that its manifest names.
@@ -67,6 +74,7 @@ export async function show(
         ['summary', view.summary],
         ['license', view.license],
         ['hooks', view.hooks.join(', ')],
+        ['can', powersText(view.permissions)],
         ['revoked', view.revoked],
         ['yanked', view.yanked],
         ['deprecated', view.deprecated],

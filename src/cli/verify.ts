@@ -6,13 +6,17 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { type ProgramId, releaseRef } from '../domain/names.ts'
 import { signerText } from '../domain/signer.ts'
+import { parseNoteKey } from '../tlog/note-key.ts'
+import type { ShownEntry } from '../tlog/publication.ts'
 import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
 import { checkRelease } from './check-release.ts'
 import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Outcome } from './io.ts'
 import { isDirectory, readLocalText } from './local-file.ts'
+import { givenKey } from './log-pin.ts'
+import { checkedProof } from './log-proof.ts'
 import { BUNDLE_FILE, readReleaseDirectory } from './release-directory.ts'
-import { connect, type RegistryFlags } from './settings.ts'
+import { connect, connectLog, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 import { bytesText, counted } from './terminal.ts'
 
@@ -27,6 +31,8 @@ interface Candidate {
 export interface VerifyFlags extends TrustFlags, RegistryFlags {
   readonly target: string
   readonly bundle?: string | undefined
+  /** Verifier keys of the registry's log: then the release must be in it. */
+  readonly logKey: readonly string[]
 }
 
 /**
@@ -54,16 +60,33 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
     size: bytes.length,
     digest: sha256Digest(bytes),
   }))
+  const proof = flags.logKey.length === 0 ? undefined : await requireInLog(io, flags, release)
   const rows = files.map(({ name, size, digest }) => [name, bytesText(size), digest])
   const ref = releaseRef(program, version)
   const text = [
     `${ref} holds:`,
     `- signed by ${signerText(signer)}, accepted by ${accepted.rule}`,
     `- the signature is for ${ref}, and so is its manifest`,
+    ...(proof === undefined ? [] : [`- it is entry ${proof.index} of the registry’s log`]),
     `- its ${counted(files.length, 'file')}, exactly the signed ones:`,
     renderTable(io, ['file', 'size', 'digest'], rows).replace(/^/gm, '  '),
   ].join('\n')
-  return { json: { program, version, signer, files }, text }
+  const log = proof === undefined ? {} : { logIndex: proof.index }
+  return { json: { program, version, signer, files, ...log }, text }
+}
+
+/** The proof that just this release is in the log of the registry. Throws as {@link checkedProof}, `log_key_invalid`. */
+async function requireInLog(
+  io: Context['io'],
+  flags: VerifyFlags,
+  { program, version, files, bundle }: Candidate,
+): Promise<ShownEntry> {
+  const key = givenKey('catalog', flags.logKey.map(parseNoteKey))
+  if (key === undefined) throw new DomainError('usage', '--log-key: give the key of the log')
+  const digests = [...files].map(([name, bytes]) => ({ name, digest: sha256Digest(bytes) }))
+  const release = { program, version, files: digests, bundle: sha256Digest(Buffer.from(bundle)) }
+  const policy = { maxAge_s: LIMITS.log_fresh_s, witnesses: { keys: [], threshold: 0 } }
+  return checkedProof(await connectLog(io, flags), release, key, policy)
 }
 
 async function fromRegistry(client: RegistryClient, target: string): Promise<Candidate> {

@@ -4,7 +4,7 @@ import { asDomainError, type ErrorCode } from './errors.ts'
 /** What a check before a publish found: `error` keeps the release out, `warning` does not. */
 export const Check = z.strictObject({
   check: z.enum([
-    ...(['manifest', 'name', 'version', 'licence', 'files', 'objects', 'chaining'] as const),
+    ...(['manifest', 'name', 'version', 'licence', 'files', 'objects', 'permissions', 'chaining'] as const),
     ...(['gpl-helpers', 'kernel', 'pins', 'duplicate', 'signature'] as const),
   ]),
   level: z.enum(['ok', 'warning', 'error']),

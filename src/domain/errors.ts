@@ -108,6 +108,11 @@ export const ERRORS = {
   btf_malformed: entry('invalid', 'BTF is malformed', 'compile again with -g'),
   entry_not_found: entry('invalid', 'Entry not in object', 'name a function that `hookline inspect` lists'),
   object_mismatch: entry('invalid', 'Manifest does not fit the object', 'compare with `hookline inspect`'),
+  permissions_undeclared: entry(
+    'invalid',
+    'Manifest declares less than the bytecode can do',
+    'add them to `permissions` of hookline.yaml; `hookline inspect` says what each is needed for',
+  ),
   // registry
   unauthenticated: entry('unauthenticated', 'No valid credentials', 'pass a token of this registry'),
   cross_site: entry(
@@ -179,7 +184,7 @@ export const ERRORS = {
     'Nobody can log in here by a browser',
     'use a token: `hookline login --with-token`',
   ),
-  login_failed: entry('unauthenticated', 'Login failed', 'try again: `hookline login`'),
+  login_failed: entry('unauthenticated', 'Login failed', 'try again: `hookline login`, or sign in again'),
   login_unknown: entry(
     'forbidden',
     'No account of this name, or of yours',
@@ -308,6 +313,11 @@ export const ERRORS = {
     'add a matching rule to trust.yaml if it is wanted',
   ),
   below_min_version: entry('untrusted', 'Below the minimum version', 'use a newer release'),
+  permission_not_granted: entry(
+    'untrusted',
+    'Permission is not granted',
+    'add it to `permissions` of the rule in trust.yaml if the program may do so',
+  ),
   outside_range: entry(
     'untrusted',
     'Release is outside the asked range',
@@ -368,6 +378,31 @@ export const ERRORS = {
     'untrusted',
     'Too few witnesses signed the checkpoint',
     'wait until the log’s witnesses have signed it, or change their list in trust.yaml',
+  ),
+  log_unlogged: entry(
+    'untrusted',
+    'Catalog shows what was never logged',
+    'do not use it; keep what was shown and report it: others may be shown something else',
+  ),
+  log_release_differs: entry(
+    'untrusted',
+    'Release differs from what was logged',
+    'do not use it; keep it and report it: others were shown another one',
+  ),
+  log_standing_differs: entry(
+    'untrusted',
+    'What became of a release differs from the log',
+    'ask the registry’s owner: a yank or deletion was not logged, or is not shown',
+  ),
+  log_signers_differ: entry(
+    'untrusted',
+    'Signers or owners differ from the log',
+    'ask the registry’s owner: somebody was let in or shut out without a trace',
+  ),
+  log_revocations_differ: entry(
+    'untrusted',
+    'The two logs tell different revocations',
+    'report it: nodes read one of them, auditors the other',
   ),
   log_recovery_invalid: entry(
     'untrusted',
@@ -512,16 +547,19 @@ export class DomainError extends Error {
   readonly entry: number | undefined
   /** All that was checked, where this is one failed check of several. */
   readonly checks: readonly unknown[] | undefined
+  /** The field that is to blame, of a form. */
+  readonly field: string | undefined
   constructor(
     code: ErrorCode,
     message: string,
-    options?: ErrorOptions & { log?: string; entry?: number; checks?: readonly unknown[] },
+    options?: ErrorOptions & { log?: string; entry?: number; checks?: readonly unknown[]; field?: string },
   ) {
     super(bounded(message), options)
     this.code = code
     this.log = options?.log
     this.entry = options?.entry
     this.checks = options?.checks
+    this.field = options?.field
   }
   get kind(): ErrorKind {
     return ERRORS[this.code].kind

@@ -139,6 +139,18 @@ export const LIMITS = {
   search_remembered_ms: 30_000,
   /** Beginning of a README that is searched. */
   search_readme_chars: 16_384,
+  /** Beginning of a README that its page shows, and how many pages' READMEs are kept in memory as markup. */
+  readme_shown_bytes: 128 << 10,
+  readmes_kept: 100,
+  /** Reports of objects that are kept in memory, and the bytes of the objects that they are of. */
+  object_reports: 200,
+  object_report_bytes: 64 << 20,
+  /** Entries, and maps, that a drawing of an object has room for. */
+  drawn_items: 40,
+  /** Programs on one page of a namespace. */
+  listed_programs: 50,
+  /** Days of downloads that a chart shows. */
+  chart_days: 90,
   /** Downloads are counted in memory for so long. */
   downloads_flush_ms: 5000,
   /** Days of a program's downloads in one answer. */
@@ -171,8 +183,39 @@ export const LIMITS = {
   log_proof_hashes: 63,
   /** Clock skew accepted in the time of a checkpoint. */
   log_skew_s: 300,
+  /** An idle log says so often that it has nothing newer; its checkpoints are looked at so often. */
+  log_resign_s: 60,
+  log_poll_ms: 1000,
+  /** Age up to which a checkpoint counts as fresh for people: several signatures may be missed. */
+  log_fresh_s: 600,
+  /** One request to a witness, what it may answer, and the pauses before one that failed is asked again. */
+  witness_timeout_ms: 5000,
+  witness_answer_bytes: 16 << 10,
+  witness_pause_ms: 1000,
+  witness_pause_most_ms: 60_000,
+  /** How often a witness is told in a row where it has to begin. */
+  witness_tries: 3,
+  /** Witnesses that a registry asks. */
+  witnesses: 16,
+  /** What a witness is sent: a note, 63 hashes of 45 bytes, a line. */
+  witness_request_bytes: (128 << 10) + (4 << 10),
+  witness_request_ms: 10_000,
+  witness_connections: 256,
   /** Bundles and tiles that an audit asks for ahead of the one it checks. */
   log_audit_ahead: 16,
+  /** A full bundle: 256 entries behind their lengths. */
+  log_tile_bytes: 256 * 65_537,
+  /** Requests about the catalog that an audit has under way, how long it waits when it asks too often, and how often. */
+  audit_requests: 8,
+  audit_wait_ms: 5000,
+  audit_waits: 60,
+  /** How often, and after which pause, a checkpoint is asked for again that witnesses have not signed yet. */
+  witness_waits: 5,
+  witness_wait_ms: 1000,
+  /** Entries listed at a time. */
+  log_listed: 1000,
+  /** What one remembers of all logs that one audited. */
+  log_memory_bytes: 1 << 20,
   /** The text of a verifier key: a name, an id and the key. */
   note_key_chars: 1000,
   /** Witnesses that a policy names. */
@@ -190,8 +233,6 @@ export const LIMITS = {
   agent_places: 8192,
   /** A node asks for new checkpoints so often, give or take half. */
   agent_log_ms: 60_000,
-  /** One tile or bundle of the log: 256 entries of 64 KiB with their lengths. */
-  log_tile_bytes: 256 * (65_535 + 2),
   // the ELF reader
   elf_sections: 4096,
   elf_symbols: 1 << 17,
@@ -206,6 +247,13 @@ export const LIMITS = {
   elf_bss_bytes: 16 << 20,
   /** What all programs of an object reach: callees, helpers, maps and kernel symbols, each counted once per program. */
   elf_reach_items: 1 << 18,
+  /**
+   * Instructions that finding the permissions of a release looks at, each as often as what is known before it changes: 3 to 30
+   * times in the programs that were measured. A million, as many as the kernel's verifier walks.
+   */
+  permission_steps: 1_000_000,
+  /** Places named for one permission of one entry. */
+  permission_places: 16,
   btf_types: 1 << 17,
   /** One blob of BTF as the kernel takes it (BTF_MAX_SIZE, kernel/bpf/btf.c). */
   btf_bytes: 16 << 20,
@@ -226,6 +274,37 @@ export const LIMITS = {
   agent_report_ms: 2000,
   /** A node that was not heard of for so long is shown as silent: several reports and a poll are missing. */
   node_silent_s: 45,
+  /** Chains of one report that lists of nodes tell of, and how much of a name. */
+  summary_chains: 64,
+  summary_chars: 64,
+  // pages about the fleet
+  /** Entries, errors and functions of one node that are drawn, and how much of a text that has no other bound. */
+  picture_entries: 512,
+  picture_errors: 64,
+  picture_chars: 200,
+  /** Last lines of a kernel's log that are shown before one asks for all of it. */
+  picture_log_lines: 8,
+  /** Steps of a function's past on its page, changes of one step, nodes of it, and the largest order that is shown as a file. */
+  function_steps_shown: 20,
+  function_changes_shown: 20,
+  function_nodes_shown: 25,
+  function_file_shown_bytes: 64 << 10,
+  /** Orders that are remembered parsed, and their envelopes together. */
+  functions_remembered: 500,
+  functions_remembered_bytes: 32 << 20,
+  /** A node that somebody watches is looked at this often. */
+  live_poll_ms: 1000,
+  /** A picture says how long ago things were: it is drawn again so often without a new report. */
+  live_redraw_ms: 60_000,
+  /** Where nothing changes a stream says so; below the 60 s after which proxies commonly cut. */
+  live_beat_ms: 15_000,
+  /** Whether who watches still may is looked at this often. */
+  live_check_ms: 10_000,
+  /** A browser whose stream broke off comes again after this time. */
+  live_retry_ms: 3000,
+  /** Streams of one process, and of one account: a browser has one for each node that it watches. */
+  live_streams: 1000,
+  live_streams_account: 20,
   /** The same for the status file of a host's own agent, which is written every second. */
   agent_silent_s: 5,
   /** Between an answer and the next question: a registry that always has news must not keep a node busy. */
@@ -299,6 +378,10 @@ export const LIMITS = {
   /** Addresses in a sitemap, as its protocol allows, and how long it may be taken from a cache. */
   sitemap_addresses: 50_000,
   sitemap_age_s: 600,
+  /** How long a browser stays signed in. */
+  session_s: 7 * 86_400,
+  /** A page of one's own to return to. */
+  own_path_chars: 1000,
   /** Releases in a feed, and how long a feed or badge may be taken from a cache. */
   feed_entries: 50,
   feed_age_s: 300,

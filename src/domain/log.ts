@@ -8,12 +8,16 @@ import { LIMITS } from './limits.ts'
 export const LogName = z.enum(['catalog', 'revocations'])
 export type LogName = z.infer<typeof LogName>
 
-/** A log as it is shown: `key` is its verifier key, under its name (C2SP signed-note). */
+/** A log as it is shown: keys are verifier keys, which have their names in them (C2SP signed-note). */
 export const LogView = z.strictObject({
   log: LogName,
   key: z.string(),
   size: z.int().min(0),
   root: z.base64(),
+  /** When the log last said that it has nothing newer. */
+  signedAt: z.iso.datetime(),
+  /** The witnesses that are asked, and when each last signed the newest checkpoint. */
+  witnesses: z.array(z.strictObject({ key: z.string(), signedAt: z.iso.datetime().optional() })),
 })
 export type LogView = z.infer<typeof LogView>
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AccountName, Scope } from './account.ts'
+import { LIMITS } from './limits.ts'
 import { Name } from './names.ts'
 import { NewToken } from './token.ts'
 
@@ -17,6 +18,19 @@ export const LoginRequest = z.strictObject({
   name: Name.optional(),
 })
 export type LoginRequest = z.infer<typeof LoginRequest>
+
+/**
+ * Path and query of a page of this registry, and nothing that a browser would take for another host: it reads `\\` as `/`, and
+ * leaves tabs and newlines out (URL Standard, section 4.4).
+ */
+export const OwnPath = z
+  .string()
+  .max(LIMITS.own_path_chars)
+  .regex(/^\/(?![/\\])[!-[\]-~]*$/, 'a path of this registry')
+
+/** How a page begins a login: where the browser goes once it is signed in. */
+export const PageLoginRequest = z.strictObject({ next: OwnPath })
+export type PageLoginRequest = z.infer<typeof PageLoginRequest>
 
 /** The code that a login ended with, and the verifier of the challenge that it began with. */
 export const LoginExchange = z.strictObject({
@@ -39,9 +53,9 @@ export const LoginLink = z.strictObject({
     .regex(/^[ -~]+$/, 'printable characters'),
 })
 
-/** A login under way: what the command line asked, and what proves the provider's answer to be to our question. */
+/** A login under way: what the command line, or the page, asked, and what proves the provider's answer to be to our question. */
 export interface LoginAttempt {
-  readonly request: LoginRequest
+  readonly request: LoginRequest | PageLoginRequest
   readonly nonce: string
   readonly verifier: string
   /** SHA-256 in base64url of what the browser keeps in a cookie. */

@@ -4,6 +4,7 @@ import { Hook, strangeVerdict, Verdict } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { ListConfig } from './list-config.ts'
 import { FileName, ProgramId, Version } from './names.ts'
+import { Permission } from './permission.ts'
 import { ScalarType } from './scalar.ts'
 import { isPlainLine, NOT_PLAIN } from './shown-text.ts'
 import { parseYaml } from './yaml.ts'
@@ -97,7 +98,8 @@ export const Manifest = z
         sysctl: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
       })
       .optional(),
-    permissions: z.array(z.string().max(60)).max(60).default([]),
+    /** What it can do; must cover what its bytecode is found able to. */
+    permissions: z.array(Permission).max(Permission.options.length).default([]),
     limits: z.strictObject({ nsPerPacket: z.int().min(1).optional() }).optional(),
   })
   .superRefine((manifest, context) => {

@@ -75,3 +75,13 @@ export const compareVersions = (a: string, b: string): number => semver.compare(
 
 /** `namespace/name@version`. */
 export const releaseRef = (program: ProgramId, version: string): string => `${program}@${version}`
+
+/** Path of a program's page in the catalog. */
+export const programPath = (program: ProgramId): string => `/programs/${program}`
+
+/** Path of a release's page in the catalog. */
+export const releasePath = (program: ProgramId, version: string): string =>
+  `${programPath(program)}/v/${encodeURIComponent(version)}`
+
+/** Path of a namespace's page in the catalog. */
+export const namespacePath = (namespace: string): string => `/namespaces/${namespace}`

@@ -4,6 +4,7 @@ import { Hook } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { LogPlace } from './log.ts'
 import { Digest, FileName, Name, ProgramId, Version } from './names.ts'
+import { Permission } from './permission.ts'
 import { isPlainText, NOT_PLAIN } from './shown-text.ts'
 import { Signer } from './signer.ts'
 
@@ -96,6 +97,8 @@ export const ReleaseView = z.strictObject({
   summary: z.string(),
   license: z.string(),
   hooks: z.array(Hook),
+  /** What its bytecode was found able to do. */
+  permissions: z.array(Permission),
   ...Standing,
 })
 export type ReleaseView = z.infer<typeof ReleaseView>

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Hook } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Name, ProgramId, Version } from './names.ts'
+import { Permission } from './permission.ts'
 import { Message } from './release.ts'
 
 /** How programs are found in order: by what fits best, by downloads, by their newest release, or by name. */
@@ -21,6 +22,8 @@ export const SearchRequest = z.strictObject({
   /** Words; typing errors are forgiven where nothing fits exactly. Empty finds everything. */
   q: z.string().max(LIMITS.search_chars).default(''),
   hook: several(Hook).default([]),
+  /** What programs can do; `none`: nothing but let packets pass. */
+  permission: several(z.enum([...Permission.options, 'none'])).default([]),
   license: several(z.string().regex(/^[ -~]{1,100}$/, 'an SPDX expression')).default([]),
   namespace: several(Name).default([]),
   signed: several(SignedBy).default([]),
@@ -40,6 +43,7 @@ export const FoundProgram = z.strictObject({
   latest: Version,
   summary: z.string(),
   hooks: z.array(Hook),
+  permissions: z.array(Permission),
   license: z.string(),
   /** The oldest kernel that its manifest allows. */
   kernel: KernelSeries.optional(),
@@ -58,6 +62,7 @@ const FacetValue = z.strictObject({ value: z.string(), count: z.int() })
 /** The filters with their values, the most frequent first. `kernel`: the oldest kernels that manifests allow, the newest first. */
 export const Facets = z.strictObject({
   hook: z.array(FacetValue),
+  permission: z.array(FacetValue),
   license: z.array(FacetValue),
   namespace: z.array(FacetValue),
   signed: z.array(FacetValue),

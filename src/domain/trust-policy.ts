@@ -3,6 +3,7 @@ import { Duration } from './duration.ts'
 import { DomainError } from './errors.ts'
 import { LIMITS } from './limits.ts'
 import { compareVersions, Digest, ProgramId, Version } from './names.ts'
+import { Permission } from './permission.ts'
 import { IdentityRule, type SignerRule } from './signer.ts'
 import { parseYaml } from './yaml.ts'
 
@@ -16,7 +17,8 @@ const ProgramRule = z.strictObject({
   match: Pattern,
   signers: z.array(AcceptedSigner).min(1),
   minSigners: z.int().min(1).default(1),
-  permissions: z.array(z.string()).optional(),
+  /** What its programs may do besides letting packets pass. */
+  permissions: z.array(Permission).default([]),
   minAge: z
     .string()
     .regex(/^\d+(s|m|h|d)$/)
@@ -73,7 +75,6 @@ export function parseTrustPolicy(text: string): TrustPolicy {
   }
   if (policy.log?.recovery !== undefined) refuse('log.recovery')
   for (const rule of policy.programs) {
-    if (rule.permissions !== undefined) refuse(`permissions of ${rule.match}`)
     if (!/^0+[smhd]$/.test(rule.minAge)) refuse(`minAge of ${rule.match}`)
     if (rule.minSigners > 1) refuse(`minSigners of ${rule.match}`)
     if (policy.trustedRoot === undefined && rule.signers.some((signer) => 'identity' in signer))

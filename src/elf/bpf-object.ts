@@ -3,7 +3,7 @@ import { variablesOf } from './btf-types.ts'
 import { type BpfVariable, readDataSections } from './data-sections.ts'
 import { type DebugInfo, readDebugInfo } from './debug-info.ts'
 import { type ElfFile, findSection, readElf } from './elf-file.ts'
-import { readFunctions } from './functions.ts'
+import { type ElfFunction, readFunctions } from './functions.ts'
 import { readLicense } from './license.ts'
 import { withPrograms } from './map-programs.ts'
 import { type BpfMapDefinition, dataName, readDeclaredMaps, sectionMap } from './maps.ts'
@@ -23,6 +23,9 @@ export interface BpfObject {
   readonly coreRelocations: number
   /** Kernel functions and variables that the object expects (externs in .ksyms). */
   readonly kernelSymbols: readonly string[]
+  /** All functions with their instructions, and the types that go with these. */
+  readonly functions: readonly ElfFunction[]
+  readonly debug: DebugInfo | undefined
 }
 
 /**
@@ -54,6 +57,8 @@ export function readObject(bytes: Buffer): BpfObject {
     btf: debug && { types: debug.btf.types.length - 1, bytes: debug.raw.length, raw: debug.raw },
     coreRelocations: [...(debug?.ext?.coreRelocations.values() ?? [])].flat().length,
     kernelSymbols: kernelSymbols(table.symbols, debug),
+    functions,
+    debug,
   }
 }
 

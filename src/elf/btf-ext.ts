@@ -9,6 +9,11 @@ export interface BtfExt {
   /** Type ids of functions (BTF_KIND_FUNC) by the byte offset of their first instruction, by section name. */
   readonly functionTypes: ReadonlyMap<string, ReadonlyMap<number, number>>
   readonly lineRecords: number
+  /**
+   * Lines of source, by section name: byte offset of an instruction, offset of the file's name in the strings, and line
+   * number, one after the other.
+   */
+  readonly lines: ReadonlyMap<string, Uint32Array>
 }
 
 const MAGIC = 0xeb9f
@@ -52,9 +57,13 @@ export function readBtfExt(bytes: Buffer, btf: Btf): BtfExt {
       malformed(`two functions of section ${section} start at byte ${u32(record, 0)}`)
     functionTypes.set(section, types.set(u32(record, 0), type.id))
   })
-  table(16, 'line_info', (_, record) => {
+  const lines = new Map<string, number[]>()
+  table(16, 'line_info', (section, record) => {
     insideStrings(btf, u32(record, 4)) // file_name_off
     insideStrings(btf, u32(record, 8)) // line_off
+    const ofSection = lines.get(section) ?? []
+    if (ofSection.length === 0) lines.set(section, ofSection)
+    ofSection.push(u32(record, 0), u32(record, 4), u32(record, 12) >>> 10) // BPF_LINE_INFO_LINE_NUM
     lineRecords++
   })
   if (header >= CORE_HEADER_BYTES)
@@ -65,7 +74,12 @@ export function readBtfExt(bytes: Buffer, btf: Btf): BtfExt {
       offsets.push(u32(record, 0))
       coreRelocations.set(section, offsets)
     })
-  return { coreRelocations, functionTypes, lineRecords }
+  return {
+    coreRelocations,
+    functionTypes,
+    lineRecords,
+    lines: new Map([...lines].map(([section, numbers]) => [section, Uint32Array.from(numbers)])),
+  }
 }
 
 function insideStrings(btf: Btf, offset: number): void {

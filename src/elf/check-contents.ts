@@ -3,22 +3,37 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import { kernelSeries, oldestKernel } from '../domain/kernel-series.ts'
 import { asksForSource, readLicenseExpression } from '../domain/license.ts'
 import { type Manifest, requireSupported } from '../domain/manifest.ts'
+import {
+  missingPermissions,
+  PERMISSIONS,
+  type PermissionFinding,
+  permissionsOf,
+  placeText,
+} from '../domain/permission.ts'
 import { type BpfObject, readObject } from './bpf-object.ts'
 import { chainObstacles } from './chainable.ts'
 import { checkManifestAgainstObjects } from './check-manifest.ts'
 import { isGplOnly, kernelOfHelper } from './helper-facts.ts'
 import { helperName } from './helper-names.ts'
 import { isGplCompatible } from './license.ts'
+import { findPermissions } from './permissions/find-permissions.ts'
 import type { BpfFunction } from './programs.ts'
 
 /** Kernels that brought what has no helper of its own. */
 const [GLOBAL_FUNCTIONS, TAIL_CALLS_BELOW, FRAGS, KERNEL_FUNCTIONS] = [5006, 5010, 5018, 6000] as const
 
+/** What was found of a release's contents: whether they are in order, and what they can do. */
+interface CheckedContents {
+  readonly checks: Check[]
+  /** Empty when objects cannot be read, which is a check that failed. */
+  readonly findings: readonly PermissionFinding[]
+}
+
 /**
  * Checks a release's manifest against its files, as far as these tell, without a kernel: everything that keeps it out of a
  * registry, and everything that its publisher should know. Pure. `files` has all files but hookline.yaml.
  */
-export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buffer>): Check[] {
+export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buffer>): CheckedContents {
   const checks = [
     checked('manifest', 'the manifest asks for nothing that is not supported', () =>
       requireSupported(manifest),
@@ -35,7 +50,7 @@ export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buf
     checkManifestAgainstObjects(manifest, objects)
   } catch (thrown) {
     if (!(thrown instanceof DomainError)) throw thrown
-    return [...checks, failed('objects', asDomainError(thrown))]
+    return { checks: [...checks, failed('objects', asDomainError(thrown))], findings: [] }
   }
   const names = [...objects.keys()].join(', ')
   const used = manifest.programs.flatMap(({ object: file, entry, hook }) => {
@@ -43,9 +58,11 @@ export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buf
     const program = object?.programs.find(({ name }) => name === entry)
     return object === undefined || program === undefined ? [] : [{ file, object, program, entry, hook }]
   })
-  return [
+  const findings = findPermissions(used)
+  const found = [
     ...checks,
     passed('objects', `${names}: programs, variables and maps are as the manifest says`),
+    ...checkPermissions(manifest, findings),
     ...used.flatMap(({ file, object, program, entry, hook }) =>
       chainObstacles(object, program, hook).map(({ code, message }) =>
         warned(
@@ -61,6 +78,36 @@ export function checkContents(manifest: Manifest, files: ReadonlyMap<string, Buf
       used.map(({ program }) => program),
     ),
     ...checkPins(objects),
+  ]
+  return { checks: found, findings }
+}
+
+/** What is found in the bytecode and not declared keeps a release out; what is declared for nothing, its publisher should know. */
+function checkPermissions({ permissions }: Manifest, found: readonly PermissionFinding[]): Check[] {
+  const names = permissionsOf(found)
+  const unused = permissions.filter((name) => !names.includes(name))
+  const missing = missingPermissions(permissions, found).map((finding) =>
+    failed(
+      'permissions',
+      new DomainError(
+        'permissions_undeclared',
+        `${finding.entry} can ${PERMISSIONS[finding.permission].title}, but permissions has no ${finding.permission}: ${placeText(finding)}`,
+      ),
+    ),
+  )
+  return [
+    ...(missing.length > 0
+      ? missing
+      : [passed('permissions', names.length === 0 ? 'it lets packets pass' : names.join(', '))]),
+    ...(unused.length > 0
+      ? [
+          warned(
+            'permissions',
+            `permissions has ${unused.join(', ')}, which its bytecode does not need`,
+            'leave out what is not needed: whoever runs it must grant it',
+          ),
+        ]
+      : []),
   ]
 }
 

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto'
 import type { Hook } from '../domain/hook.ts'
 import type { ConfigValue } from '../domain/manifest.ts'
 import type { Digest } from '../domain/names.ts'
+import type { PermissionFinding } from '../domain/permission.ts'
 import type { ScalarType } from '../domain/scalar.ts'
 import { type BpfObject, readObject } from './bpf-object.ts'
 import { type ChainObstacle, chainObstacles } from './chainable.ts'
 import type { BpfVariable } from './data-sections.ts'
 import { isGplCompatible } from './license.ts'
 import type { BpfMapDefinition } from './maps.ts'
+import { permissionFinder } from './permissions/find-permissions.ts'
 import type { BpfFunction } from './programs.ts'
 
 /** A program as a report shows it. `hook` is a guess from its section's name; null where the name says nothing. */
@@ -17,6 +19,8 @@ export interface ProgramReport extends BpfFunction {
   readonly chains: boolean
   /** Why it cannot. */
   readonly obstacles: readonly ChainObstacle[]
+  /** What it can do on that hook, and where. */
+  readonly permissions: readonly PermissionFinding[]
 }
 
 /** A global variable as a report shows it. `value` is what the compiler left, null when it is no scalar. */
@@ -63,16 +67,21 @@ export function describeObject(bytes: Buffer, name: string): ObjectReport {
     btf: object.btf === undefined ? null : { types: object.btf.types, bytes: object.btf.bytes },
     coreRelocations: object.coreRelocations,
     kernelSymbols: object.kernelSymbols,
-    programs: object.programs.map((program) => describeProgram(object, program)),
+    programs: describePrograms(object),
     maps: object.maps.map(({ key: _key, value: _value, ...map }) => map),
     variables: object.variables.map(describeVariable),
   }
 }
 
-function describeProgram(object: BpfObject, program: BpfFunction): ProgramReport {
-  const hook = guessHook(program.section)
-  const obstacles = chainObstacles(object, program, hook ?? 'xdp')
-  return { ...program, hook, chains: obstacles.length === 0, obstacles }
+function describePrograms(object: BpfObject): ProgramReport[] {
+  const found = permissionFinder()
+  return object.programs.map((program) => {
+    const hook = guessHook(program.section)
+    const assumed = hook ?? 'xdp'
+    const obstacles = chainObstacles(object, program, assumed)
+    const permissions = found({ object, entry: program.name, hook: assumed })
+    return { ...program, hook, chains: obstacles.length === 0, obstacles, permissions }
+  })
 }
 
 /** Section names are a custom of loaders: `xdp`, `xdp.frags/name`, `tc`, `tcx/egress`, `classifier`. */

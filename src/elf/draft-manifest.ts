@@ -1,7 +1,8 @@
 import { Document, isMap, isScalar, isSeq } from 'yaml'
 import { Manifest } from '../domain/manifest.ts'
 import { ProgramId } from '../domain/names.ts'
-import type { ObjectReport, VariableReport } from './describe.ts'
+import { type Permission, permissionsOf } from '../domain/permission.ts'
+import type { ObjectReport, ProgramReport, VariableReport } from './describe.ts'
 import { spdxGuess } from './license.ts'
 import { isPerCpu } from './map-types.ts'
 
@@ -31,7 +32,7 @@ export function draftManifest(
     ...(maps.length > 0 ? { maps } : {}),
     ...(config.length > 0 ? { config } : {}),
     ...(objects.some((object) => object.coreRelocations > 0) ? { requires: { features: ['btf'] } } : {}),
-    permissions: [],
+    permissions: draftPermissions(objects),
   }
   const document = new Document(manifest)
   document.commentBefore = ' A draft from what the objects tell: go through it, then delete the comments.'
@@ -44,7 +45,8 @@ export function draftManifest(
     config:
       'default is what the source says; unit, min, max and help may be added; a list that fills a map: docs/manifest.md',
     requires: 'CO-RE needs a kernel with BTF',
-    permissions: 'what it may do to packets besides passing them, such as drop',
+    permissions:
+      'what the bytecode was found able to do; hookline inspect says where, docs/permissions.md what each means',
   })
   return document.toString({ lineWidth: 0, flowCollectionPadding: true })
 }
@@ -66,18 +68,26 @@ function programName(file: string): string {
  * as one per architecture, is drafted once.
  */
 function draftPrograms(objects: readonly ObjectReport[]): object[] {
-  const told = objects.some((object) => object.programs.some(({ hook }) => hook !== null))
   const seen = new Set<string>()
-  return objects.flatMap((object) =>
-    object.programs.flatMap(({ name, hook }) => {
-      const entry = { object: object.name, entry: name, hook: hook ?? 'xdp' }
-      const key = `${entry.entry} ${entry.hook}`
-      if ((told && hook === null) || seen.has(key) || !valid('programs', entry)) return []
-      seen.add(key)
-      return [entry]
-    }),
-  )
+  return hookedPrograms(objects).flatMap(({ object, program: { name, hook } }) => {
+    const entry = { object, entry: name, hook: hook ?? 'xdp' }
+    const key = `${entry.entry} ${entry.hook}`
+    if (seen.has(key) || !valid('programs', entry)) return []
+    seen.add(key)
+    return [entry]
+  })
 }
+
+/** Programs whose section tells a hook, with their object's name; all of them where none does. */
+function hookedPrograms(objects: readonly ObjectReport[]): { object: string; program: ProgramReport }[] {
+  const all = objects.flatMap(({ name, programs }) => programs.map((program) => ({ object: name, program })))
+  const told = all.some(({ program }) => program.hook !== null)
+  return all.filter(({ program }) => !told || program.hook !== null)
+}
+
+/** All that the drafted programs need. */
+const draftPermissions = (objects: readonly ObjectReport[]): Permission[] =>
+  permissionsOf(hookedPrograms(objects).flatMap(({ program }) => program.permissions))
 
 function draftMaps(objects: readonly ObjectReport[]): object[] {
   const roles = new Map<string, string>()

@@ -23,7 +23,14 @@ export interface ElfFunction {
   readonly kernelFunctions: Set<string>
   /** Maps by name, data sections by section name. */
   readonly maps: Set<string>
+  /** What calls and 64-bit loads refer to, by byte offset in the section; numbers of helpers are left in the instruction. */
+  readonly operands: Map<number, Operand>
 }
+
+/** What an instruction refers to beyond itself: a function, a map or data section, or a name of the kernel. */
+export type Operand =
+  | { readonly kind: 'function'; readonly of: ElfFunction }
+  | { readonly kind: 'map' | 'kernel'; readonly name: string }
 
 /** Names what an address load points at: a map, or a section of data. Throws `elf_malformed` for anything else. */
 type DataName = (symbol: ElfSymbol) => string
@@ -79,6 +86,7 @@ function newFunction({ name, global, hidden, value, size }: ElfSymbol, section: 
     helpers: new Set(),
     kernelFunctions: new Set(),
     maps: new Set(),
+    operands: new Map(),
   }
 }
 
@@ -135,16 +143,23 @@ function scanCall(from: ElfFunction, at: number, relocation: Relocation | undefi
     // without a relocation, a call of a kernel function would go by the number of a type of one kernel
     if (source === 0) from.helpers.add(immediate)
     else if (source === PSEUDO.call)
-      from.references.add(target(from, at, section, at + (immediate + 1) * SLOT, starts))
+      refersTo(from, at, target(from, at, section, at + (immediate + 1) * SLOT, starts))
     else refuse(from, at, `calls by source ${source}, which only a loader may write`)
     return
   }
   const { symbol, type } = relocation
   if (type !== R_BPF.call || source !== PSEUDO.call) refuse(from, at, 'is a call relocated as something else')
-  if (symbol.external) from.kernelFunctions.add(symbol.name)
-  else if (symbol.section === undefined) refuse(from, at, `calls ${symbol.name}, which is no function`)
+  if (symbol.external) {
+    from.kernelFunctions.add(symbol.name)
+    from.operands.set(at, { kind: 'kernel', name: symbol.name })
+  } else if (symbol.section === undefined) refuse(from, at, `calls ${symbol.name}, which is no function`)
   // the compiler writes the distance from the symbol, less one: -1 for a function's own symbol
-  else from.references.add(target(from, at, symbol.section, symbol.value + (immediate + 1) * SLOT, starts))
+  else refersTo(from, at, target(from, at, symbol.section, symbol.value + (immediate + 1) * SLOT, starts))
+}
+
+function refersTo(from: ElfFunction, at: number, of: ElfFunction): void {
+  from.references.add(of)
+  from.operands.set(at, { kind: 'function', of })
 }
 
 function scanLoad(
@@ -160,19 +175,27 @@ function scanLoad(
   if (relocation === undefined) {
     // sources 1 to 3, 5 and 6 are file descriptors and type numbers: those of the loading process, whatever they are there
     if (source === PSEUDO.func)
-      takeAddress(from, target(from, at, section, at + (immediate + 1) * SLOT, starts))
+      takeAddress(from, at, target(from, at, section, at + (immediate + 1) * SLOT, starts))
     else if (source !== 0) refuse(from, at, `loads by source ${source}, which only a loader may write`)
     return
   }
   const { symbol, type } = relocation
   if (type !== R_BPF.load || source !== 0) refuse(from, at, 'is a 64-bit load relocated as something else')
-  if (symbol.external) return // the address of a kernel variable, or a setting of the kernel's build
+  if (symbol.external) {
+    // the address of a kernel variable, or a setting of the kernel's build
+    from.operands.set(at, { kind: 'kernel', name: symbol.name })
+    return
+  }
   if (symbol.section !== undefined && starts.has(symbol.section))
-    takeAddress(from, target(from, at, symbol.section, symbol.value + immediate, starts))
-  else from.maps.add(dataName(symbol))
+    takeAddress(from, at, target(from, at, symbol.section, symbol.value + immediate, starts))
+  else {
+    const name = dataName(symbol)
+    from.maps.add(name)
+    from.operands.set(at, { kind: 'map', name })
+  }
 }
 
-function takeAddress(from: ElfFunction, of: ElfFunction): void {
-  from.references.add(of)
+function takeAddress(from: ElfFunction, at: number, of: ElfFunction): void {
+  refersTo(from, at, of)
   from.callbacks.add(of)
 }

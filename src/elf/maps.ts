@@ -38,6 +38,19 @@ export interface InitialProgram {
   readonly program: string
 }
 
+/**
+ * Text of all that must be equal for content to be carried from one map to another: type, sizes, entries, flags and layout.
+ */
+export const mapShape = ({
+  type,
+  keySize,
+  valueSize,
+  maxEntries,
+  flags,
+  layout,
+}: Omit<BpfMapDefinition, 'key' | 'value'>): string =>
+  JSON.stringify([type, keySize, valueSize, maxEntries, flags, layout])
+
 const BPF_F_RDONLY_PROG = 0x80 // linux/bpf.h
 
 /** A map of section .maps. Byte offsets in it: `valuesAt` is where the pointers to its first content are. */

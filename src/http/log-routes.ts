@@ -16,7 +16,7 @@ const tags = ['log']
  * The logs of the registry, for everybody: checkpoints and tiles as C2SP tlog-tiles has them, and single entries and proofs for
  * who has no client for that. What is private is in them as a commitment.
  */
-export function logRoutes(app: App, { logs, catalog }: Services): void {
+export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): void {
   app.get(
     '/log/:log/checkpoint',
     described(
@@ -61,7 +61,7 @@ export function logRoutes(app: App, { logs, catalog }: Services): void {
       { operationId: 'listLogs', tags, summary: 'The logs, with the keys that sign them' },
       { response: { 200: LogList } },
     ),
-    async () => ({ logs: await Promise.all(LogName.options.map((log) => logView(logs, log))) }),
+    async () => ({ logs: await Promise.all(LogName.options.map((log) => logView(logs, log, logWitnesses))) }),
   )
   app.get(
     '/api/v1/logs/:log/entries/:index',

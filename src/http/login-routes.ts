@@ -1,16 +1,17 @@
 import { z } from 'zod'
 import { AccountName } from '../domain/account.ts'
-import { LIMITS } from '../domain/limits.ts'
 import { LoggedIn, LoginExchange, LoginLink, LoginRequest } from '../domain/login.ts'
+import { endToken } from '../registry/tokens.ts'
+import { endLogin, keepLogin, loginCookieOf } from './login-cookie.ts'
 import { type App, described, empty } from './route.ts'
 import type { Services } from './services.ts'
+import { isSecure, keepSession, sessionOf } from './session-cookie.ts'
 
-const COOKIE = 'hookline-login'
 const tags = ['login']
 
 /** Logging in at an identity provider, by way of a browser. */
 export function loginRoutes(app: App, services: Services): void {
-  const { loginDesk, logins } = services
+  const { accounts, loginDesk, logins } = services
   const base = (): string => services.publicUrl ?? app.listeningOrigin
   app.get(
     '/auth/login',
@@ -26,14 +27,8 @@ export function loginRoutes(app: App, services: Services): void {
     ),
     async ({ query }, reply) => {
       const { location, cookie } = await loginDesk.begin(query, base())
-      const secure = base().startsWith('https:') ? '; Secure' : ''
-      return reply
-        .header(
-          'set-cookie',
-          `${COOKIE}=${cookie}; Path=/auth; HttpOnly; SameSite=Lax; Max-Age=${LIMITS.login_s}${secure}`,
-        )
-        .header('cache-control', 'no-store')
-        .redirect(location, 303)
+      keepLogin(reply, cookie, isSecure(base()))
+      return reply.header('cache-control', 'no-store').redirect(location, 303)
     },
   )
   app.get(
@@ -44,28 +39,30 @@ export function loginRoutes(app: App, services: Services): void {
         operationId: 'finishLogin',
         tags,
         summary: 'Where the identity provider sends the browser back to',
-        errors: ['login_failed', 'login_unavailable'],
+        errors: [
+          ...(['login_failed', 'login_unavailable', 'login_unknown', 'account_exists'] as const),
+          ...(['name_look_alike', 'name_reserved', 'issuer_unavailable', 'too_many'] as const),
+        ],
       },
       {
         querystring: z.record(z.string(), z.string().max(4000)),
-        response: { 303: empty('to the command line that waits') },
+        response: { 303: empty('to the command line that waits, or, signed in, to the page') },
       },
     ),
     async (request, reply) => {
       const at = request.url.indexOf('?')
-      const cookie = new RegExp(`(?:^|; )${COOKIE}=([A-Za-z0-9_-]{43})(?:;|$)`).exec(
-        request.headers.cookie ?? '',
-      )?.[1]
-      const location = await loginDesk.finish(
-        at < 0 ? '' : request.url.slice(at),
-        cookie,
-        base(),
-        request.actor,
+      const query = at < 0 ? '' : request.url.slice(at)
+      const secure = isSecure(services.publicUrl)
+      endLogin(reply)
+      const { location, session } = await loginDesk.finish(
+        ...([query, loginCookieOf(request), base(), request.actor] as const),
       )
-      return reply
-        .header('set-cookie', `${COOKIE}=; Path=/auth; HttpOnly; SameSite=Lax; Max-Age=0`)
-        .header('cache-control', 'no-store')
-        .redirect(location, 303)
+      if (session !== undefined) {
+        const before = sessionOf(request, secure)
+        if (before?.kind === 'made') await endToken(accounts, before.secret, request.actor)
+        keepSession(reply, { secret: session.secret, kind: 'made' }, session.expiresAt, secure)
+      }
+      return reply.header('cache-control', 'no-store').redirect(location, 303)
     },
   )
   app.post(

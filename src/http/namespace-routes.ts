@@ -1,8 +1,5 @@
 import { z } from 'zod'
 import { AccountName } from '../domain/account.ts'
-import { DomainError } from '../domain/errors.ts'
-import { LIMITS } from '../domain/limits.ts'
-import { requireFreeName } from '../domain/name-rules.ts'
 import { Name } from '../domain/names.ts'
 import {
   InvitationList,
@@ -15,7 +12,8 @@ import {
   RobotRequest,
 } from '../domain/namespace.ts'
 import { NewToken, TokenRequest } from '../domain/token.ts'
-import { roleOf } from '../registry/access.ts'
+import { createNamespace, putMember, robotAccount } from '../registry/memberships.ts'
+import { viewNamespace } from '../registry/namespaces.ts'
 import { createToken } from '../registry/tokens.ts'
 import { type App, described, empty, holderOf } from './route.ts'
 import type { Services } from './services.ts'
@@ -42,11 +40,7 @@ export function namespaceRoutes(app: App, services: Services): void {
     ),
     async (request, reply) => {
       const { name } = request.body
-      const holder = holderOf(request)
-      requireFreeName(name)
-      if (holder.account.kind !== 'person')
-        throw new DomainError('forbidden', 'a robot may not own a namespace')
-      await namespaces.add(name, holder)
+      await createNamespace(namespaces, holderOf(request), name)
       return reply.code(201).send({ ...(await namespaces.view(name)), role: 'owner' as const })
     },
   )
@@ -66,14 +60,7 @@ export function namespaceRoutes(app: App, services: Services): void {
       { operationId: 'getNamespace', tags, summary: 'A namespace', errors: ['not_found'] },
       { params: NamespacePath, response: { 200: NamespaceView } },
     ),
-    async ({ params: { ns }, actor }) => {
-      const role = roleOf(actor, ns)
-      // one that shows nothing to everybody is not there for everybody
-      if (role === undefined && !(await namespaces.isPublic(ns)))
-        throw new DomainError('not_found', `there is no namespace "${ns}"`)
-      const view = await namespaces.view(ns)
-      return role === undefined ? view : { ...view, role, usage: await namespaces.usage(ns) }
-    },
+    ({ params: { ns }, actor }) => viewNamespace(namespaces, ns, actor),
   )
   memberRoutes(app, services)
   app.get(
@@ -142,10 +129,8 @@ function memberRoutes(app: App, { accounts, namespaces, clock }: Services): void
       },
       { params: MemberPath, body: MemberRequest, response: { 200: MemberView } },
     ),
-    ({ params, body, actor }) => {
-      const expiresAt = new Date(clock().getTime() + LIMITS.invitation_ttl_s * 1000)
-      return namespaces.setMember(params.ns, params.account, body.role, expiresAt, actor)
-    },
+    ({ params: { ns, account }, body: { role }, actor }) =>
+      putMember(namespaces, clock, actor, { namespace: ns, account, role }),
   )
   app.delete(
     '/api/v1/namespaces/:ns/members/:account',
@@ -193,7 +178,8 @@ function memberRoutes(app: App, { accounts, namespaces, clock }: Services): void
     ),
     async (request, reply) => {
       const { ns, robot } = request.params
-      const made = await createToken(accounts, clock, holderOf(request), `${ns}.${robot}`, request.body)
+      const account = robotAccount(ns, robot)
+      const made = await createToken(accounts, clock, holderOf(request), account, request.body)
       return reply.code(201).send(made)
     },
   )
@@ -208,7 +194,7 @@ function memberRoutes(app: App, { accounts, namespaces, clock }: Services): void
       },
     ),
     async ({ params: { ns, robot, id }, actor }, reply) => {
-      await accounts.revokeToken(`${ns}.${robot}`, id, actor)
+      await accounts.revokeToken(robotAccount(ns, robot), id, actor)
       return reply.code(204).send()
     },
   )

@@ -46,13 +46,15 @@ declare module 'fastify' {
   }
 }
 
-/** Whether a refusal is for a person: of a page, or of a path that is none of the interface's, asked for by a browser. */
+/**
+ * Whether a refusal is for a person: of a page, or of a login or a path that is none of the interface's, asked for by a
+ * browser.
+ */
 function isForPeople(request: FastifyRequest): boolean {
   if (request.routeOptions?.config?.page === true) return true
   const path = request.url.split('?', 1)[0] ?? ''
   return (
-    request.is404 === true &&
-    !path.startsWith('/api/') &&
+    (path.startsWith('/auth/') || (request.is404 === true && !path.startsWith('/api/'))) &&
     (request.headers.accept ?? '').toLowerCase().includes('text/html')
   )
 }
@@ -65,7 +67,7 @@ const OWN_STATUS: Partial<Record<ErrorCode, number>> = {
 }
 
 /** The status that a code is answered with. */
-const statusOf = (code: ErrorCode): number => OWN_STATUS[code] ?? STATUS[ERRORS[code].kind]
+export const statusOf = (code: ErrorCode): number => OWN_STATUS[code] ?? STATUS[ERRORS[code].kind]
 
 /** Told of every failure that is the registry's own, with the request's method and path. */
 export type ReportFailure = (error: unknown, request: string) => void

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Name } from '../domain/names.ts'
 import { NamespaceView } from '../domain/namespace.ts'
 import { ChallengeView, challengeView, ProofRequest } from '../domain/proof.ts'
-import { requireProof } from '../registry/proofs.ts'
+import { proveNamespace } from '../registry/proofs.ts'
 import { type App, described } from './route.ts'
 import type { Services } from './services.ts'
 
@@ -10,7 +10,8 @@ const NamespacePath = z.strictObject({ ns: Name })
 const tags = ['namespaces']
 
 /** Proving whose a namespace is. */
-export function proofRoutes(app: App, { namespaces, proofPlaces, clock }: Services): void {
+export function proofRoutes(app: App, services: Services): void {
+  const { namespaces } = services
   app.get(
     '/api/v1/namespaces/:ns/challenge',
     described(
@@ -33,15 +34,7 @@ export function proofRoutes(app: App, { namespaces, proofPlaces, clock }: Servic
       { params: NamespacePath, body: ProofRequest, response: { 200: NamespaceView } },
     ),
     async ({ params: { ns }, body, actor }) => {
-      const challenge = await namespaces.challenge(ns)
-      try {
-        await requireProof(body, challenge, proofPlaces)
-      } catch (thrown) {
-        // what was proven once and is no longer there counts no longer
-        await namespaces.setProof(ns, body, undefined, actor)
-        throw thrown
-      }
-      await namespaces.setProof(ns, body, clock(), actor)
+      await proveNamespace(services, actor, ns, body)
       return namespaces.view(ns)
     },
   )

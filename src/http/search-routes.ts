@@ -10,10 +10,11 @@ import type { Services } from './services.ts'
 const repeated = (schema: z.ZodType) =>
   z.preprocess((given) => (given === undefined ? [] : Array.isArray(given) ? given : [given]), schema)
 
-const { hook, license, namespace, signed, verified, limit: _, ...single } = SearchRequest.shape
+const { hook, permission, license, namespace, signed, verified, limit: _, ...single } = SearchRequest.shape
 const Query = z.strictObject({
   ...single,
   hook: repeated(hook),
+  permission: repeated(permission),
   license: repeated(license),
   namespace: repeated(namespace),
   signed: repeated(signed),

@@ -17,10 +17,12 @@ import type { Uploads } from '../ports/uploads.ts'
 import type { Webhooks } from '../ports/webhooks.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { IdTokens } from '../registry/id-token.ts'
+import type { LogWorker } from '../registry/log-worker.ts'
 import type { LoginDesk } from '../registry/login.ts'
 import type { NodeDesk } from '../registry/nodes.ts'
 import type { ProofPlaces } from '../registry/proofs.ts'
 import type { WebhookWorker } from '../registry/webhook-worker.ts'
+import type { NoteKey } from '../tlog/note-key.ts'
 import type { ReportFailure } from './problem.ts'
 import type { Protection } from './protection.ts'
 
@@ -32,6 +34,9 @@ export interface Services {
   readonly lifecycle: Lifecycle
   readonly auditLog: AuditLog
   readonly logs: Logs
+  readonly logWorker: LogWorker
+  /** Keys of the witnesses that are asked. */
+  readonly logWitnesses: readonly NoteKey[]
   readonly revocations: Revocations
   readonly search: Search
   readonly downloads: Downloads

@@ -50,17 +50,34 @@ export function endSession(reply: FastifyReply, secure: boolean): void {
 /** Whether browsers reach the registry over TLS, by the address that it is known by. */
 export const isSecure = (publicUrl: string | undefined): boolean => publicUrl?.startsWith('https:') === true
 
+/** Has the browser keep a new token's secret for the one page that shows it: it is in no address, and gone once it was shown. */
+export function keepShown(reply: FastifyReply, secret: string, secure: boolean): void {
+  reply.header('set-cookie', `${nameOf(secure)}-shown=${secret}; ${attributes(secure)}; Max-Age=60`)
+}
+
+/** Gives what {@link keepShown} kept, and has the browser forget it. */
+export function takeShown(request: FastifyRequest, reply: FastifyReply, secure: boolean): string | undefined {
+  const name = `${nameOf(secure)}-shown`
+  const secret = new RegExp(`(?:^|; )${name}=(hl[a-z]_[A-Za-z0-9_-]{43})(?:;|$)`).exec(
+    request.headers.cookie ?? '',
+  )?.[1]
+  if (secret !== undefined) reply.header('set-cookie', `${name}=; ${attributes(secure)}; Max-Age=0`)
+  return secret
+}
+
 /**
  * Refuses a form that another site made a browser send: browsers say where a request comes from (Fetch Metadata, and RFC 6454
- * for older ones), and no site can make them say otherwise. Throws `cross_site`.
+ * for older ones, or without TLS), and no site can make them say otherwise. Throws `cross_site`.
  */
 export function requireSameSite({ method, headers }: FastifyRequest, publicUrl: string | undefined): void {
   if (method === 'GET' || method === 'HEAD') return
   const { origin } = headers
   const site = headers['sec-fetch-site']
   if (site === 'same-origin') return
-  const host = origin !== undefined && URL.canParse(origin) ? new URL(origin).host : undefined
-  const own = [headers.host, publicUrl === undefined ? undefined : new URL(publicUrl).host]
-  if (site === undefined && host !== undefined && own.includes(host)) return
+  // a page that came without TLS may be anybody's where those of the registry come with it
+  const schemes = isSecure(publicUrl) ? ['https'] : ['http', 'https']
+  const hosts = [headers.host, publicUrl === undefined ? undefined : new URL(publicUrl).host]
+  const own = hosts.flatMap((host) => schemes.map((scheme) => `${scheme}://${host}`))
+  if (site === undefined && origin !== undefined && own.includes(origin)) return
   throw new DomainError('cross_site', `the form was sent from ${origin ?? 'an unknown place'}`)
 }

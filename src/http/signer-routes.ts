@@ -1,11 +1,9 @@
 import { z } from 'zod'
-import type { Actor } from '../domain/account.ts'
-import { DomainError } from '../domain/errors.ts'
 import { Digest, Name } from '../domain/names.ts'
 import { IdentityList, IdentityView, KeyList, KeyUpload, KeyView } from '../domain/namespace.ts'
 import { IdentityRule } from '../domain/signer.ts'
-import { roleOf } from '../registry/access.ts'
 import { addNamespaceKey, keyView } from '../registry/keys.ts'
+import { requireSeen } from '../registry/namespaces.ts'
 import { type App, described, empty } from './route.ts'
 import type { Services } from './services.ts'
 
@@ -16,11 +14,6 @@ const tags = ['signers']
 
 /** Who signs for a namespace: keys and identities. */
 export function signerRoutes(app: App, { namespaces }: Services): void {
-  /** A namespace that shows nothing to everybody is not there for everybody. */
-  const requireSeen = async (actor: Actor, ns: string): Promise<void> => {
-    if (roleOf(actor, ns) === undefined && !(await namespaces.isPublic(ns)))
-      throw new DomainError('not_found', `there is no namespace "${ns}"`)
-  }
   app.get(
     '/api/v1/namespaces/:ns/keys',
     described(
@@ -34,7 +27,7 @@ export function signerRoutes(app: App, { namespaces }: Services): void {
       { params: NamespacePath, response: { 200: KeyList } },
     ),
     async ({ params: { ns }, actor }) => {
-      await requireSeen(actor, ns)
+      await requireSeen(namespaces, ns, actor)
       return { keys: (await namespaces.keys(ns)).map(keyView) }
     },
   )
@@ -83,7 +76,7 @@ export function signerRoutes(app: App, { namespaces }: Services): void {
       { params: NamespacePath, response: { 200: IdentityList } },
     ),
     async ({ params: { ns }, actor }) => {
-      await requireSeen(actor, ns)
+      await requireSeen(namespaces, ns, actor)
       return { identities: await namespaces.identities(ns) }
     },
   )

@@ -2,7 +2,9 @@ import type { Actor } from '../domain/account.ts'
 import type { Manifest } from '../domain/manifest.ts'
 import type { NamePattern } from '../domain/name-pattern.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
+import type { PermissionFinding } from '../domain/permission.ts'
 import type { ProgramPage, ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
+import type { FoundProgram } from '../domain/search.ts'
 import type { Signer } from '../domain/signer.ts'
 
 /** Which private programs a request may read, as patterns; those that are public are for everybody. */
@@ -15,6 +17,8 @@ export interface NewRelease {
   /** Sigstore bundle, JSON text. */
   readonly bundle: string
   readonly signer: Signer
+  /** Where its bytecode needs which permission. */
+  readonly findings: readonly PermissionFinding[]
   /** Text of its README; empty when it has none. */
   readonly readme: string
   /** Who may read the program, if this is its first release; later ones change nothing of that. */
@@ -35,6 +39,52 @@ export interface NewestRelease {
   readonly publishedAt: string
   readonly summary: string
   readonly yanked: string | undefined
+}
+
+/** What may be said about a release or a program, see the standing of {@link ReleaseView}. */
+export type Mark = 'yanked' | 'deprecated' | 'quarantined' | 'revoked'
+
+/** A program with what its pages show beyond its view. */
+export interface ProgramDetails {
+  readonly view: ProgramView
+  /** The version that it is shown by; undefined when it has no release any more. */
+  readonly latest: string | undefined
+  readonly visibility: Visibility
+  /** Whether its namespace proved whose it is. */
+  readonly verified: boolean
+  readonly downloads: number
+  /** Downloads by version. */
+  readonly downloadsOf: ReadonlyMap<string, number>
+  /** When a mark of a version, or without one of the program, was set; undefined where nobody wrote it down. */
+  readonly markedAt: (mark: Mark, version?: string) => string | undefined
+}
+
+/** A release with its manifest. */
+export interface ReleaseDetails {
+  readonly release: ReleaseView
+  readonly findings: readonly PermissionFinding[]
+  readonly manifest: Manifest
+}
+
+/** Programs of a list; `locked` names those that are not for everybody, `next` is the last when there are more. */
+export interface ListedPrograms {
+  readonly programs: readonly FoundProgram[]
+  readonly locked: ReadonlySet<ProgramId>
+  readonly total: number
+  readonly next: ProgramId | undefined
+}
+
+/** How a program stands, for those who look after it. */
+export interface ProgramStanding {
+  readonly program: ProgramId
+  /** Its newest version; empty when all were deleted. */
+  readonly latest: string
+  readonly summary: string
+  readonly visibility: Visibility
+  readonly downloads: number
+  readonly updatedAt: string
+  readonly deprecated: string | undefined
+  readonly quarantined: string | undefined
 }
 
 /** A blob that may be read. */
@@ -63,10 +113,22 @@ export interface Catalog {
   addresses(limit: number): Promise<{ program: ProgramId; updatedAt: string }[]>
   /** Up to `limit` programs by name, those behind `after`. */
   programs(after: string | undefined, limit: number, readable: Readable): Promise<ProgramPage>
+  /** Up to `limit` programs that `within` names, the one that changed last first. */
+  standings(within: Readable, limit: number): Promise<ProgramStanding[]>
   /** Throws `not_found`, for a program that may not be read as for one that is not there. */
   program(program: ProgramId, readable: Readable): Promise<ProgramView>
   /** Throws `not_found` likewise, `version_not_found`. */
   release(program: ProgramId, version: string, readable: Readable): Promise<ReleaseView>
+  /** Likewise, with what pages show. */
+  programDetails(program: ProgramId, readable: Readable): Promise<ProgramDetails>
+  /** Likewise, with its manifest. */
+  releaseDetails(program: ProgramId, version: string, readable: Readable): Promise<ReleaseDetails>
+  /** Up to `limit` programs of a namespace by name, those behind `after`. */
+  programsOf(
+    namespace: string,
+    page: { readonly after: ProgramId | undefined; readonly limit: number },
+    readable: Readable,
+  ): Promise<ListedPrograms>
   /** A blob that a release which may be read names; undefined for any other. */
   readableBlob(digest: Digest, readable: Readable): Promise<ReadableBlob | undefined>
   /** Says who may read a program from now on. Throws `not_found`. */

@@ -23,6 +23,15 @@ export interface FunctionHead {
   readonly selectors: readonly Labels[]
 }
 
+/** What lists show of a function: its newest order without configuration, and what its ranges resolve to now. */
+export interface FunctionOutline {
+  readonly name: string
+  readonly order: Order
+  readonly operator: Digest
+  readonly appliedAt: Date
+  readonly resolutions: readonly ResolvedUse[]
+}
+
 /** What every node's desired state is made of, read at one moment. */
 export interface FleetSnapshot {
   /** By name. */
@@ -50,6 +59,8 @@ export interface Fleet {
   addOperatorKey(key: { fingerprint: Digest; spki: Buffer }, by: Actor): Promise<StoredKey>
   /** All functions by name, the removed ones among them. */
   functions(): Promise<FunctionView[]>
+  /** The same without their envelopes, which may be large. */
+  outlines(): Promise<FunctionOutline[]>
   /** Throws `not_found`. */
   function(name: string): Promise<FunctionView>
   /** The newest `limit` steps, newest first; fewer, but one, where their envelopes have more than `LIMITS.history_bytes`. Throws `not_found`. */

@@ -1,6 +1,7 @@
 import type { Actor } from '../domain/account.ts'
 import type { Digest } from '../domain/names.ts'
 import type { NodeFacts, NodeView, Observed } from '../domain/node.ts'
+import type { NodeOverview } from '../domain/node-summary.ts'
 
 /** A node as it is kept. */
 interface StoredNode {
@@ -32,4 +33,10 @@ export interface Nodes {
   remove(id: string, by: Actor): Promise<void>
   /** All nodes by name; `lastSeenAt` is the time of the newest report. */
   list(): Promise<NodeView[]>
+  /** One node. Throws `not_found`. */
+  view(id: string): Promise<NodeView>
+  /** When the newest report of a node came; undefined without one, and for a node that is not known. */
+  reportedAt(id: string): Promise<Date | undefined>
+  /** All nodes by name, with what a list shows of their reports. */
+  overview(): Promise<NodeOverview[]>
 }

@@ -94,6 +94,17 @@ export function requireRight(
     requireRole(actor, rule.role, subject.ns, subject.name)
 }
 
+/** Whether an actor has a right: for pages, which offer what would not be refused. */
+export function hasRight(actor: Actor, right: Right, subject: Subject = {}): boolean {
+  try {
+    requireRight(actor, right, subject)
+    return true
+  } catch (thrown) {
+    if (thrown instanceof DomainError) return false
+    throw thrown
+  }
+}
+
 /** Refuses whoever has not at least `role` in a namespace, or whose token is not for the program, or all of them. */
 function requireRole(actor: TokenActor, role: Role, namespace: string, name: string | undefined): void {
   const about = name === undefined ? wholeNamespace(namespace) : `${namespace}/${name}`

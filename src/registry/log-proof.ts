@@ -3,16 +3,32 @@ import { type LogName, type LogProof, type LogView, logPlace } from '../domain/l
 import { type ProgramId, releaseRef } from '../domain/names.ts'
 import type { Logs } from '../ports/log.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
-import { parseNote } from '../tlog/note.ts'
-import { formatNoteKey } from '../tlog/note-key.ts'
+import { parseNote, verifyNote } from '../tlog/note.ts'
+import { asCosigner, formatNoteKey, type NoteKey } from '../tlog/note-key.ts'
 import { inclusionProof } from '../tlog/proof.ts'
 import { parseTilePath } from '../tlog/tile.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
 
-/** A log as it stands. */
-export async function logView(logs: Pick<Logs, 'key' | 'checkpoint'>, log: LogName): Promise<LogView> {
-  const { size, root } = parseCheckpoint(parseNote(await logs.checkpoint(log)).text)
-  return { log, key: formatNoteKey(await logs.key(log)), size, root: root.toString('base64') }
+/** A log as it stands, with what its witnesses said of its newest checkpoint. */
+export async function logView(
+  logs: Pick<Logs, 'key' | 'checkpoint'>,
+  log: LogName,
+  witnesses: readonly NoteKey[],
+): Promise<LogView> {
+  const [note, key] = [parseNote(await logs.checkpoint(log)), await logs.key(log)]
+  const { size, root } = parseCheckpoint(note.text)
+  const timeOf = (signer: NoteKey): string | undefined => {
+    const [signed] = verifyNote(note, [signer])
+    return signed?.time === undefined ? undefined : new Date(signed.time * 1000).toISOString()
+  }
+  return {
+    ...{ log, key: formatNoteKey(key), size, root: root.toString('base64') },
+    signedAt: timeOf(asCosigner(key)) ?? new Date(0).toISOString(),
+    witnesses: witnesses.map((witness) => {
+      const signedAt = timeOf(witness)
+      return { key: formatNoteKey(witness), ...(signedAt === undefined ? {} : { signedAt }) }
+    }),
+  }
 }
 
 /**
@@ -27,14 +43,24 @@ export async function releaseProof(
   const place = await logs.published(program, version)
   if (place === undefined)
     throw new DomainError('not_found', `the log does not know ${releaseRef(program, version)}`)
-  const checkpoint = await logs.checkpoint('catalog')
+  return { ...logPlace(place), ...(await entryProof(logs, 'catalog', place.index)) }
+}
+
+/** The proof that an entry is part of its log's newest checkpoint. Throws `not_found` for one behind the end. */
+export async function entryProof(
+  logs: Pick<Logs, 'checkpoint' | 'tile'>,
+  log: LogName,
+  index: number,
+): Promise<Pick<LogProof, 'checkpoint' | 'hashes'>> {
+  const checkpoint = await logs.checkpoint(log)
   const { size } = parseCheckpoint(parseNote(checkpoint).text)
-  const hashes = await inclusionProof(place.index, size, tileHashReader(size, tilesOf(logs, 'catalog')))
-  return { ...logPlace(place), checkpoint, hashes: hashes.map((hash) => hash.toString('base64')) }
+  if (index >= size) throw new DomainError('not_found', `the log of ${log} has ${size} entries`)
+  const hashes = await inclusionProof(index, size, tileHashReader(size, tilesOf(logs, log)))
+  return { checkpoint, hashes: hashes.map((hash) => hash.toString('base64')) }
 }
 
 /** The tiles of a log of one's own by their paths. */
-const tilesOf =
+export const tilesOf =
   (logs: Pick<Logs, 'tile'>, log: LogName): ReadTile =>
   async (path) => {
     const tile = parseTilePath(path)

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import * as oidc from 'openid-client'
-import type { Actor } from '../domain/account.ts'
+import type { Actor, Scope } from '../domain/account.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import {
@@ -8,6 +8,7 @@ import {
   type LoginExchange,
   type LoginRequest,
   nameFrom,
+  type PageLoginRequest,
   type ProviderPerson,
 } from '../domain/login.ts'
 import { requireFreeName } from '../domain/name-rules.ts'
@@ -31,19 +32,34 @@ interface LoginStep {
   readonly cookie: string
 }
 
+/** Where a browser goes after a login, and, when it began at a page, the token by which it is signed in from then on. */
+interface LoginEnd {
+  readonly location: string
+  readonly session?: { readonly secret: string; readonly expiresAt: Date }
+}
+
+/**
+ * What a browser that logged in may do: look, and manage what is one's own. It neither publishes nor gives orders, which
+ * take a signing key, and administers nothing: whoever takes it over gets no more than that.
+ */
+const SESSION_SCOPES: readonly Scope[] = ['read', 'yank', 'manage', 'node']
+
 /** Logs people in by OpenID Connect: authorization code with PKCE, state and nonce (Core section 3.1). */
 export interface LoginDesk {
   /** Begins. `base`: this registry's address. Throws `login_unavailable`, `issuer_unavailable`. */
-  begin(request: LoginRequest, base: string): Promise<LoginStep>
+  begin(request: LoginRequest | PageLoginRequest, base: string): Promise<LoginStep>
   /**
-   * Ends, by what the provider sent the browser back with, and its cookie; gives where the browser goes, with a one-time code or
-   * the code of an error. Throws `login_failed` when no login of this browser is under way.
+   * Ends, by what the provider sent the browser back with, and its cookie. What a command line began ends at its port, with a
+   * one-time code or the code of an error; what a page began, signed in, or throws `login_failed`, `login_unknown` and what
+   * else goes wrong. Throws `login_failed` when no login of this browser is under way.
    */
-  finish(query: string, cookie: string | undefined, base: string, by: Actor): Promise<string>
+  finish(query: string, cookie: string | undefined, base: string, by: Actor): Promise<LoginEnd>
   /** Gives a token for a one-time code. Throws `login_failed`. */
   exchange(exchange: LoginExchange): Promise<LoggedIn>
   /** The provider whose subjects are linked to accounts. Throws `login_unavailable`. */
   issuer(): string
+  /** Whether people can log in. */
+  readonly available: boolean
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
@@ -70,6 +86,12 @@ export function openLoginDesk(
     }
   }
   const after = (seconds: number): Date => new Date(clock().getTime() + seconds * 1000)
+  /** A new token for who has just logged in. */
+  const tokenFor = async (account: string, scopes: readonly Scope[], note: string, expiresAt: Date) => {
+    const secret = newSecret('hlt_')
+    const token = { hash: hashSecret(secret), account, scopes, programs: ['*'], note, expiresAt }
+    return { id: await accounts.addToken(token, { kind: 'anonymous' }), secret, expiresAt }
+  }
   return {
     begin: async (request, base) => {
       const config = await configuration()
@@ -88,41 +110,42 @@ export function openLoginDesk(
       if (attempt === undefined) throw new DomainError('login_failed', 'no such login is under way')
       if (cookie === undefined || !same(digest(cookie).toString('base64url'), attempt.browser))
         throw new DomainError('login_failed', 'the login was begun by another browser')
-      const back = new URL(`http://127.0.0.1:${attempt.request.port}/`)
-      back.searchParams.set('state', attempt.request.state)
+      const { request, nonce, verifier } = attempt
+      const logIn = async (askedName: string | undefined) => {
+        const proof = { state, nonce, verifier }
+        const person = await personOf(await configuration(), new URL(CALLBACK + query, base), proof)
+        const name = required().signup ? newName(askedName, person) : undefined
+        return logins.accountOf(person, name, by)
+      }
+      if ('next' in request) {
+        const { name } = await logIn(undefined)
+        const session = await tokenFor(name, SESSION_SCOPES, 'browser', after(LIMITS.session_s))
+        return { location: request.next, session }
+      }
+      const back = new URL(`http://127.0.0.1:${request.port}/`)
+      back.searchParams.set('state', request.state)
       try {
-        const person = await personOf(await configuration(), new URL(CALLBACK + query, base), {
-          ...{ state, nonce: attempt.nonce, verifier: attempt.verifier },
-        })
-        const name = required().signup ? newName(attempt.request.name, person) : undefined
-        const account = await logins.accountOf(person, name, by)
+        const account = await logIn(request.name)
         const code = random()
-        await logins.addCode(digest(code), account, attempt.request.challenge, after(LIMITS.login_code_s))
+        await logins.addCode(digest(code), account, request.challenge, after(LIMITS.login_code_s))
         back.searchParams.set('code', code)
       } catch (thrown) {
         const { code, message } = asDomainError(thrown)
         back.searchParams.set('error', code)
         back.searchParams.set('message', code === 'internal' ? 'the registry could not do this' : message)
       }
-      return back.href
+      return { location: back.href }
     },
     exchange: async ({ code, verifier, scopes }) => {
       const found = await logins.takeCode(digest(code), clock())
       if (found === undefined || !same(digest(verifier).toString('base64url'), found.challenge))
         throw new DomainError('login_failed', 'the code is not that of a login of yours, or too old')
-      const secret = newSecret('hlt_')
-      const expiresAt = after(LIMITS.login_token_s)
       const { name } = found.account
-      const id = await accounts.addToken(
-        {
-          ...{ hash: hashSecret(secret), account: name, scopes: [...new Set(scopes)], programs: ['*'] },
-          ...{ note: 'login', expiresAt },
-        },
-        { kind: 'anonymous' },
-      )
-      return { id, secret, expiresAt: expiresAt.toISOString(), account: name }
+      const made = await tokenFor(name, [...new Set(scopes)], 'login', after(LIMITS.login_token_s))
+      return { ...made, expiresAt: made.expiresAt.toISOString(), account: name }
     },
     issuer: () => required().issuer,
+    available: settings !== undefined,
   }
 }
 

@@ -10,6 +10,7 @@ import { DomainError } from '../domain/errors.ts'
 import type { Labels } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Enrolment, NodeView, Observed } from '../domain/node.ts'
+import type { NodeOverview } from '../domain/node-summary.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Nodes } from '../ports/nodes.ts'
@@ -40,6 +41,12 @@ export interface NodeDesk {
   prove(node: KnownNode, request: SignedRequest): Promise<void>
   report(node: KnownNode, observed: Observed): Promise<void>
   list(): Promise<NodeView[]>
+  /** One node. Throws `not_found`. */
+  view(id: string): Promise<NodeView>
+  /** When a node's newest report came; undefined without one. */
+  reportedAt(id: string): Promise<Date | undefined>
+  /** All nodes by name, with what a list shows of them. */
+  overview(): Promise<NodeOverview[]>
 }
 
 /** Opens the desk; it remembers nonces and nodes, and when each was last seen. */
@@ -47,6 +54,11 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
   const nonces = rememberNonces(clock)
   const find = rememberNodes(nodes, notices)
   const lastSeen = new Map<string, Date>()
+  /** A question is heard of a node, too, and newer than its last report. */
+  const seenLast = <T extends Pick<NodeView, 'id' | 'lastSeenAt'>>(node: T): T => {
+    const seen = lastSeen.get(node.id)?.toISOString()
+    return seen !== undefined && seen > (node.lastSeenAt ?? '') ? { ...node, lastSeenAt: seen } : node
+  }
   return {
     enrol: async ({ token, publicKey, facts }, request) => {
       const key = parsePublicKey(Buffer.from(publicKey, 'base64'))
@@ -86,11 +98,10 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
       lastSeen.set(node.id, clock())
     },
     report: (node, observed) => nodes.report(node.id, observed, clock()),
-    list: async () =>
-      (await nodes.list()).map((node) => {
-        const seen = lastSeen.get(node.id)?.toISOString()
-        return seen !== undefined && seen > (node.lastSeenAt ?? '') ? { ...node, lastSeenAt: seen } : node
-      }),
+    list: async () => (await nodes.list()).map(seenLast),
+    view: async (id) => seenLast(await nodes.view(id)),
+    reportedAt: (id) => nodes.reportedAt(id),
+    overview: async () => (await nodes.overview()).map(seenLast),
   }
 }
 

@@ -1,7 +1,10 @@
 import { Resolver } from 'node:dns/promises'
+import type { Actor } from '../domain/account.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { PROOF_FILE, PROOF_LABEL, type ProofRequest, proofText } from '../domain/proof.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Namespaces } from '../ports/namespaces.ts'
 import { guardedFetch } from './guarded-fetch.ts'
 
 /** Where proofs are looked for. */
@@ -22,11 +25,7 @@ export const PUBLIC_PLACES: ProofPlaces = {
 }
 
 /** Looks whether a domain or a repository says that a namespace is its own. Throws `proof_missing`, `proof_unreachable`. */
-export async function requireProof(
-  proof: ProofRequest,
-  challenge: string,
-  places: ProofPlaces,
-): Promise<void> {
+async function requireProof(proof: ProofRequest, challenge: string, places: ProofPlaces): Promise<void> {
   const wanted = proofText(challenge)
   const found = proof.kind === 'dns' ? await textRecords(proof.of, places) : await fileLines(proof.of, places)
   if (!found.includes(wanted))
@@ -36,6 +35,31 @@ export async function requireProof(
         ? `${PROOF_LABEL}.${proof.of} has no TXT record "${wanted}"`
         : `${proof.of} has no ${PROOF_FILE} with the line "${wanted}"`,
     )
+}
+
+/**
+ * Looks for a proof of a namespace and notes that it was seen. What was proven once and is no longer there counts no longer.
+ * Throws `proof_missing`, `proof_unreachable`, `not_found`, `too_many`.
+ */
+export async function proveNamespace(
+  services: {
+    namespaces: Pick<Namespaces, 'challenge' | 'setProof'>
+    proofPlaces: ProofPlaces
+    clock: Clock
+  },
+  actor: Actor,
+  namespace: string,
+  proof: ProofRequest,
+): Promise<void> {
+  const { namespaces, proofPlaces, clock } = services
+  const challenge = await namespaces.challenge(namespace)
+  try {
+    await requireProof(proof, challenge, proofPlaces)
+  } catch (thrown) {
+    await namespaces.setProof(namespace, proof, undefined, actor)
+    throw thrown
+  }
+  await namespaces.setProof(namespace, proof, clock(), actor)
 }
 
 async function textRecords(domain: string, { dnsServers }: ProofPlaces): Promise<string[]> {

@@ -8,6 +8,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import { requireFreeName } from '../domain/name-rules.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
+import type { PermissionFinding } from '../domain/permission.ts'
 import type { ReleaseView, Visibility } from '../domain/release.ts'
 import type { Signer } from '../domain/signer.ts'
 import { checkContents } from '../elf/check-contents.ts'
@@ -42,6 +43,7 @@ interface SoundRelease {
   readonly manifest: Manifest
   readonly files: ReadonlyMap<string, Buffer>
   readonly signer: Signer
+  readonly findings: readonly PermissionFinding[]
 }
 
 /**
@@ -61,11 +63,11 @@ export async function publish(
     throw new DomainError(errorCode(first?.code), first?.detail ?? 'the release cannot be published', {
       checks,
     })
-  const { manifest, files, signer } = sound
+  const { manifest, files, signer, findings } = sound
   const { bundle, visibility } = upload
   const stored = await storeFiles(blobs, files)
   const readme = readmeText(manifest, files)
-  return catalog.addRelease({ manifest, files: stored, bundle, signer, readme, visibility }, actor)
+  return catalog.addRelease({ manifest, files: stored, bundle, signer, findings, readme, visibility }, actor)
 }
 
 const errorCode = (code: string | undefined): ErrorCode =>
@@ -94,6 +96,7 @@ export async function checkUpload(
   const files = new Map([[MANIFEST_FILE, manifestBytes], ...others])
   let signer: Signer | undefined
   const ref = releaseRef(program, version)
+  const contents = checkContents(manifest, others)
   const checks = [
     checked('name', program, () => {
       if (versions === undefined) requireFreeName(program.slice(namespace.length + 1))
@@ -102,13 +105,16 @@ export async function checkUpload(
       if (versions?.includes(version) === true)
         throw new DomainError('release_exists', `${ref} was published before`)
     }),
-    ...checkContents(manifest, others),
+    ...contents.checks,
     checked('signature', 'an accepted signer signed exactly these files', () => {
       signer = verifyRelease({ bundle, program, version, files, keys, allowed, root }).signer
     }),
     ...(await checkDuplicates(catalog, actor, manifest, others)),
   ]
-  return { checks, sound: signer === undefined ? undefined : { manifest, files, signer } }
+  return {
+    checks,
+    sound: signer === undefined ? undefined : { manifest, files, signer, findings: contents.findings },
+  }
 }
 
 /** Objects that another program has, of those that the publisher may see. */

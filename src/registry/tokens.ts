@@ -45,6 +45,17 @@ export const whoAmI = ({ id, account, scopes, programs, expiresAt }: TokenActor)
   token: { id, scopes: [...scopes], programs: [...programs], expiresAt: expiresAt.toISOString() },
 })
 
+/** Ends the token of a secret, if it is still good: that of a browser that signs out, or in as somebody else. */
+export async function endToken(
+  accounts: Pick<Accounts, 'findToken' | 'revokeToken'>,
+  secret: string,
+  by: Actor,
+): Promise<void> {
+  const token = await accounts.findToken(hashSecret(secret))
+  if (token === undefined || token.revoked) return
+  await accounts.revokeToken(token.account.name, token.id, by)
+}
+
 /**
  * Makes a token for `account`; its secret is in the answer and nowhere else. Nobody gets more by it than he has: its
  * scopes and programs lie within those of the token that asks, and one for oneself ends with it, unless an administrator asks. Throws `token_escalation`, `invalid_request`,

@@ -10,7 +10,8 @@ import { AcceptedOrder, Desired, Identity, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
 import { makeDirectory } from './make-directory.ts'
-import { syncDirectory, writeSynced } from './sync.ts'
+import { asideOf, replaceFile as replace, writeAside } from './replace-file.ts'
+import { syncDirectory } from './sync.ts'
 
 const [IDENTITY, DESIRED, STATUS] = ['identity.json', 'desired.json', 'status.json'] as const
 const FOLDERS = ['orders', 'proven', 'chains', 'objects', 'logs', 'log', 'revocations'] as const
@@ -95,25 +96,4 @@ async function readAll<T extends z.ZodType>(folder: string, schema: T): Promise<
     if (value !== undefined) found.push(value)
   }
   return found
-}
-
-/** Replaces a file durably: after a crash it is the old one or the new one, whole. */
-async function replace(folder: string, name: string, value: unknown): Promise<void> {
-  await writeAside(join(folder, name), JSON.stringify(value), 0o600)
-  await syncDirectory(folder)
-}
-
-/** Where a file is written before it takes its name. One process at a time writes, so what is there is a dead one's. */
-const asideOf = (path: string): string => `${path}.new`
-
-async function writeAside(path: string, content: Buffer | string, mode: number): Promise<void> {
-  const aside = asideOf(path)
-  try {
-    await rm(aside, { force: true })
-    await writeSynced(aside, content, mode)
-    await rename(aside, path)
-  } catch (cause) {
-    await rm(aside, { force: true })
-    throw new DomainError('file_unwritable', `${path} cannot be written`, { cause })
-  }
 }

@@ -5,18 +5,20 @@ import { oldestKernel } from '../domain/kernel-series.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Manifest } from '../domain/manifest.ts'
 import { lookOf } from '../domain/name-rules.ts'
-import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
-import type { ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
+import { Digest, type ProgramId, releaseRef } from '../domain/names.ts'
+import { type PermissionFinding, permissionsOf } from '../domain/permission.ts'
+import type { ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
 import type { Signer } from '../domain/signer.ts'
-import type { Catalog, NewRelease, Readable } from '../ports/catalog.ts'
+import type { Catalog, NewRelease } from '../ports/catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
-import type { Prisma } from './generated/client.ts'
 import { announceNamespace, isOpen } from './log-changes.ts'
 import type { RegistryLogs } from './logs.ts'
 import { namespaceOf } from './namespaces.ts'
-import { readFiles, releaseView, requireNoneRevoked, signerOf, standingOf } from './releases.ts'
+import { readProgram, readProgramsOf, readRelease } from './program-reads.ts'
+import { absentProgram, namedBy, readableOnly, readableReleases } from './readable.ts'
+import { releaseView, requireNoneRevoked } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog {
@@ -93,8 +95,27 @@ export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog
       const last = programs.at(-1)
       return rows.length > limit && last !== undefined ? { programs, next: last.program } : { programs }
     },
-    program: (program, readable) => readProgram(database, program, readable),
-    release: (program, version, readable) => readRelease(prisma, program, version, readable),
+    program: async (program, readable) => (await readProgram(prisma, program, readable)).view,
+    programDetails: (program, readable) => readProgram(prisma, program, readable),
+    release: async (program, version, readable) =>
+      (await readRelease(prisma, program, version, readable)).release,
+    releaseDetails: (program, version, readable) => readRelease(prisma, program, version, readable),
+    programsOf: (namespace, page, readable) => readProgramsOf(prisma, namespace, page, readable),
+    standings: async (within, limit) => {
+      const rows = await prisma.program.findMany({
+        where: namedBy(within),
+        orderBy: { updatedAt: 'desc' },
+        take: limit,
+        select: {
+          ...{ ref: true, latest: true, summary: true, visibility: true, downloads: true },
+          ...{ updatedAt: true, deprecated: true, quarantined: true },
+        },
+      })
+      return rows.map(({ ref, downloads, updatedAt, deprecated, quarantined, ...shown }) => ({
+        ...{ ...shown, program: ref, downloads: Number(downloads), updatedAt: updatedAt.toISOString() },
+        ...{ deprecated: deprecated ?? undefined, quarantined: quarantined ?? undefined },
+      }))
+    },
     readableBlob: async (digest, readable) => {
       // what is quarantined nobody gets, whoever may see it
       const program = { ...readableOnly(readable), quarantined: null }
@@ -118,31 +139,6 @@ export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog
     setVisibility: (program, visibility, by) => setVisibility(database, logs, program, visibility, by),
   }
 }
-
-/** Programs that are public and not quarantined, or that `readable` names. */
-export const readableOnly = (readable: Readable): Prisma.ProgramWhereInput => ({
-  OR: [{ visibility: 'public', quarantined: null }, namedBy(readable)],
-})
-
-/** There is no such program, or not for whoever asks. */
-export const absentProgram = (ref: ProgramId): DomainError =>
-  new DomainError('not_found', `there is no program ${ref}`)
-
-/** There is no such release, or no longer. */
-export const absentRelease = (ref: ProgramId, version: string): DomainError =>
-  new DomainError('version_not_found', `there is no release ${releaseRef(ref, version)}`)
-
-/** Releases that were not deleted, and are not quarantined, unless `readable` names their program. */
-const readableReleases = (readable: Readable): Prisma.ReleaseWhereInput => ({
-  deletedAt: null,
-  OR: [{ quarantined: null }, { program: namedBy(readable) }],
-})
-
-const namedBy = (readable: Readable): Prisma.ProgramWhereInput => ({
-  OR: readable.map((pattern) =>
-    pattern.endsWith('*') ? { ref: { startsWith: pattern.slice(0, -1) } } : { ref: pattern },
-  ),
-})
 
 async function setVisibility(
   { change }: Database,
@@ -199,6 +195,7 @@ async function addRelease(
           ? { signer }
           : { signerIdentity: signer.identity, signerIssuer: signer.issuer }),
         readme: release.readme,
+        findings: [...release.findings],
         mainObject: manifest.programs[0]?.object ?? '',
         files: { createMany: { data: files.map(({ name, digest }) => ({ name, digest })) } },
       },
@@ -269,7 +266,7 @@ async function requireRoom(
 async function programForRelease(
   transaction: Transaction,
   namespaceId: string,
-  { manifest, visibility, readme, signer }: NewRelease,
+  { manifest, visibility, readme, signer, findings }: NewRelease,
 ): Promise<string> {
   const { name: ref, version } = manifest
   const known = await transaction.program.findUnique({
@@ -292,7 +289,7 @@ async function programForRelease(
         `the namespace of ${ref} has ${count} programs, the most that it may have`,
       )
     const verified = (await transaction.namespaceProof.count({ where: { namespaceId } })) > 0
-    const shown = shownBy(manifest, readme, signer)
+    const shown = shownBy(manifest, readme, signer, findings)
     const data = { namespaceId, ref, look, visibility, latest: version, verified, ...shown }
     return (await transaction.program.create({ data })).id
   }
@@ -310,13 +307,19 @@ async function programForRelease(
   if (latestVersion([...offered, { version, yanked: false }]) === version)
     await transaction.program.update({
       where: { id: known.id },
-      data: { latest: version, ...shownBy(manifest, readme, signer) },
+      data: { latest: version, ...shownBy(manifest, readme, signer, findings) },
     })
   return known.id
 }
 
 /** What a program is shown and found by, of the release that it is shown by. */
-export const shownBy = (manifest: Manifest, readme: string, signer: Signer) => ({
+export const shownBy = (
+  manifest: Manifest,
+  readme: string,
+  signer: Signer,
+  findings: readonly PermissionFinding[],
+) => ({
+  permissions: permissionsOf(findings),
   signedBy: typeof signer === 'string' ? 'key' : 'identity',
   summary: manifest.summary,
   words: [...manifest.name.split(/[/-]/), manifest.name, ...manifest.keywords].join(' '),
@@ -325,49 +328,3 @@ export const shownBy = (manifest: Manifest, readme: string, signer: Signer) => (
   license: manifest.license,
   minKernel: oldestKernel(manifest.requires?.kernel),
 })
-
-async function readProgram({ prisma }: Database, ref: ProgramId, readable: Readable): Promise<ProgramView> {
-  const row = await prisma.program.findFirst({
-    where: { ref, ...readableOnly(readable) },
-    select: {
-      ...{ id: true, summary: true, deprecated: true, quarantined: true },
-      releases: { where: readableReleases(readable) },
-    },
-  })
-  if (row === null) throw absentProgram(ref)
-  const channels = await prisma.channel.findMany({ where: { programId: row.id }, orderBy: { name: 'asc' } })
-  const versions = row.releases
-    .sort((a, b) => compareVersions(b.version, a.version))
-    .map((release) => ({
-      version: release.version,
-      publishedAt: release.publishedAt.toISOString(),
-      signer: signerOf(release),
-      ...standingOf(release),
-    }))
-  const { deprecated, quarantined } = standingOf({ ...row, yanked: null, revoked: null })
-  return {
-    ...{ program: ref, summary: row.summary, versions },
-    channels: Object.fromEntries(channels.map(({ name, version }) => [name, version])),
-    ...(deprecated === undefined ? {} : { deprecated }),
-    ...(quarantined === undefined ? {} : { quarantined }),
-  }
-}
-
-async function readRelease(
-  client: Pick<Transaction, 'release' | 'program' | 'releaseFile'>,
-  ref: ProgramId,
-  version: string,
-  readable: Readable,
-): Promise<ReleaseView> {
-  const program = { ref, ...readableOnly(readable) }
-  const row = await client.release.findFirst({
-    where: { version, program, ...readableReleases(readable) },
-  })
-  if (row !== null) {
-    const files = (await readFiles(client, [row.id])).get(row.id) ?? []
-    return releaseView({ ...row, ref, files }, Manifest.parse(row.manifest))
-  }
-  if ((await client.program.findFirst({ where: program, select: { id: true } })) === null)
-    throw absentProgram(ref)
-  throw absentRelease(ref, version)
-}

@@ -5,9 +5,16 @@ import { Labels, orderName } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { ProgramId } from '../domain/names.ts'
 import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
-import type { Fleet, FleetSnapshot, VerifiedOrder } from '../ports/fleet.ts'
+import type { Fleet, FleetSnapshot, FunctionOutline, VerifiedOrder } from '../ports/fleet.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
-import { type HeadRow, readHeads, readOffered, resolvedOnly, StepResolutions } from './function-steps.ts'
+import {
+  type HeadRow,
+  readHeads,
+  readOffered,
+  readOutlines,
+  resolvedOnly,
+  StepResolutions,
+} from './function-steps.ts'
 import { storedKey } from './keys.ts'
 import type { RegistryLogs } from './logs.ts'
 import { readFiles, readPlaces, releaseDescriptor } from './releases.ts'
@@ -54,6 +61,7 @@ export function databaseFleet(database: Database, logs: RegistryLogs): Fleet {
       }),
     functions: () =>
       database.readTogether(async (transaction) => viewsOf(transaction, await readHeads(transaction))),
+    outlines: () => database.readTogether(outlinesOf),
     function: (name) => database.readTogether((transaction) => readFunction(transaction, name)),
     history: (name, limit) => readHistory(database, name, limit),
     putOrder: (order, by) => putOrder(database, order, by),
@@ -78,13 +86,22 @@ const viewOf = (head: HeadRow, versions: ReadonlyMap<ProgramId, Offered[]>): Fun
   resolutions: resolveUses(usesOf(head.order), versions),
 })
 
+async function outlinesOf(transaction: Transaction): Promise<FunctionOutline[]> {
+  const outlines = await readOutlines(transaction)
+  const versions = await readOffered(
+    transaction,
+    outlines.flatMap(({ order }) => usesOf(order)),
+  )
+  return outlines.map((outline) => ({
+    ...outline,
+    resolutions: resolveUses(usesOf(outline.order), versions),
+  }))
+}
+
 const unknown = (name: string): DomainError => new DomainError('not_found', `there is no function "${name}"`)
 
 async function readFunction(transaction: Transaction, name: string): Promise<FunctionView> {
-  const [view] = await viewsOf(
-    transaction,
-    (await readHeads(transaction)).filter((head) => head.name === name),
-  )
+  const [view] = await viewsOf(transaction, await readHeads(transaction, name))
   if (view === undefined) throw unknown(name)
   return view
 }

@@ -1,8 +1,9 @@
 import { FunctionStep } from '../domain/fleet-function.ts'
 import type { Order } from '../domain/function.ts'
 import { parseOrder } from '../domain/function.ts'
-import type { ProgramId } from '../domain/names.ts'
+import { Digest, type ProgramId } from '../domain/names.ts'
 import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
+import type { FunctionOutline } from '../ports/fleet.ts'
 import type { Transaction } from './database.ts'
 
 /** The newest order about a function, as it is kept. */
@@ -15,12 +16,29 @@ export interface HeadRow {
   readonly appliedAt: Date
 }
 
-/** The newest revision of every function, by name. */
-export async function readHeads(transaction: Transaction): Promise<HeadRow[]> {
+/** The newest revision of every function, by name; or of one. */
+export async function readHeads(transaction: Transaction, name: string | null = null): Promise<HeadRow[]> {
   const rows = await transaction.$queryRaw<(Omit<HeadRow, 'order'> & { order: unknown })[]>`
     SELECT DISTINCT ON ("name") "name", "revision", "order", "envelope", "applied_at" AS "appliedAt"
-    FROM "function_revision" ORDER BY "name", "revision" DESC`
+    FROM "function_revision" WHERE ${name}::text IS NULL OR "name" = ${name}
+    ORDER BY "name", "revision" DESC`
   return rows.map((row) => ({ ...row, order: parseOrder(row.order) }))
+}
+
+/** The same without what may be large. */
+export async function readOutlines(
+  transaction: Transaction,
+): Promise<Pick<FunctionOutline, 'name' | 'order' | 'operator' | 'appliedAt'>[]> {
+  const rows = await transaction.$queryRaw<
+    { name: string; order: unknown; operator: string; appliedAt: Date }[]
+  >`
+    SELECT DISTINCT ON ("name") "name", "order", "operator", "applied_at" AS "appliedAt"
+    FROM "function_revision" ORDER BY "name", "revision" DESC`
+  return rows.map((row) => ({
+    ...row,
+    order: parseOrder(row.order),
+    operator: Digest.parse(row.operator),
+  }))
 }
 
 /** What is offered of each program that the ranges name: neither what is deleted nor what is quarantined or revoked. */

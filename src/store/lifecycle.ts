@@ -6,12 +6,13 @@ import { type ProgramId, releaseRef } from '../domain/names.ts'
 import { ReportReason, type ReportView } from '../domain/release.ts'
 import { latestVersion, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Lifecycle, Subject } from '../ports/lifecycle.ts'
-import { absentProgram, absentRelease, readableOnly, shownBy } from './catalog.ts'
+import { shownBy } from './catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { readHeads, readOffered, recordSteps } from './function-steps.ts'
 import type { Prisma, Release, Report } from './generated/client.ts'
 import type { RegistryLogs } from './logs.ts'
-import { signerOf } from './releases.ts'
+import { absentProgram, absentRelease, readableOnly } from './readable.ts'
+import { findingsOf, signerOf } from './releases.ts'
 
 /** What becomes of releases, in the database. */
 export function databaseLifecycle(database: Database, logs: RegistryLogs): Lifecycle {
@@ -187,7 +188,7 @@ async function newlyShownBy(
 ): Promise<Prisma.ProgramUpdateInput> {
   if (latest === undefined) return { latest: '' }
   const row = await transaction.release.findFirstOrThrow({ where: { programId, version: latest } })
-  return { latest, ...shownBy(Manifest.parse(row.manifest), row.readme, signerOf(row)) }
+  return { latest, ...shownBy(Manifest.parse(row.manifest), row.readme, signerOf(row), findingsOf(row)) }
 }
 
 async function remove(

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
-import { type LoginAttempt, LoginRequest } from '../domain/login.ts'
+import { type LoginAttempt, LoginRequest, PageLoginRequest } from '../domain/login.ts'
 import type { Logins } from '../ports/logins.ts'
 import { accountOf, addAccount } from './accounts.ts'
 import { audit, type Database } from './database.ts'
 
 const Attempt = z.object({
-  request: LoginRequest,
+  request: z.union([LoginRequest, PageLoginRequest]),
   ...{ nonce: z.string(), verifier: z.string(), browser: z.string() },
 })
 

@@ -1,10 +1,13 @@
+import { z } from 'zod'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Digest } from '../domain/names.ts'
 import { NodeFacts, type NodeView, Observed } from '../domain/node.ts'
+import { type NodeOverview, NodeSummary, summaryOf } from '../domain/node-summary.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
+import type { Prisma } from './generated/client.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -33,7 +36,8 @@ export function databaseNodes(database: Database): Nodes {
       return { id, spki: Buffer.from(row.spki), facts: NodeFacts.parse(row.facts) }
     },
     report: async (nodeId, observed, receivedAt) => {
-      const data = { observed: JSON.parse(JSON.stringify(observed)), receivedAt }
+      const [whole, summary] = [observed, summaryOf(observed)].map((part) => JSON.parse(JSON.stringify(part)))
+      const data = { observed: whole, summary, receivedAt }
       await prisma.nodeObserved.upsert({ where: { nodeId }, create: { nodeId, ...data }, update: data })
     },
     useNonce: async (digest, expiresAt) => {
@@ -58,22 +62,70 @@ export function databaseNodes(database: Database): Nodes {
       }),
     list: async () => {
       const rows = await prisma.node.findMany({ orderBy: { name: 'asc' }, include: { observed: true } })
-      return rows.map(
-        ({ id, facts, fingerprint, enrolledAt, observed }): NodeView => ({
-          id,
-          facts: NodeFacts.parse(facts),
-          key: Digest.parse(fingerprint),
-          enrolledAt: enrolledAt.toISOString(),
-          ...(observed === null
-            ? {}
-            : {
-                lastSeenAt: observed.receivedAt.toISOString(),
-                observed: Observed.parse(observed.observed),
-              }),
-        }),
-      )
+      return rows.map(viewOf)
     },
+    view: async (id) => {
+      const row = UUID.test(id)
+        ? await prisma.node.findUnique({ where: { id }, include: { observed: true } })
+        : null
+      if (row === null) throw new DomainError('not_found', `there is no node ${id}`)
+      return viewOf(row)
+    },
+    reportedAt: async (nodeId) => {
+      if (!UUID.test(nodeId)) return undefined
+      const row = await prisma.nodeObserved.findUnique({ where: { nodeId }, select: { receivedAt: true } })
+      return row?.receivedAt
+    },
+    overview: () => readOverview(database),
   }
+}
+
+type NodeRow = Prisma.NodeGetPayload<{ include: { observed: true } }>
+
+const viewOf = ({ id, facts, fingerprint, enrolledAt, observed }: NodeRow): NodeView => ({
+  id,
+  facts: NodeFacts.parse(facts),
+  key: Digest.parse(fingerprint),
+  enrolledAt: enrolledAt.toISOString(),
+  ...(observed === null
+    ? {}
+    : {
+        lastSeenAt: observed.receivedAt.toISOString(),
+        observed: Observed.parse(observed.observed),
+      }),
+})
+
+/** A node in a list, as the database puts it together. */
+const OverviewRow = z.object({
+  id: z.string(),
+  facts: NodeFacts,
+  seen: z.string().nullable(),
+  summary: NodeSummary.nullable(),
+})
+
+/** One text for all nodes: reading a thousand of them row by row would take three times as long. */
+async function readOverview({ prisma }: Database): Promise<NodeOverview[]> {
+  const [answer] = await prisma.$queryRaw<{ all: string }[]>`
+    SELECT COALESCE(json_agg(json_build_object(
+      'id', "node"."id", 'facts', "facts", 'seen', "received_at", 'summary', "summary") ORDER BY "name"), '[]')::text AS "all"
+    FROM "node" LEFT JOIN "node_observed" ON "node_id" = "node"."id"`
+  const rows = z.array(OverviewRow).parse(JSON.parse(answer?.all ?? '[]'))
+  const bare = rows.filter(({ seen, summary }) => seen !== null && summary === null)
+  const whole =
+    bare.length === 0
+      ? []
+      : await prisma.nodeObserved.findMany({ where: { nodeId: { in: bare.map(({ id }) => id) } } })
+  const older = new Map(
+    whole.map(({ nodeId, observed }) => [nodeId, summaryOf(Observed.parse(observed))] as const),
+  )
+  return rows.map(({ id, facts, seen, summary }) => {
+    const known = summary ?? older.get(id)
+    return {
+      ...{ id, facts },
+      ...(seen === null ? {} : { lastSeenAt: new Date(seen).toISOString() }),
+      ...(known === undefined ? {} : { summary: known }),
+    }
+  })
 }
 
 const nodeActor = ({ id, name }: { id: string; name: string }): Actor => ({

@@ -2,6 +2,7 @@ import { DomainError } from '../domain/errors.ts'
 import { type LogPlace, logPlace } from '../domain/log.ts'
 import type { Manifest } from '../domain/manifest.ts'
 import { type Digest, MANIFEST_FILE, type ProgramId } from '../domain/names.ts'
+import { PermissionFinding, permissionsOf } from '../domain/permission.ts'
 import { ReleaseDescriptor, type ReleaseFile, type ReleaseView } from '../domain/release.ts'
 import { Signer } from '../domain/signer.ts'
 import type { Transaction } from './database.ts'
@@ -58,9 +59,13 @@ interface SignedRow {
 export const signerOf = ({ signer, signerIdentity, signerIssuer }: SignedRow): Signer =>
   Signer.parse(signer ?? { identity: signerIdentity, issuer: signerIssuer })
 
+/** Where a release's bytecode needs which permission, as its row holds it. */
+export const findingsOf = ({ findings }: { readonly findings: unknown }): PermissionFinding[] =>
+  PermissionFinding.array().parse(findings)
+
 /** A release as the catalog shows it. */
 export const releaseView = (
-  release: DescribedRelease & Marks & SignedRow & { publishedAt: Date },
+  release: DescribedRelease & Marks & SignedRow & { publishedAt: Date; findings: unknown },
   manifest: Manifest,
 ): ReleaseView => ({
   ...releaseDescriptor(release),
@@ -69,6 +74,7 @@ export const releaseView = (
   summary: manifest.summary,
   license: manifest.license,
   hooks: [...new Set(manifest.programs.map((program) => program.hook))],
+  permissions: permissionsOf(findingsOf(release)),
   ...standingOf(release),
 })
 

@@ -5,11 +5,11 @@ import { Digest } from '../domain/names.ts'
 import { type RevocationView, revokedText } from '../domain/revocation.ts'
 import type { Readable } from '../ports/catalog.ts'
 import type { Revocations, VerifiedRevocation } from '../ports/revocations.ts'
-import { absentProgram, absentRelease } from './catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import type { Prisma, Revocation } from './generated/client.ts'
 import { refresh } from './lifecycle.ts'
 import type { RegistryLogs } from './logs.ts'
+import { absentProgram, absentRelease } from './readable.ts'
 
 /** Revocations in the database. */
 export function databaseRevocations(database: Database, logs: RegistryLogs): Revocations {

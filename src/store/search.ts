@@ -161,7 +161,7 @@ function pageQuery(
   const inNamespace = filters.namespace ?? Prisma.sql`true`
   return Prisma.sql`
     WITH "hit" AS MATERIALIZED (
-      SELECT "ref", "hooks", "license", split_part("ref", '/', 1) AS "namespace", "min_kernel", "signed_by", "verified", "downloads",
+      SELECT "ref", "hooks", "permissions", "license", split_part("ref", '/', 1) AS "namespace", "min_kernel", "signed_by", "verified", "downloads",
         "updated_at", (${rank})::float8 AS "rank"
       FROM "program"
       WHERE "latest" <> '' AND ${visible(readable)} AND ${where}
@@ -172,8 +172,8 @@ function pageQuery(
     ), "shown" AS (
       SELECT "page".*, "latest", "summary", "deprecated" FROM "page" JOIN "program" USING ("ref")
     ), "group" AS (
-      SELECT "hooks", "license", "min_kernel", "signed_by", "verified", ${inNamespace} AS "inside", count(*)::int AS "count"
-      FROM "hit" GROUP BY 1, 2, 3, 4, 5, 6
+      SELECT "hooks", "permissions", "license", "min_kernel", "signed_by", "verified", ${inNamespace} AS "inside", count(*)::int AS "count"
+      FROM "hit" GROUP BY 1, 2, 3, 4, 5, 6, 7
     ), "owner" AS (
       SELECT "namespace" AS "value", count(*)::int AS "count" FROM "hit" WHERE ${but('namespace')}
       GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${LIMITS.search_facet_values}
@@ -192,9 +192,14 @@ function visible(readable: Readable): Prisma.Sql {
 }
 
 /** The conditions of the filters that the request has, by name. */
-function filtersOf({ hook, license, namespace, signed, verified, kernel }: SearchRequest) {
+function filtersOf({ hook, permission, license, namespace, signed, verified, kernel }: SearchRequest) {
   return {
     ...(hook.length === 0 ? {} : { hook: Prisma.sql`"hooks" && ${hook}` }),
+    ...(permission.length === 0
+      ? {}
+      : {
+          permission: Prisma.sql`("permissions" && ${permission}::text[] OR ("permissions" = '{}' AND ${permission.includes('none')}))`,
+        }),
     ...(license.length === 0 ? {} : { license: Prisma.sql`"license" = ANY(${license})` }),
     ...(namespace.length === 0 ? {} : { namespace: Prisma.sql`"namespace" = ANY(${namespace})` }),
     ...(signed.length === 0 ? {} : { signed: Prisma.sql`"signed_by" = ANY(${signed})` }),
@@ -207,11 +212,13 @@ function filtersOf({ hook, license, namespace, signed, verified, kernel }: Searc
 
 const Found = z.object({
   ...{ ref: z.string(), latest: z.string(), summary: z.string(), hooks: z.array(z.string()) },
+  permissions: z.array(z.string()),
   ...{ license: z.string(), min_kernel: z.int(), signed_by: z.string(), downloads: z.int() },
   verified: z.boolean(),
   ...{ updated_at: z.string(), deprecated: z.string().nullable(), sorted: z.string() },
 })
 const Group = z.object({
+  permissions: z.array(z.string()),
   ...{ hooks: z.array(z.string()), license: z.string(), min_kernel: z.int(), signed_by: z.string() },
   verified: z.boolean(),
   ...{ inside: z.boolean(), count: z.int() },
@@ -219,10 +226,16 @@ const Group = z.object({
 type Group = z.infer<typeof Group>
 const Row = z.object({ page: z.array(Found), groups: z.array(Group), namespace: Facets.shape.namespace })
 
+/** What programs of a group can do, by which they are filtered. */
+const namesOf = ({ permissions }: Group): readonly string[] =>
+  permissions.length === 0 ? ['none'] : permissions
+
 /** Whether a group passes each filter that is counted here. */
 const passes = {
   hook: ({ hook }: SearchRequest, { hooks }: Group) =>
     hook.length === 0 || hook.some((wanted) => hooks.includes(wanted)),
+  permission: ({ permission }: SearchRequest, group: Group) =>
+    permission.length === 0 || namesOf(group).some((name) => permission.some((wanted) => wanted === name)),
   license: (request: SearchRequest, { license }: Group) =>
     request.license.length === 0 || request.license.includes(license),
   signed: ({ signed }: SearchRequest, { signed_by }: Group) =>
@@ -273,6 +286,7 @@ function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boo
   const facet = (name: keyof typeof passes, valuesOf: (group: Group) => readonly string[]) =>
     counted(passingBut(request, groups, name), valuesOf)
   const hook = facet('hook', ({ hooks }) => hooks)
+  const permission = facet('permission', namesOf)
   const license = facet('license', (group) => [group.license])
   const signed = facet('signed', ({ signed_by }) => [signed_by])
   const verified = facet('verified', (group) => [group.verified ? 'yes' : 'no'])
@@ -282,6 +296,7 @@ function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boo
       const series = kernelSeries(found.min_kernel)
       return FoundProgram.parse({
         ...{ program: found.ref, latest: found.latest, summary: found.summary, hooks: found.hooks },
+        permissions: found.permissions,
         ...{ license: found.license, signed: found.signed_by, downloads: found.downloads },
         verified: found.verified,
         updatedAt: new Date(found.updated_at).toISOString(),
@@ -291,7 +306,7 @@ function pageOf(request: SearchRequest, row: z.infer<typeof Row>, forgiving: boo
     }),
     ...{
       total,
-      facets: { hook, license, namespace, signed, verified, kernel },
+      facets: { hook, permission, license, namespace, signed, verified, kernel },
       forgiven: forgiving && total > 0,
     },
     ...(page.length > request.limit && last !== undefined

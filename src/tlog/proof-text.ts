@@ -9,6 +9,8 @@ export interface LogProof {
   readonly proof: readonly Buffer[]
   /** The signed checkpoint that the proof leads to. */
   readonly note: string
+  /** Bytes that come along, for which nobody vouches: ours are those of the entry, whose hash the proof is about. */
+  readonly extra?: Buffer | undefined
 }
 
 /** What a log asks a witness to sign: a checkpoint, and that it continues the one of `from` entries (C2SP tlog-witness). */
@@ -21,19 +23,19 @@ export interface WitnessRequest {
 const HEADER = 'c2sp.org/tlog-proof@v1\n'
 
 /** A proof as a file: `.tlog-proof`. */
-export const formatLogProof = ({ index, proof, note }: LogProof): string =>
-  `${HEADER}index ${index}\n${hashLines(proof)}\n${note}`
+export const formatLogProof = ({ index, proof, note, extra }: LogProof): string =>
+  `${HEADER}${extra === undefined ? '' : `extra ${extra.toString('base64')}\n`}index ${index}\n${hashLines(proof)}\n${note}`
 
-/** Reads a proof; nothing in it is checked. Extra data, for which nobody vouches, is left out. Throws `log_malformed`. */
+/** Reads a proof; nothing in it is checked. Throws `log_malformed`. */
 export function parseLogProof(text: string): LogProof {
   const what = 'proof of an entry'
   if (!text.startsWith(HEADER)) throw malformed(what, 'it is of another form')
   const body = text.slice(HEADER.length)
   const [, extra, encoded] = /^(extra ([A-Za-z0-9+/]+={0,2})\n)?/.exec(body) ?? []
-  if (encoded !== undefined && canonicalBase64(encoded) === undefined)
-    throw malformed(what, 'its extra data is not base64')
+  const bytes = encoded === undefined ? undefined : canonicalBase64(encoded)
+  if (encoded !== undefined && bytes === undefined) throw malformed(what, 'its extra data is not base64')
   const { number, proof, note } = parseLines(body.slice(extra?.length ?? 0), 'index', what)
-  return { index: number, proof, note }
+  return { index: number, proof, note, ...(bytes === undefined ? {} : { extra: bytes }) }
 }
 
 /** The body of a request for `add-checkpoint`. */

@@ -75,21 +75,40 @@ export interface Inclusion {
   readonly proof: readonly Buffer[]
 }
 
-/** Checks that a leaf is in a tree (RFC 9162 section 2.1.3.2). Throws `log_proof_invalid`. */
-export function verifyInclusion({ leaf, index, size, root, proof }: Inclusion): void {
-  requireHashes([leaf, root, ...proof])
+/** A step up from a leaf: the sibling that joins, on which side, and the hash over both. */
+export interface InclusionStep {
+  readonly side: 'left' | 'right'
+  readonly sibling: Buffer
+  readonly hash: Buffer
+}
+
+/**
+ * The way up from a leaf that its proof describes; the last hash is that of the root (RFC 9162 section 2.1.3.2). Throws
+ * `log_proof_invalid` for a proof of another length than such a leaf has.
+ */
+export function inclusionSteps({ leaf, index, size, proof }: Omit<Inclusion, 'root'>): InclusionStep[] {
+  requireHashes([leaf, ...proof])
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size)
     throw invalid(`there is no entry ${index} in a log of ${size}`)
   let [at, last, hash] = [index, size - 1, leaf]
-  for (const sibling of proof) {
+  const steps = proof.map((sibling): InclusionStep => {
     if (last === 0) throw invalid('the proof is too long')
-    if (at % 2 === 1 || at === last) {
-      hash = nodeHash(sibling, hash)
-      while (at % 2 === 0 && at !== 0) [at, last] = [at / 2, half(last)] // levels at which the leaf's part has no sibling
-    } else hash = nodeHash(hash, sibling)
+    const side = at % 2 === 1 || at === last ? 'left' : 'right'
+    hash = side === 'left' ? nodeHash(sibling, hash) : nodeHash(hash, sibling)
+    // levels at which the leaf's part has no sibling
+    if (side === 'left') while (at % 2 === 0 && at !== 0) [at, last] = [at / 2, half(last)]
     ;[at, last] = [half(at), half(last)]
-  }
+    return { side, sibling, hash }
+  })
   if (last !== 0) throw invalid('the proof is too short')
+  return steps
+}
+
+/** Checks that a leaf is in a tree. Throws `log_proof_invalid`. */
+export function verifyInclusion(inclusion: Inclusion): void {
+  const { leaf, root, index, size } = inclusion
+  requireHashes([root])
+  const hash = inclusionSteps(inclusion).at(-1)?.hash ?? leaf
   if (!hash.equals(root)) throw invalid(`entry ${index} is not in the log of ${size}`)
 }
 

@@ -1,7 +1,7 @@
 import { DomainError } from '../domain/errors.ts'
 import { decodeBundle } from './entry-bundle.ts'
 import { HASH_BYTES, nodeHash, type ReadHashes } from './merkle.ts'
-import { nodePlace, TILE_WIDTH, type Tile, tilePath } from './tile.ts'
+import { nodePlace, TILE_WIDTH, type Tile, tileAt, tilePath } from './tile.ts'
 
 /**
  * Fetches a tile or bundle by its path, such as `tile/0/x001/234.p/17`. For a partial one, which a log may delete, the
@@ -42,6 +42,27 @@ export async function readHashTile(tile: Tile, readTile: ReadTile): Promise<Buff
 /** The entries of a bundle, which may hold more than the partial one that was asked for. Throws `log_malformed`. */
 export const readBundle = async (bundle: Tile, readTile: ReadTile): Promise<Buffer[]> =>
   decodeBundle(await readTile(tilePath(bundle)), bundle.width)
+
+/** An entry as it stands in a log. */
+export interface EntryAt {
+  readonly index: number
+  readonly data: Buffer
+}
+
+/** Entries `from` to before `to` of a log of `size`, believed as they come. Throws `log_malformed`. */
+export async function readEntries(
+  { from, to, size }: { from: number; to: number; size: number },
+  readTile: ReadTile,
+): Promise<EntryAt[]> {
+  const read: EntryAt[] = []
+  for (let index = Math.floor(from / TILE_WIDTH); index * TILE_WIDTH < to; index++) {
+    const bundle = tileAt('entries', index, size)
+    if (bundle === undefined) break
+    const entries = await readBundle(bundle, readTile)
+    read.push(...entries.map((data, at) => ({ index: index * TILE_WIDTH + at, data })))
+  }
+  return read.filter(({ index }) => index >= from && index < to)
+}
 
 /** Hash over a power of two of consecutive hashes. */
 function subtreeHash(bytes: Buffer): Buffer {

@@ -14,7 +14,7 @@ const TYPES = {
 /** Scripts and pictures of src/web/assets. */
 const FILES = ['hookline.js', 'search.js', 'live.js', 'icon.svg'] as const
 /** Parts of the one style, in order. */
-const STYLES = ['base.css', 'program.css', 'fleet.css', 'account.css', 'docs.css'] as const
+const STYLES = ['base.css', 'program.css', 'fleet.css', 'account.css', 'docs.css', 'log.css'] as const
 /** The latin letters of the typeface. */
 const TYPEFACE = '@fontsource-variable/public-sans/files/public-sans-latin-wght-normal.woff2'
 

@@ -73,5 +73,5 @@ ${
 
 const footer = (): Html => html`<footer class="bottom"><div class="wide">
 <p>The registry is not trusted: your nodes check every signature themselves.</p>
-<nav aria-label="More"><a href="/docs">Docs</a><a href="/docs/api">API</a><a href="/feeds/releases.atom">Feed</a><a href="/publish">Publish</a></nav>
+<nav aria-label="More"><a href="/docs">Docs</a><a href="/docs/api">API</a><a href="/log">Log</a><a href="/feeds/releases.atom">Feed</a><a href="/publish">Publish</a></nav>
 </div></footer>`

@@ -1,4 +1,4 @@
-import markdownIt, { type MarkdownIt } from 'markdown-it'
+import markdownIt, { type MarkdownIt, type StateBlock } from 'markdown-it'
 import { type Html, trusted } from './html.ts'
 import { visible } from './text.ts'
 
@@ -38,7 +38,10 @@ function render(text: string, links: Links): Html {
 }
 
 function parser(links: Links): MarkdownIt {
-  const markdown = markdownIt({ html: false, linkify: false, breaks: false, maxNesting: 20 })
+  const markdown = markdownIt({ html: false, linkify: false, breaks: false })
+  markdown.block.ruler.before('blockquote', 'deep', deepAsText, {
+    alt: ['paragraph', 'reference', 'blockquote', 'list'],
+  })
   const { rules } = markdown.renderer
   // which links there are is decided below, where their text can be kept
   markdown.validateLink = () => true
@@ -57,6 +60,10 @@ function parser(links: Links): MarkdownIt {
     const token = tokens[at]
     const target = links.target(String(token?.attrGet('src') ?? ''))
     const text = markdown.utils.escapeHtml(token?.content || 'picture')
+    // in a link it is that link's words: one within another is none
+    if (open.includes(true)) return text
+    // pictures of pages come with the repository, not with the package
+    if (!links.foreign && target === undefined) return ''
     if (!links.foreign && target?.startsWith('/') === true) return `<img src="${target}" alt="${text}">`
     return target === undefined
       ? text
@@ -70,7 +77,9 @@ function parser(links: Links): MarkdownIt {
   }
   rules['heading_close'] = (tokens, at) => `</${lower(tokens[at]?.tag ?? 'h6')}>\n`
   // wide tables and code scroll by themselves, by keyboard too
-  rules['table_open'] = () => '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
+  let tables = 0
+  rules['table_open'] = () =>
+    `<div class="scroll" tabindex="0" role="region" aria-label="Table ${++tables}"><table>`
   rules['table_close'] = () => '</table></div>'
   // alignment by class, since styles may not stand in a page; a heading that says nothing is none to a screen reader
   const cell = (tag: string, style: unknown): string =>
@@ -86,6 +95,30 @@ function parser(links: Links): MarkdownIt {
   return markdown
 }
 
+/** Lists and quotes within each other: each list counts twice, with its item. */
+const DEEPEST = 16
+const MARKER = /^(?:[-+*>]|\d{1,9}[.)])(?:\s|$|>)/
+
+/**
+ * A list or quote that is too deep is shown as text: the parser itself leaves out what follows one, to the end. A rule of
+ * markdown-it's block parser.
+ */
+function deepAsText(state: StateBlock, line: number, _end: number, silent: boolean): boolean {
+  if (state.level < DEEPEST) return false
+  const start = (state.bMarks[line] ?? 0) + (state.tShift[line] ?? 0)
+  const end = state.eMarks[line] ?? start
+  if (!MARKER.test(state.src.slice(start, Math.min(end, start + 12)))) return false
+  if (silent) return true
+  state.push('paragraph_open', 'p', 1).map = [line, line + 1]
+  const text = state.push('inline', '', 0)
+  text.content = state.src.slice(start, end).trim()
+  text.map = [line, line + 1]
+  text.children = []
+  state.push('paragraph_close', 'p', -1)
+  state.line = line + 1
+  return true
+}
+
 /** The anchor of a heading as code hosts make it: words by hyphens, numbered when it comes again. */
 export function anchorOf(heading: string, seen: Map<string, number>): string {
   const words = heading
@@ -93,7 +126,11 @@ export function anchorOf(heading: string, seen: Map<string, number>): string {
     .replace(/[^\p{L}\p{N}\s_-]+/gu, '')
     .trim()
     .replace(/\s+/g, '-')
-  const times = seen.get(words) ?? 0
+  let times = seen.get(words) ?? 0
+  // a heading may be called like the number of another
+  while (times > 0 && seen.has(`${words}-${times}`)) times++
   seen.set(words, times + 1)
-  return times === 0 ? words : `${words}-${times}`
+  const anchor = times === 0 ? words : `${words}-${times}`
+  if (times > 0) seen.set(anchor, 1)
+  return anchor
 }

@@ -1,3 +1,4 @@
+import { type ProgramId, programPath, releasePath } from '../domain/names.ts'
 import type { FoundProgram } from '../domain/search.ts'
 import { type Html, html } from './html.ts'
 import { icon } from './icons.ts'
@@ -5,15 +6,18 @@ import { hookTag } from './packet-path.ts'
 import { ago, counted, short } from './text.ts'
 
 /** Address of a program's page. */
-export const programUrl = (program: string): string => `/programs/${program}`
+export const programUrl = programPath
 
 /** Address of a release's page. */
-export const releaseUrl = (program: string, version: string): string =>
-  `${programUrl(program)}/v/${encodeURIComponent(version)}`
+export const releaseUrl = releasePath
 
-/** Programs one below the other, each with what one chooses by. */
-export const programList = (programs: readonly FoundProgram[], now: Date): Html =>
-  html`<ul class="programs">${programs.map((program) => programItem(program, now))}</ul>`
+/** Programs one below the other, each with what one chooses by; those of `locked` are not for everybody. */
+export const programList = (
+  programs: readonly FoundProgram[],
+  now: Date,
+  locked: ReadonlySet<ProgramId> = new Set(),
+): Html =>
+  html`<ul class="programs">${programs.map((program) => programItem(program, now, locked.has(program.program)))}</ul>`
 
 function programItem(
   {
@@ -30,10 +34,11 @@ function programItem(
     deprecated,
   }: FoundProgram,
   now: Date,
+  locked: boolean,
 ): Html {
   const [namespace, name] = program.split('/')
   return html`<li class="program">
-<h3><a href="${programUrl(program)}"><span class="of">${namespace}/</span><wbr>${name}</a> <span class="version">${latest}</span></h3>
+<h3><a href="${programUrl(program)}"><span class="of">${namespace}/</span><wbr>${name}</a> <span class="version">${latest}</span>${locked && html` ${icon('lock', 'private: for members only')}`}</h3>
 <p dir="auto">${summary}</p>
 <ul class="facts">
 ${deprecated !== undefined && html`<li class="warn">${icon('warning')}deprecated</li>`}

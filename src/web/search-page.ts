@@ -1,3 +1,4 @@
+import { PERMISSIONS } from '../domain/permission.ts'
 import { type Facets, SearchRequest, SearchSort } from '../domain/search.ts'
 import type { Services } from '../http/services.ts'
 import { readableBy } from '../registry/access.ts'
@@ -12,6 +13,11 @@ import { counted, grouped } from './text.ts'
 /** Facets in the order in which they are shown, each with its heading and what its values are called. */
 const FACETS = [
   { name: 'hook', heading: 'Hook', call: (value: string) => wordOf(HOOK_NAMES, value) },
+  {
+    name: 'permission',
+    heading: 'What it can do',
+    call: (value: string) => wordOf(PERMISSION_WORDS, value),
+  },
   { name: 'kernel', heading: 'Runs on Linux', call: (value: string) => value },
   {
     name: 'verified',
@@ -30,6 +36,10 @@ const FACETS = [
 const HOOK_NAMES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(HOOK_WORDS).map(([hook, { name }]) => [hook, name]),
 )
+const PERMISSION_WORDS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(PERMISSIONS).map(([name, { title }]) => [name, title])),
+  none: 'only let packets pass',
+}
 const wordOf = (words: Readonly<Record<string, string>>, value: string): string => words[value] ?? value
 
 /** Values of a facet that are shown before one asks for more. */
@@ -64,7 +74,7 @@ ${facetsOf(found.facets, query)}
 <header class="found"><h1>${counted(found.total, 'program')}</h1>${sorts(query, request.sort)}</header>
 ${chosen(query)}
 ${found.forgiven && found.total > 0 && html`<p class="notice">Nothing has the words as you typed them. This looks like them.</p>`}
-${found.programs.length === 0 ? nothing(query) : programList(found.programs, now)}
+${found.programs.length === 0 ? nothing(query) : html`<h2 class="unseen">Found</h2>${programList(found.programs, now)}`}
 ${found.next !== undefined && html`<p class="more"><a rel="next" href="${addressOf(withValue(query, 'cursor', found.next))}">More programs</a></p>`}
 </section>
 </div>

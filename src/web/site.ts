@@ -71,7 +71,9 @@ const CONTENT_SECURITY_POLICY = [
 /** Sends a page in its layout. */
 export function sendPage(reply: FastifyReply, page: Page, frame: Frame): FastifyReply {
   if (page.status !== undefined) reply.code(page.status)
-  if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private, no-cache')
+  // who signs out leaves nothing behind that the next one could go back to
+  const kept = frame.actor.kind === 'anonymous' ? 'private, no-cache' : 'private, no-store'
+  if (!reply.hasHeader('cache-control')) reply.header('cache-control', kept)
   return (
     reply
       .header('content-security-policy', CONTENT_SECURITY_POLICY)
@@ -90,5 +92,6 @@ export const signedIn = ({ request }: Visit): Actor & TokenActor => holderOf(req
 export function field<T>(form: URLSearchParams, name: string, schema: z.ZodType<T>): T {
   const read = schema.safeParse(form.get(name) ?? undefined)
   if (read.success) return read.data
-  throw new DomainError('invalid_request', `${name}: ${read.error.issues[0]?.message ?? 'does not fit'}`)
+  const why = read.error.issues[0]?.message ?? 'does not fit'
+  throw new DomainError('invalid_request', `${name}: ${why}`, { field: name })
 }

@@ -16,6 +16,7 @@ export function sitemap(app: App, services: Services): void {
       const documents = [
         '/',
         '/search',
+        '/log',
         '/docs',
         '/docs/api',
         ...allDocuments().map(({ name }) => `/docs/${name}`),

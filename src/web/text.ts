@@ -30,16 +30,20 @@ export function short(value: number): string {
   return String(value)
 }
 
-/** Bytes in few characters: 812 B, 14.2 KiB, 3.1 MiB. */
+/** Bytes in few characters: 812 B, 14.2 KiB, 3.1 MiB, 20.0 GiB. */
 export function byteText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
-  const [scaled, unit] = bytes < 1 << 20 ? [bytes / 1024, 'KiB'] : [bytes / (1 << 20), 'MiB']
+  const unit = bytes < 2 ** 20 ? 'KiB' : bytes < 2 ** 30 ? 'MiB' : 'GiB'
+  const scaled = bytes / { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[unit]
   return `${scaled >= 100 ? Math.round(scaled) : scaled.toFixed(1)} ${unit}`
 }
 
 /** A count and its noun: 1 program, 3 programs. */
 export const counted = (count: number, noun: string, plural = `${noun}s`): string =>
   `${grouped(count)} ${count === 1 ? noun : plural}`
+
+/** Words as a sentence begins: messages of errors begin small. */
+export const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** The day of a time: 2026-03-01. */
 export const dayOf = (iso: string): string => iso.slice(0, 10)
@@ -56,8 +60,13 @@ const AGES = [
 /** How long ago a time was, as people say it: 3 days ago. */
 export function ago(iso: string, now: Date): string {
   const seconds = Math.floor((now.getTime() - Date.parse(iso)) / 1000)
+  return seconds < 60 ? 'just now' : `${lasting(seconds)} ago`
+}
+
+/** A time span in its largest unit, as people say it: 45 seconds, 3 days. */
+export function lasting(seconds: number): string {
   const age = AGES.find(([size]) => seconds >= size)
-  return age === undefined ? 'just now' : `${counted(Math.floor(seconds / age[0]), age[1])} ago`
+  return age === undefined ? counted(seconds, 'second') : counted(Math.floor(seconds / age[0]), age[1])
 }
 
 /** The beginning of a digest, enough to tell two apart by eye: sha256:0123456789ab…. */

@@ -39,8 +39,10 @@ describeAsRoot('a registry that was taken over', () => {
     fleet.cleanup.add('liar', () => liar.close())
     await fleet.publishKnob('1.1.0', 1)
     const policy = fleet
-      .policy(`  - { match: "other/*", signers: [{ key: "${neighbour.key.fingerprint}" }] }`)
-      .replace('}] }', '}], minVersion: { "acme/knob": "1.1.0" } }')
+      .policy(
+        `  - { match: "other/*", signers: [{ key: "${neighbour.key.fingerprint}" }], permissions: [drop] }`,
+      )
+      .replace('}], permissions', '}], minVersion: { "acme/knob": "1.1.0" }, permissions')
     node = await fleet.node('a', { url: liar.url, policy })
     await fleet.apply('edge', node)
     await fleet.untilRuns(node, 'edge', 'acme/knob@1.1.0')

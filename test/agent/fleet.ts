@@ -12,6 +12,7 @@ import { runCli } from '../../src/cli/run.ts'
 import { registryClient } from '../../src/client/registry-client.ts'
 import { FunctionSpec } from '../../src/domain/function.ts'
 import { Observed, type ObservedChain } from '../../src/domain/node.ts'
+import { Permission } from '../../src/domain/permission.ts'
 import { Cleanup } from '../../tools/demo/cleanup.ts'
 import { type Service, startService } from '../../tools/demo/processes.ts'
 import { Lab, type LinkEnd, removeStale } from '../../tools/lab/namespaces.ts'
@@ -42,6 +43,7 @@ export const KNOB_MANIFEST = {
   ...{ summary: 'Passes or drops everything', license: 'MIT OR GPL-2.0-only' },
   programs: [{ object: 'knob.bpf.o', entry: 'xdp_knob', hook: 'xdp' }],
   config: [{ name: 'drop', variable: 'cfg_drop', type: 'u32', default: 0, max: 1 }],
+  permissions: ['drop'],
 }
 
 /** A key pair on disk and in memory. */
@@ -167,7 +169,12 @@ export class Fleet {
       note: () => {},
     }
     const never = (): Promise<never> => Promise.reject(new Error('not here'))
-    const code = await runCli([...args, '--json'], io, { serve: never, agent: never, doctor: never }, 'test')
+    const code = await runCli(
+      [...args, '--json'],
+      io,
+      { serve: never, witness: never, agent: never, doctor: never },
+      'test',
+    )
     const answer: unknown = JSON.parse(out)
     if (code !== 0) throw new Error(`${args.join(' ')}: ${CliFailure.parse(answer).error.code} ${out}`)
     return answer
@@ -187,7 +194,10 @@ export class Fleet {
   async publish(program: string, version: string, files: Record<string, Buffer>, manifest: object) {
     const dir = this.path('releases', program, version)
     mkdirSync(dir, { recursive: true })
-    writeFileSync(join(dir, 'hookline.yaml'), stringify({ name: program, version, ...manifest }))
+    writeFileSync(
+      join(dir, 'hookline.yaml'),
+      stringify({ name: program, version, permissions: Permission.options, ...manifest }),
+    )
     for (const [name, bytes] of Object.entries(files)) writeFileSync(join(dir, name), bytes)
     await this.hookline('publish', dir, '--key', this.publisher.path)
   }
@@ -243,7 +253,7 @@ export class Fleet {
   }
   policy(rules = ''): string {
     const { operator, publisher } = this
-    const signers = `signers: [{ key: "${publisher.key.fingerprint}" }]`
+    const signers = `signers: [{ key: "${publisher.key.fingerprint}" }], permissions: [${Permission.options.join(', ')}]`
     return [
       `operators: [{ key: "${operator.key.fingerprint}" }]`,
       'programs:',

@@ -43,7 +43,7 @@ describeAsRoot('an agent whose owner trusts identities', () => {
     [
       `operators: [{ key: "${fleet.operator.key.fingerprint}" }]`,
       `trustedRoot: ${join(dir, 'node-root.json')}`,
-      `programs: [{ match: "acme/*", signers: [{ identity: "${identity}", issuer: "${ISSUER}" }] }]`,
+      `programs: [{ match: "acme/*", signers: [{ identity: "${identity}", issuer: "${ISSUER}" }], permissions: [drop] }]`,
     ].join('\n')
 
   test('runs what one of them signed, by the trusted root that he names, and by no other', async () => {

@@ -12,8 +12,8 @@ const [acme, evil] = [newKey(), newKey('ed25519')]
 const KEYS: readonly PublicKey[] = [acme.publicKey, evil.publicKey]
 const POLICY = parseTrustPolicy(`
 programs:
-  - { match: "acme/*", signers: [{ key: "${acme.fingerprint}" }], minVersion: { "acme/limit": "1.1.0" } }
-  - { match: "evil/*", signers: [{ key: "${evil.fingerprint}" }] }
+  - { match: "acme/*", signers: [{ key: "${acme.fingerprint}" }], permissions: [drop], minVersion: { "acme/limit": "1.1.0" } }
+  - { match: "evil/*", signers: [{ key: "${evil.fingerprint}" }], permissions: [drop] }
 `)
 const OBJECT = 'small.bpf.o'
 
@@ -100,6 +100,41 @@ describe('an honest release', () => {
     await obtain(describeRelease(built))
     expect(fetched).toEqual([digest])
     expect(cached.get(digest)?.equals(xdpObject())).toBe(true)
+  })
+})
+
+describe('what the verified bytecode can do is held against what the policy grants', () => {
+  const granting = (permissions: string): TrustPolicy =>
+    parseTrustPolicy(
+      `programs: [{ match: "acme/*", signers: [{ key: "${acme.fingerprint}" }]${permissions} }]`,
+    )
+  const outcome = async (built: BuiltRelease, policy: TrustPolicy): Promise<string> => {
+    serve(built.files)
+    try {
+      return `accepted ${(await obtain(describeRelease(built), policy)).ref}`
+    } catch (error) {
+      return `${asDomainError(error).code}: ${asDomainError(error).message}`
+    }
+  }
+  test.each([
+    ['that says nothing grants nothing', ''],
+    ['with an empty list grants nothing', ', permissions: []'],
+    ['with other permissions does not grant it', ', permissions: [transmit, redirect, modify-packet]'],
+  ])('a rule %s', async (_, permissions) =>
+    expect(await outcome(await release(), granting(permissions))).toMatch(
+      /^permission_not_granted: trust.yaml does not grant acme\/limit@1.2.0 drop \(may return a verdict to drop in xdp_small/,
+    ),
+  )
+  test.each([', permissions: [drop]', ', permissions: [drop, transmit]', ', permissions: [unknown]'])(
+    'a rule grants it%s',
+    async (permissions) =>
+      expect(await outcome(await release(), granting(permissions))).toBe('accepted acme/limit@1.2.0'),
+  )
+  test('whatever the manifest says of it', async () => {
+    const silent = await release('acme/limit', '1.2.0', { manifest: { permissions: [] } })
+    expect(await outcome(silent, granting(''))).toMatch(/^permission_not_granted/)
+    const boastful = await release('acme/limit', '1.2.0', { manifest: { permissions: ['drop', 'transmit'] } })
+    expect(await outcome(boastful, granting(', permissions: [drop]'))).toMatch(/^accepted/)
   })
 })
 

@@ -5,6 +5,7 @@ import { memoryIo } from './hookline.ts'
 const services = {
   serve: () => Promise.reject(new Error('not here')),
   agent: () => Promise.reject(new Error('not here')),
+  witness: () => Promise.reject(new Error('not here')),
   doctor: () => Promise.reject(new Error('not here')),
 }
 async function help(...path: string[]): Promise<string> {
@@ -45,6 +46,7 @@ describe('help', () => {
       'completion',
       'delete',
       'deprecate',
+      'diff',
       'doctor',
       'function apply',
       'function list',
@@ -60,6 +62,11 @@ describe('help', () => {
       'key list',
       'key remove',
       'keygen',
+      'log check',
+      'log entries',
+      'log proof',
+      'log show',
+      'log verify',
       'login',
       'logout',
       'member accept',
@@ -102,6 +109,7 @@ describe('help', () => {
       'webhook remove',
       'webhook test',
       'whoami',
+      'witness',
       'yank',
     ])
   })

@@ -49,7 +49,7 @@ interface Lie {
 }
 
 const notHere = (): Promise<never> => Promise.reject(new Error('not here'))
-const services = { serve: notHere, agent: notHere, doctor: notHere }
+const services = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere }
 let double: HttpDouble | undefined
 afterEach(async () => {
   await double?.close()
@@ -67,6 +67,7 @@ async function registryThat(lie: Lie): Promise<string> {
     summary: 'Limits',
     license: 'MIT',
     hooks: ['xdp'],
+    permissions: [],
     ...lie.view,
   }
   const blobs = new Map([...files.values()].map((bytes) => [`/api/v1/blobs/${sha256Digest(bytes)}`, bytes]))

@@ -163,6 +163,7 @@ version: 1.0.0
 summary: A test
 license: MIT
 programs: [{ object: listed.bpf.o, entry: listed, hook: xdp }]
+permissions: [drop]
 config:
   - name: rules
     map: rules

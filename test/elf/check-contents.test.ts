@@ -38,7 +38,7 @@ function found(
     ...bodies.map(([file, text]): [string, Buffer] => [file, object(text, license)]),
     ...more,
   ])
-  return checkContents(manifest, files)
+  return checkContents(manifest, files).checks
 }
 /** What did not hold: check, level and code. */
 const wrong = (...asked: Parameters<typeof found>): string[] =>
@@ -48,7 +48,14 @@ describe('the checks of a release', () => {
   test('all hold for a sound one, each says what', () => {
     const checks = found(PLAIN)
     expect(checks.map(({ level }) => level)).toEqual(checks.map(() => 'ok'))
-    expect(checks.map(({ check }) => check)).toEqual(['manifest', 'licence', 'files', 'objects', 'kernel'])
+    expect(checks.map(({ check }) => check)).toEqual([
+      'manifest',
+      'licence',
+      'files',
+      'objects',
+      'permissions',
+      'kernel',
+    ])
     expect(checks.every(({ detail }) => detail !== '')).toBe(true)
   })
 
@@ -76,12 +83,38 @@ describe('the checks of a release', () => {
   })
 
   test('see helpers that the object’s licence does not allow', () => {
-    expect(wrong(TIMER, { requires: { kernel: '>=5.15' } })).toEqual([])
-    expect(wrong(TIMER, { requires: { kernel: '>=5.15' } }, 'Proprietary')).toEqual([
+    expect(wrong(TIMER, { requires: { kernel: '>=5.15' }, permissions: ['timers'] })).toEqual([])
+    expect(wrong(TIMER, { requires: { kernel: '>=5.15' }, permissions: ['timers'] }, 'Proprietary')).toEqual([
       'gpl-helpers gpl_required',
     ])
     const [check] = found(TIMER, {}, '').filter(({ check }) => check === 'gpl-helpers')
     expect(check?.detail).toBe('x of x.bpf.o calls bpf_timer_start, but its object says no licence')
+  })
+
+  test('refuse what the bytecode can do and the manifest does not declare, and say where', () => {
+    const drops = PLAIN.replace('XDP_PASS', 'ctx->rx_queue_index ? XDP_DROP : XDP_TX')
+    const permissions = (declared: string[], body = drops) =>
+      found(body, { permissions: declared }).filter(({ check }) => check === 'permissions')
+    expect(permissions(['drop'])).toEqual([
+      {
+        ...{ check: 'permissions', level: 'error', code: 'permissions_undeclared' },
+        detail: expect.stringMatching(
+          /^x can send packets back, but permissions has no transmit: may return a verdict to transmit in x at instruction \d+, .*:\d+$/,
+        ),
+        remedy: expect.stringContaining('hookline.yaml'),
+      },
+    ])
+    expect(permissions([]).map(({ detail }) => /has no (\w+)/.exec(detail)?.[1])).toEqual([
+      'drop',
+      'transmit',
+    ])
+    expect(permissions(['transmit', 'drop'])).toEqual([
+      { check: 'permissions', level: 'ok', detail: 'drop, transmit' },
+    ])
+    expect(permissions(['drop'], PLAIN).map(({ level, detail }) => `${level}: ${detail}`)).toEqual([
+      'ok: it lets packets pass',
+      'warning: permissions has drop, which its bytecode does not need',
+    ])
   })
 
   test('know the oldest kernel that has what is used', () => {
@@ -113,7 +146,9 @@ describe('the checks of a release', () => {
   test('warn of what no chain can hold, and stop at objects that are none', () => {
     const throws = `extern void bpf_throw(__u64 cookie) __ksym;
 SEC("xdp") int x(struct xdp_md *ctx) { bpf_throw(1); return XDP_PASS; }`
-    expect(wrong(throws, { requires: { kernel: '>=6.7' } })).toEqual(['chaining warning'])
+    expect(
+      wrong(throws, { requires: { kernel: '>=6.7' }, permissions: ['drop', 'transmit', 'redirect'] }),
+    ).toEqual(['chaining warning'])
     expect(wrong(PLAIN, { programs: [{ object: 'README.md', entry: 'x', hook: 'xdp' }] })).toEqual([
       'objects elf_not_elf',
     ])

@@ -214,15 +214,16 @@ const wideSections = (count: number): CraftedType[] =>
     ),
   }))
 
-/** What a fresh process says of the object in a file: outcome, milliseconds, and the most memory that it ever held. */
+/** What a fresh process says of the object in a file: outcome, milliseconds of a processor, and the most memory that it ever held. */
 const READER = `
 import { readFileSync } from 'node:fs'
 import { describeObject } from '${new URL('../../src/elf/describe.ts', import.meta.url)}'
 const bytes = readFileSync(process.argv[1])
-const start = performance.now()
+const start = process.cpuUsage()
 let outcome = 'accepted'
 try { describeObject(bytes, 'hostile.o') } catch (error) { outcome = error.code ?? String(error) }
-const spent_ms = performance.now() - start
+const { user, system } = process.cpuUsage(start)
+const spent_ms = (user + system) / 1000
 console.log(JSON.stringify({ outcome, spent_ms, rss_bytes: process.resourceUsage().maxRSS * 1024 }))
 `
 const Answer = z.strictObject({ outcome: z.string(), spent_ms: z.number(), rss_bytes: z.number() })

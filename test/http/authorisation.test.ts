@@ -1,40 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { SCOPES } from '../../src/domain/account.ts'
 import { ReleaseView } from '../../src/domain/release.ts'
-import { applyOrder, type EnrolledNode, enrolledNode } from './enrolled-node.ts'
-import { addKey, buildRelease, newKey, openNamespace, releaseForm } from './release-builder.ts'
-import { type Answer, type RunningRegistry, startRegistry } from './running-registry.ts'
-
-/** Everybody who may ask, each with all scopes but where it says otherwise. */
-const ACTORS = [
-  ...(['anonymous', 'stranger', 'reader', 'publisher', 'owner', 'viewer', 'operator', 'admin'] as const),
-  // an administrator whose token does not say so, an owner whose token may only read, or is for another namespace
-  ...(['adminWithoutScope', 'ownerReading', 'ownerElsewhere', 'robot', 'node'] as const),
-] as const
-type ActorName = (typeof ACTORS)[number]
-
-/** Who has which right in namespace acme. A right that is not named here fails the test: say who has it. */
-const HOLDERS: Record<string, readonly ActorName[]> = {
-  anyone: ACTORS,
-  account: ACTORS.filter((name) => name !== 'anonymous' && name !== 'node'),
-  'account-manage': ACTORS.filter((name) => !['anonymous', 'node', 'ownerReading'].includes(name)),
-  membership: ACTORS.filter(
-    (name) => !['anonymous', 'node', 'ownerReading', 'ownerElsewhere'].includes(name),
-  ),
-  publish: ACTORS.filter((name) => !['anonymous', 'node', 'ownerReading'].includes(name)),
-  revoke: ACTORS.filter((name) => !['anonymous', 'node', 'ownerReading'].includes(name)),
-  'namespace-read': ['reader', 'publisher', 'owner', 'ownerReading', 'robot', 'admin'],
-  'namespace-manage': ['owner', 'admin'],
-  'program-yank': ['publisher', 'owner', 'robot', 'admin'],
-  'program-manage': ['owner', 'admin'],
-  'fleet-read': ['viewer', 'operator', 'admin', 'adminWithoutScope'],
-  'fleet-join': ['operator', 'admin', 'adminWithoutScope'],
-  'fleet-order': ['operator', 'admin', 'adminWithoutScope'],
-  admin: ['admin'],
-  node: [],
-  joining: [],
-}
+import { ACTORS, type ActorName, HOLDERS, startWithActors } from './actors.ts'
+import { applyOrder, type EnrolledNode } from './enrolled-node.ts'
+import { addKey, newKey } from './release-builder.ts'
+import type { Answer, RunningRegistry } from './running-registry.ts'
 
 /** The codes by which credentials are refused. */
 const REFUSALS = ['unauthenticated', 'forbidden', 'scope_missing', 'node_unauthenticated']
@@ -47,34 +17,11 @@ interface Route {
 
 let registry: RunningRegistry
 let node: EnrolledNode
-const tokens = new Map<ActorName, string>()
+let tokens: ReadonlyMap<ActorName, string>
 let routes: Route[] = []
 
 beforeAll(async () => {
-  registry = await startRegistry()
-  const key = newKey()
-  await openNamespace({ ...registry, admin: await registry.account('founder') }, 'acme', key)
-  const form = releaseForm(await buildRelease('acme/secret', '1.0.0', key))
-  await registry.call('POST', '/api/v1/releases?visibility=private', { token: registry.admin, form })
-  node = await enrolledNode(registry, 'node-1')
-  tokens.set('admin', registry.admin)
-  tokens.set('stranger', await registry.account('stranger'))
-  for (const role of ['reader', 'publisher', 'owner'] as const)
-    tokens.set(role, await registry.account(`the-${role}`, { member: { acme: role } }))
-  for (const fleet of ['viewer', 'operator'] as const)
-    tokens.set(fleet, await registry.account(`the-${fleet}`, { fleet }))
-  const allButAdmin = SCOPES.filter((scope) => scope !== 'admin')
-  tokens.set('adminWithoutScope', await registry.token({ scopes: allButAdmin }))
-  tokens.set('ownerReading', await registry.token({ scopes: ['read'] }, 'the-owner'))
-  tokens.set(
-    'ownerElsewhere',
-    await registry.token({ scopes: allButAdmin, programs: ['other/*'] }, 'the-owner'),
-  )
-  await registry.call('POST', '/api/v1/namespaces/acme/robots', {
-    token: registry.admin,
-    body: { name: 'ci', role: 'publisher' },
-  })
-  tokens.set('robot', await registry.token({ scopes: allButAdmin }, 'acme.ci'))
+  ;({ registry, node, tokens } = await startWithActors())
   routes = await readRoutes()
 }, 120_000)
 afterAll(() => registry.close())

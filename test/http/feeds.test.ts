@@ -52,6 +52,16 @@ test('feeds name the newest public releases first, and are well-formed whatever 
   expect(parsed(none.bytes).entries).toEqual([])
 })
 
+test('entries lead to pages, and are known by what never changes', async () => {
+  const text = (await get('/feeds/acme/app/releases.atom')).bytes.toString()
+  const { url } = registry
+  expect(text).toContain(`<link rel="alternate" type="text/html" href="${url}/programs/acme/app/v/1.1.0"/>`)
+  expect(text).toContain(`<id>${url}/api/v1/programs/acme/app/versions/1.1.0</id>`)
+  expect(text).toContain(`<link rel="alternate" type="text/html" href="${url}/programs/acme/app"/>`)
+  const all = (await get('/feeds/acme/releases.atom')).bytes.toString()
+  expect(all).toContain(`<link rel="alternate" type="text/html" href="${url}/namespaces/acme"/>`)
+})
+
 test('a feed that did not change is not sent again', async () => {
   const path = '/feeds/acme/app/releases.atom'
   const first = await get(path)

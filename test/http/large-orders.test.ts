@@ -34,7 +34,11 @@ const object = compile(`
     struct cidr key = { 32, { 10 } };
     return bpf_map_lookup_elem(&rules, &key) ? XDP_DROP : XDP_PASS;
   }`)
-const manifest = { programs: [{ object: 'limit.bpf.o', entry: 'xdp_limit', hook: 'xdp' }], config: [LIST] }
+const manifest = {
+  programs: [{ object: 'limit.bpf.o', entry: 'xdp_limit', hook: 'xdp' }],
+  config: [LIST],
+  permissions: ['drop'],
+}
 
 let registry: RunningRegistry
 let node: EnrolledNode

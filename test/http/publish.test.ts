@@ -390,7 +390,11 @@ describe('checks before a publish', () => {
     const key = newKey()
     await openNamespace(registry, 'hidden', key)
     const files: [string, Buffer][] = [['secret.bpf.o', compileBpf(SECRET)]]
-    const manifest = { programs: [{ object: 'secret.bpf.o', entry: 'secret', hook: 'xdp' }], config: [] }
+    const manifest = {
+      programs: [{ object: 'secret.bpf.o', entry: 'secret', hook: 'xdp' }],
+      config: [],
+      permissions: ['transmit'],
+    }
     const secret = await buildRelease('hidden/secret', '1.0.0', key, { manifest, files })
     const path = '/api/v1/releases?visibility=private'
     await registry.call('POST', path, { token: registry.admin, form: releaseForm(secret) })

@@ -45,6 +45,7 @@ export async function buildRelease(
     source: 'https://example.org/source',
     programs: [{ object: 'small.bpf.o', entry: 'xdp_small', hook: 'xdp' }],
     config: [{ name: 'limit', variable: 'cfg_limit', type: 'u32', default: 5 }],
+    permissions: ['drop'],
     ...manifest,
   })
   const all = new Map([['hookline.yaml', Buffer.from(yaml)], ['small.bpf.o', xdpObject()], ...files])

@@ -11,11 +11,13 @@ import { Problem } from '../../src/http/problem.ts'
 import { PATIENT, type Protection } from '../../src/http/protection.ts'
 import type { Services } from '../../src/http/services.ts'
 import { createFirstAccount } from '../../src/registry/tokens.ts'
+import type { LogWitness } from '../../src/registry/witnesses.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openFileBlobs } from '../../src/store/file-blobs.ts'
 import type { LogIdentity } from '../../src/store/logs.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import { startPostgres } from '../../src/store/postgres.ts'
+import { webPages } from '../../src/web/pages.ts'
 import { newLogIdentity } from '../support/log-identity.ts'
 
 /** An answer with its body read: parsed when it is JSON. */
@@ -82,10 +84,17 @@ export async function temporaryDirectory(): Promise<string> {
 /** Where the database's programs are copied when they lie where its user may not read: once for all tests. */
 export const COPY_DIR = process.getuid?.() === 0 ? '/var/lib/hookline' : tmpdir()
 
+/** What signs a registry's logs, and who witnesses them; by default a key of its own, and nobody. */
+interface LogParts {
+  readonly logIdentity?: LogIdentity
+  readonly witnesses?: readonly LogWitness[]
+}
+
 /** Starts a registry of its own for a test file. */
 export async function startRegistry(
   protection: Protection = PATIENT,
   identity: IdentitySettings = identitySettings({}),
+  { logIdentity = newLogIdentity(), witnesses = [] }: LogParts = {},
 ): Promise<RunningRegistry> {
   const dataDir = await temporaryDirectory()
   const postgres = await startPostgres(dataDir, COPY_DIR)
@@ -94,7 +103,6 @@ export async function startRegistry(
   await database.listen()
   const failures: unknown[] = []
   const blobs = await openFileBlobs(join(dataDir, 'blobs'))
-  const logIdentity = newLogIdentity()
   const services = composeRegistry(
     database,
     blobs,
@@ -102,8 +110,9 @@ export async function startRegistry(
     protection,
     identity,
     logIdentity,
+    witnesses,
   )
-  const app = await buildApp(services)
+  const app = await buildApp(services, webPages())
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const admin = (await createFirstAccount(services.accounts, services.clock)) ?? ''
   const token: RunningRegistry['token'] = async (body, account) => {

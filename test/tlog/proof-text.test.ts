@@ -46,11 +46,13 @@ describe('a request for a cosignature', () => {
 describe('a proof of an entry', () => {
   const text = `c2sp.org/tlog-proof@v1\nindex 73894\n${HASHES.join('\n')}\n\n${note}`
 
-  test('is read and written alike; extra data is left out', () => {
+  test('is read and written alike, with and without extra data', () => {
     expect(parseLogProof(text)).toEqual({ index: 73_894, proof, note })
     expect(formatLogProof({ index: 73_894, proof, note })).toBe(text)
     const extra = text.replace('index', 'extra YWdlLXYxLjIuMQ==\nindex')
-    expect(parseLogProof(extra)).toEqual({ index: 73_894, proof, note })
+    const whole = { index: 73_894, proof, note, extra: Buffer.from('age-v1.2.1') }
+    expect(parseLogProof(extra)).toEqual(whole)
+    expect(formatLogProof(whole)).toBe(extra)
     expect(parseLogProof(formatLogProof({ index: 0, proof: [], note })).proof).toEqual([])
   })
 

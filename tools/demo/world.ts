@@ -14,7 +14,7 @@ import { type Service, startService } from './processes.ts'
 const ROLE = 'edge'
 const notHere = (): Promise<never> => Promise.reject(new Error('not in this process'))
 /** Services run as processes of their own here. */
-const noServices = { serve: notHere, agent: notHere, doctor: notHere }
+const noServices = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere }
 const SETTLE_MS = 20_000
 const LOOK_MS = 20
 
@@ -128,7 +128,7 @@ export class World {
   writePolicy(operator: string, publisher: string): void {
     writeFileSync(
       this.path('trust.yaml'),
-      `operators: [{ key: "${operator}" }]\nprograms:\n  - match: "hookline/*"\n    signers: [{ key: "${publisher}" }]\n`,
+      `operators: [{ key: "${operator}" }]\nprograms:\n  - match: "hookline/*"\n    signers: [{ key: "${publisher}" }]\n    permissions: [drop]\n`,
     )
   }
 

@@ -2,7 +2,10 @@
 document.addEventListener('keydown', (event) => {
   if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return
   if (event.target instanceof Element && event.target.closest('input, textarea, select')) return
-  const field = document.querySelector('#q, #home-find, #find')
+  // the one of the page before the one at the top, which is hidden then
+  const field = ['#q', '#home-find', '#find']
+    .map((id) => document.querySelector(id))
+    .find((one) => one !== null)
   if (!(field instanceof HTMLInputElement)) return
   event.preventDefault()
   field.focus()

@@ -1,0 +1,35 @@
+import { LIMITS } from '../domain/limits.ts'
+import { LogList, type LogName, LogProof, type LogView } from '../domain/log.ts'
+import type { ProgramId } from '../domain/names.ts'
+import type { ReadTile } from '../tlog/tile-reader.ts'
+import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
+
+/** The logs of a registry as it serves them; nothing is checked yet. Every method throws what {@link callRegistry} does. */
+export interface LogClient {
+  /** Address of the registry. */
+  readonly registry: string
+  logs(): Promise<LogView[]>
+  /** The newest checkpoint, a signed note. */
+  checkpoint(log: LogName): Promise<Buffer>
+  tiles(log: LogName): ReadTile
+  /** Throws `not_found` for a release that was never logged, and for one that may not be read. */
+  releaseProof(program: ProgramId, version: string): Promise<LogProof>
+}
+
+/** A client of the logs of the registry at `url`; a token is needed for what is private only. Throws `usage`. */
+export function logClient(url: string, token: string | undefined): LogClient {
+  const registry = parseRegistryUrl(url)
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const get = (path: string, maxBytes: number): Promise<HttpAnswer> =>
+    callRegistry(registry, { method: 'GET', path, headers, maxBytes })
+  return {
+    registry: registry.origin,
+    logs: async () => readJson(await get('/api/v1/logs', LIMITS.answer_bytes), LogList, 'the logs').logs,
+    checkpoint: async (log) => (await get(`/log/${log}/checkpoint`, LIMITS.note_bytes)).body,
+    tiles: (log) => async (path) => (await get(`/log/${log}/${path}`, LIMITS.log_tile_bytes)).body,
+    releaseProof: async (program, version) => {
+      const path = `/api/v1/programs/${program}/versions/${encodeURIComponent(version)}/log-proof`
+      return readJson(await get(path, LIMITS.answer_bytes), LogProof, 'the proof')
+    },
+  }
+}

@@ -1,0 +1,114 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { asDomainError, DomainError, type ErrorCode } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import type { Witness } from '../witness/witness.ts'
+
+/** A witness that listens. */
+export interface WitnessServer {
+  /** Its address, such as http://127.0.0.1:7075. */
+  readonly url: string
+  /** Ends: requests under way are answered. */
+  close(): Promise<void>
+}
+
+/** How a refusal is answered (C2SP tlog-witness); anything else is the witness's own failure. */
+const STATUSES: Partial<Record<ErrorCode, number>> = {
+  log_malformed: 400,
+  too_large: 413,
+  log_untrusted: 403,
+  not_found: 404,
+  log_fork: 422,
+  log_proof_invalid: 422,
+}
+
+/**
+ * Serves a witness: `POST /add-checkpoint` by C2SP tlog-witness, and its verifier key at `/` for people. `report` is told of its
+ * own failures. Throws `address_in_use`.
+ */
+export async function serveWitness(
+  witness: Witness,
+  key: string,
+  { host, port, report }: { host: string; port: number; report: (error: unknown) => void },
+): Promise<WitnessServer> {
+  const server = createServer(
+    { requestTimeout: LIMITS.witness_request_ms, headersTimeout: LIMITS.witness_request_ms },
+    (request, response) => {
+      answer(witness, key, request, response).catch((thrown: unknown) => {
+        const { code, message } = asDomainError(thrown)
+        const status = STATUSES[code] ?? 500
+        if (status === 500) report(thrown)
+        send(response, status, status === 500 ? 'the witness failed\n' : `${message} [${code}]\n`)
+      })
+    },
+  )
+  server.maxConnections = LIMITS.witness_connections
+  server.listen(port, host)
+  await once(server, 'listening').catch((cause: Error) => {
+    throw new DomainError('address_in_use', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })
+  })
+  const bound = server.address() as AddressInfo
+  return {
+    url: `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    close: async () => {
+      server.close()
+      server.closeIdleConnections()
+      await once(server, 'close')
+    },
+  }
+}
+
+async function answer(
+  witness: Witness,
+  key: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = (request.url ?? '').split('?', 1)[0]
+  if (path === '/' && request.method === 'GET') return send(response, 200, `${key}\n`)
+  if (path !== '/add-checkpoint')
+    throw new DomainError('not_found', 'a witness has /add-checkpoint, and no more')
+  if (request.method !== 'POST') {
+    response.setHeader('allow', 'POST')
+    return send(response, 405, 'POST a checkpoint\n')
+  }
+  const answered = await witness.addCheckpoint(await readBody(request))
+  if (answered.kind === 'cosigned') return send(response, 200, answered.line)
+  send(response, 409, `${answered.size}\n`, 'text/x.tlog.size')
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, {
+    ...{ 'content-type': type, 'content-length': Buffer.byteLength(body), 'cache-control': 'no-store' },
+    // a body that was not read to its end leaves a connection that nobody can go on with
+    ...(status === 413 ? { connection: 'close' } : {}),
+  })
+  response.end(body)
+}
+
+/** The body as text. Throws `too_large`, `log_malformed`. */
+async function readBody(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let size = 0
+  // refused before it is read: who breaks off in the middle cannot be answered
+  if (Number(request.headers['content-length'] ?? 0) > LIMITS.witness_request_bytes) throw tooLarge()
+  for await (const part of request) {
+    parts.push(part)
+    size += part.length
+    if (size > LIMITS.witness_request_bytes) throw tooLarge()
+  }
+  try {
+    return UTF8.decode(Buffer.concat(parts))
+  } catch (cause) {
+    throw new DomainError('log_malformed', 'the request is not UTF-8', { cause })
+  }
+}
+const tooLarge = (): DomainError =>
+  new DomainError('too_large', `a request has at most ${LIMITS.witness_request_bytes} bytes`)
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
