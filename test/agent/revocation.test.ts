@@ -44,6 +44,8 @@ const timerObject = (step: number): Buffer =>
     { STEP: step },
   )
 
+const TIMER_MANIFEST = { ...KNOB_MANIFEST, permissions: ['drop', 'timers'] }
+
 describeAsRoot('a revocation', () => {
   let fleet: Fleet
   beforeAll(async () => {
@@ -141,7 +143,7 @@ describeAsRoot('a revocation', () => {
     'previous: another release of the range runs, on new state, and survives a restart, a reboot and a silent registry',
     async () => {
       for (const [at, version] of ['1.0.0', '1.1.0'].entries())
-        await fleet.publish('acme/back', version, { 'knob.bpf.o': timerObject(at + 1) }, KNOB_MANIFEST)
+        await fleet.publish('acme/back', version, { 'knob.bpf.o': timerObject(at + 1) }, TIMER_MANIFEST)
       const node = await fleet.node('p')
       await fleet.apply('back', node, use('acme/back', 'previous'))
       await fleet.untilRuns(node, 'back', 'acme/back@1.1.0')
@@ -237,7 +239,7 @@ describeAsRoot('a revocation', () => {
     'ends what an older release left in state that was carried over, and what is kept to go back to',
     async () => {
       for (const [at, version] of ['1.0.0', '1.1.0'].entries())
-        await fleet.publish('acme/timer', version, { 'knob.bpf.o': timerObject(at + 5) }, KNOB_MANIFEST)
+        await fleet.publish('acme/timer', version, { 'knob.bpf.o': timerObject(at + 5) }, TIMER_MANIFEST)
       const node = await fleet.node('t')
       await fleet.apply('timer', node, use('acme/timer', 'previous', '1.0.0'))
       await fleet.untilRuns(node, 'timer', 'acme/timer@1.0.0')
@@ -281,7 +283,7 @@ describeAsRoot('a revocation', () => {
           expect(errors.map(({ code }) => code)).toContain('revocation_ignored')
         }
         expect(xdpProgramOn(node.edge)).toBe(programId)
-        expect(statusOf(node)?.revocations).toMatchObject({ believed: 0, ignored: 2 })
+        expect(statusOf(node)?.revocations).toMatchObject({ ignored: 2, detach: 0 })
         // an owner who names the key believes what was signed by it
         const both = `operators: [{ key: "${stranger.key.fingerprint}" }, {`
         writeFileSync(node.trust, fleet.policy(rules).replace('operators: [{', both))
