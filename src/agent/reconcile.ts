@@ -11,6 +11,7 @@ import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, ChainSite } from '../ports/chain-kernel.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { type Brought, BuildRefused, type ChainSet, partOf, type WantedChain } from './chain-set.ts'
 import { requireFeatures, requireKernel } from './host-requirements.ts'
@@ -20,6 +21,7 @@ import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
 import { type ChainPlan, type PlannedFunction, planChains } from './plan.ts'
 import { obtainRelease } from './release-source.ts'
 import type { FunctionStatus } from './reporter.ts'
+import type { Verdicts } from './verdicts.ts'
 
 type ActiveStanding = Extract<Standing, { kind: 'active' }>
 
@@ -28,7 +30,14 @@ export interface ReconcileParts {
   readonly kernel: ChainKernel
   readonly state: Pick<
     AgentState,
-    'acceptedOrders' | 'saveAcceptedOrder' | 'proven' | 'saveProven' | 'removeProven' | 'blob' | 'saveBlob'
+    | 'acceptedOrders'
+    | 'saveAcceptedOrder'
+    | 'proven'
+    | 'saveProven'
+    | 'removeProven'
+    | 'blob'
+    | 'saveBlob'
+    | 'releaseSeen'
   >
   readonly registry: Pick<NodeRegistry, 'blob'>
   readonly labels: Labels
@@ -37,6 +46,8 @@ export interface ReconcileParts {
   readonly kernelBtf: boolean
   /** The node's processor, as Node names it. */
   readonly arch: string
+  readonly clock: Clock
+  readonly verdicts: Verdicts
   /** A line for the operator at the console. */
   readonly say: (line: string) => void
 }
@@ -215,16 +226,16 @@ async function prepare(
   for (const [at, instance] of spec.instances.entries()) {
     const descriptor = proof.releases[at]
     if (descriptor === undefined) continue
-    const release = await obtainRelease(
-      descriptor,
-      policy,
-      source.keys,
-      parts.state,
-      parts.registry,
-      parts.signal,
-    )
-    const signer = source.keys.find(({ fingerprint }) => fingerprint === release.signer)
-    if (signer !== undefined) proof.keys.push(signer.spki.toString('base64'))
+    const { keys } = source
+    const judge = {
+      ...{ policy, keys, verdicts: parts.verdicts, state: parts.state, now: parts.clock() },
+      emergency: instance.emergency === true,
+    }
+    const release = await obtainRelease(descriptor, judge, parts.state, parts.registry, parts.signal)
+    for (const signer of release.signers) {
+      const key = keys.find(({ fingerprint }) => fingerprint === signer)
+      if (key !== undefined) proof.keys.push(key.spki.toString('base64'))
+    }
     requireKernel(release.manifest, parts.kernelRelease)
     requireFeatures(release.manifest, { btf: parts.kernelBtf })
     const suited = { ...release, manifest: suitedTo(release.manifest, parts.arch) }

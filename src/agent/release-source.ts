@@ -1,70 +1,69 @@
-import { type PublicKey, sha256Digest } from '../attest/keys.ts'
-import { verifyRelease, verifyReleaseDigests } from '../attest/verify-release.ts'
+import { sha256Digest } from '../attest/keys.ts'
+import { digestsOf } from '../attest/verify-release.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
 import type { ReleaseDescriptor, ReleaseFile } from '../domain/release.ts'
 import type { Signer } from '../domain/signer.ts'
-import { acceptedBy, requireMinVersion, ruleFor } from '../domain/trust-policy.ts'
 import { type BpfObject, readObject } from '../elf/bpf-object.ts'
 import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
-import type { NodePolicy } from './node-policy.ts'
+import { type Judge, requireDeclared, requireRule, requireSigned, signersOf } from './release-trust.ts'
 
 /** A release of which every byte was checked; `files` are the very buffers that were. */
 export interface VerifiedRelease {
   readonly ref: string
   readonly manifest: Manifest
-  readonly signer: Signer
+  /** The accepted signers, and who vouches for its provenance where the policy asks for one. */
+  readonly signers: readonly Signer[]
   readonly files: ReadonlyMap<string, Buffer>
   readonly objects: ReadonlyMap<string, BpfObject>
 }
 
 /**
- * Fetches a release and checks it in a fixed order: policy, then bundle, signer, statement and listed digests before
- * anything is downloaded; digest and size of each file; the same verifier over the bytes; the manifest against its objects.
+ * Fetches a release and checks it in a fixed order: policy, then bundles, signers, statement, listed digests and age before
+ * anything is downloaded; the manifest, its licence and the provenance before its objects are; digest and size of each
+ * file; the same verifier over the bytes; the manifest against its objects.
  *
- * Throws `policy_denied`, `below_min_version`, `digest_mismatch`, the codes of {@link verifyRelease},
+ * Throws `policy_denied`, `digest_mismatch`, the codes of {@link requireSigned} and {@link requireDeclared},
  * `not_supported_yet`, `object_mismatch`, `registry_unavailable`.
  */
 export async function obtainRelease(
   descriptor: ReleaseDescriptor,
-  policy: NodePolicy,
-  keys: readonly PublicKey[],
+  judge: Judge,
   state: Pick<AgentState, 'blob' | 'saveBlob'>,
   registry: Pick<NodeRegistry, 'blob'>,
   signal: AbortSignal,
 ): Promise<VerifiedRelease> {
-  const { program, version, bundle } = descriptor
+  const { program, version } = descriptor
   const ref = releaseRef(program, version)
-  const rule = ruleFor(policy, program)
-  if (rule === undefined) throw new DomainError('policy_denied', `no rule of trust.yaml accepts ${program}`)
-  requireMinVersion(rule, program, version)
+  const rule = requireRule(judge.policy, descriptor)
 
   // nothing that was not signed is fetched or kept: a registry must not fill a node's disk
-  const [allowed, { root }] = [acceptedBy(rule), policy]
-  const digests = listedDigests(ref, descriptor)
-  verifyReleaseDigests({ bundle, program, version, digests, keys, allowed, root })
+  await requireSigned(rule, descriptor, listedDigests(ref, descriptor), judge)
   const files = new Map<string, Buffer>()
-  for (const file of descriptor.files)
-    files.set(file.name, await obtainFile(ref, file, state, registry, signal))
-  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed, root })
-
+  const obtain = async (file: ReleaseFile): Promise<void> =>
+    void files.set(file.name, await obtainFile(ref, file, state, registry, signal))
+  for (const file of descriptor.files) if (file.name === MANIFEST_FILE) await obtain(file)
   const manifest = parseManifest(files.get(MANIFEST_FILE)?.toString('utf8') ?? '')
   if (manifest.name !== program || manifest.version !== version)
     throw new DomainError(
       'release_mismatch',
       `the manifest of ${ref} is that of ${manifest.name}@${manifest.version}`,
     )
+  const voucher = requireDeclared(rule, descriptor, manifest, judge)
+  for (const file of descriptor.files) if (file.name !== MANIFEST_FILE) await obtain(file)
+  const signers = signersOf(rule, descriptor, digestsOf(files), judge)
+
   requireSupported(manifest)
   const names = new Set(manifest.programs.map(({ object }) => object))
   const objects = new Map(
     [...files].filter(([name]) => names.has(name)).map(([name, bytes]) => [name, readObject(bytes)]),
   )
   checkManifestAgainstObjects(manifest, objects)
-  return { ref, manifest, signer, files, objects }
+  return { ref, manifest, signers: voucher === undefined ? signers : [...signers, voucher], files, objects }
 }
 
 /** Digests by file name. Throws `too_large`, `subject_mismatch` for a name that is listed twice. */

@@ -4,7 +4,8 @@ import { arch, hostname, release } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
-import { parsePrivateKey } from '../attest/keys.ts'
+import { rememberVerdicts } from '../agent/verdicts.ts'
+import { parsePrivateKey, sha256Digest } from '../attest/keys.ts'
 import { parseTrustedRoot } from '../attest/trusted-root.ts'
 import type { Context } from '../cli/io.ts'
 import { readSecret } from '../cli/secret.ts'
@@ -87,6 +88,7 @@ async function follow(
     arch: arch(),
     version,
     clock: () => new Date(),
+    verdicts: rememberVerdicts(),
     say,
     confirm_ms: flags.confirm * 1000,
   })
@@ -127,11 +129,14 @@ function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
   let root: string | undefined
   return {
     policy: async () => {
-      const policy = parseTrustPolicy(await readTrustFile(path, 'trust policy'))
+      const text = await readTrustFile(path, 'trust policy')
+      const policy = parseTrustPolicy(text)
       root = policy.trustedRoot === undefined ? undefined : resolve(dirname(path), policy.trustedRoot)
+      const rootText = root === undefined ? '' : await readTrustFile(root, 'trusted root')
+      const digest = sha256Digest(Buffer.from(JSON.stringify([text, rootText])))
       return root === undefined
-        ? policy
-        : { ...policy, root: parseTrustedRoot(await readTrustFile(root, 'trusted root')) }
+        ? { ...policy, digest }
+        : { ...policy, digest, root: parseTrustedRoot(rootText) }
     },
     policyStamp: async () =>
       [path, ...(root === undefined ? [] : [root])]

@@ -22,9 +22,16 @@ export const registryFlags = (command: Command): Command =>
 export const group = (program: Command, name: string, description: string): Command =>
   program.command(name).description(description).helpCommand(false)
 
+/** A whole number, at least 1. */
+export const Count = z
+  .string()
+  .regex(/^[1-9][0-9]{0,14}$/, 'give a whole number from 1')
+  .transform(Number)
+
 /** Shapes of the flags that {@link trustFlags} adds. */
 export const trustShape = {
   signer: z.array(z.string()).default([]),
+  minSigners: Count.optional(),
   policy: z.string().optional(),
   ...{ identity: z.string().optional(), issuer: z.string().optional(), trustedRoot: z.string().optional() },
 }
@@ -39,7 +46,29 @@ export const trustFlags = (command: Command): Command =>
     )
     .option('--issuer <url>', 'who vouches for the identity')
     .option('--trusted-root <file>', 'authorities of certificates and timestamps, in Sigstore’s form')
+    .option('--min-signers <count>', 'how many of them must have signed')
     .option('--policy <trust.yaml>', 'accept whom this trust policy accepts')
+
+/** Shapes of the flags that {@link signingFlags} adds. */
+export const signingShape = {
+  key: z.array(z.string()).default([]),
+  ...{ passphraseFile: z.string().optional(), signerCommand: z.string().optional() },
+  publicKey: z.string().optional(),
+}
+
+/** Flags of a command that signs releases by keys. */
+export const signingFlags = (command: Command): Command =>
+  command
+    .option('--key <file>', 'private key that signs; may be given several times', collected)
+    .option(
+      '--passphrase-file <file>',
+      'passphrase of an encrypted key (else HOOKLINE_KEY_PASSPHRASE, else it is asked for)',
+    )
+    .option('--signer-command <command>', 'a command that signs what it gets on standard input')
+    .option('--public-key <file>', 'public key of --signer-command')
+
+/** The values of a flag that is given several times. */
+const collected = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 /** Seconds written as 90, 90s, 15m, 12h or 30d, from `min_s` to `max_s`. */
 export const durationWithin = (min_s: number, max_s: number): z.ZodType<number> =>
@@ -52,12 +81,6 @@ const Duration = z
   .regex(/^[0-9]{1,7}[smhd]?$/, 'give a time such as 90s, 15m, 12h or 30d')
   .transform((text) => Number.parseInt(text, 10) * (SECONDS[text.at(-1) ?? ''] ?? 1))
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
-
-/** A whole number, at least 1. */
-export const Count = z
-  .string()
-  .regex(/^[1-9][0-9]{0,14}$/, 'give a whole number from 1')
-  .transform(Number)
 
 /** Code of the error by which a command whose bad news are told ends the run; its exit code. */
 export const FAILED = 'hookline.failed'

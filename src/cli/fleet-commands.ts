@@ -8,11 +8,16 @@ import type { Io } from './io.ts'
 const operatorShape = {
   operatorKey: z.array(z.string()).default([]),
   trustRegistryRevision: z.boolean(),
+  passphraseFile: z.string().optional(),
 }
 
 /** Flags of a command that follows up on orders that the registry holds. */
 const operatorFlags = (command: Command): Command =>
   command
+    .option(
+      '--passphrase-file <file>',
+      'passphrase of an encrypted key (else HOOKLINE_KEY_PASSPHRASE, else it is asked for)',
+    )
     .option('--operator-key <file...>', 'public keys of other operators whose orders count')
     .option(
       '--trust-registry-revision',

@@ -41,7 +41,7 @@ function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]
   const releases = snapshot.releases.filter(({ descriptor }) =>
     wanted.has(releaseRef(descriptor.program, descriptor.version)),
   )
-  const keys = [...releases.flatMap(({ signer }) => signer ?? []), ...snapshot.operators]
+  const keys = [...releases.flatMap(({ signers }) => signers), ...snapshot.operators]
   return {
     functions: orders.map(({ order, envelope }) => ({
       name: orderName(order),

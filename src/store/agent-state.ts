@@ -1,17 +1,23 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { parseDocument } from '../attest/document.ts'
 import { DomainError } from '../domain/errors.ts'
 import { ChainRecord } from '../domain/generation.ts'
-import type { Digest } from '../domain/names.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { Digest } from '../domain/names.ts'
 import { AcceptedOrder, Desired, Identity, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
 import { makeDirectory } from './make-directory.ts'
 import { syncDirectory, writeSynced } from './sync.ts'
 
-const [IDENTITY, DESIRED, STATUS] = ['identity.json', 'desired.json', 'status.json'] as const
+const [IDENTITY, DESIRED, STATUS, SEEN] = [
+  'identity.json',
+  'desired.json',
+  'status.json',
+  'seen.json',
+] as const
 const FOLDERS = ['orders', 'proven', 'chains', 'objects', 'logs'] as const
 
 /**
@@ -48,6 +54,14 @@ export async function openAgentState(dir: string): Promise<AgentState> {
       for (const name of await readdir(join(dir, 'objects')))
         if (!names.has(name)) await rm(join(dir, 'objects', name), { force: true })
     },
+    releaseSeen: async (content, now) => {
+      const seen = (await readParsed(join(dir, SEEN), SeenReleases)) ?? {}
+      const known = seen[content]
+      const first = known === undefined ? now : new Date(Math.min(Date.parse(known), now.getTime()))
+      if (known !== first.toISOString())
+        await replace(dir, SEEN, latest({ ...seen, [content]: first.toISOString() }))
+      return first
+    },
     chains: () => readAll(join(dir, 'chains'), ChainRecord),
     saveChain: (record) => replace(join(dir, 'chains'), `${record.key}.json`, record),
     removeChain: async (key) => {
@@ -65,6 +79,18 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     },
   }
 }
+
+/** When releases were first seen, by their content. */
+const SeenReleases = z.record(Digest, z.iso.datetime())
+type SeenReleases = z.infer<typeof SeenReleases>
+
+/** The latest of them: what is forgotten counts as new when it is seen again. */
+const latest = (seen: SeenReleases): SeenReleases =>
+  Object.fromEntries(
+    Object.entries(seen)
+      .sort(([, a], [, b]) => (a < b ? 1 : -1))
+      .slice(0, LIMITS.releases_seen),
+  )
 
 async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {

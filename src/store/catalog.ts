@@ -8,7 +8,7 @@ import { lookOf } from '../domain/name-rules.ts'
 import { compareVersions, Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
-import type { Signer } from '../domain/signer.ts'
+import { distinctSigners, type Signer } from '../domain/signer.ts'
 import type { Catalog, NewRelease, Readable } from '../ports/catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
@@ -16,7 +16,8 @@ import type { Prisma } from './generated/client.ts'
 import { announceNamespace, isOpen } from './log-changes.ts'
 import type { RegistryLogs } from './logs.ts'
 import { namespaceOf } from './namespaces.ts'
-import { readFiles, releaseView, signerOf, standingOf } from './releases.ts'
+import { addBundle } from './release-bundles.ts'
+import { BUNDLES, readFiles, releaseView, signerColumns, signerOf, standingOf } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog {
@@ -95,6 +96,15 @@ export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog
     },
     program: (program, readable) => readProgram(database, program, readable),
     release: (program, version, readable) => readRelease(prisma, program, version, readable),
+    provenance: async (ref, version, readable) => {
+      await readRelease(prisma, ref, version, readable)
+      const row = await prisma.release.findFirst({
+        where: { version, program: { ref }, deletedAt: null },
+        select: { provenance: true },
+      })
+      return row?.provenance ?? undefined
+    },
+    addBundle: (program, version, signed, by) => addBundle(database, program, version, signed, by),
     readableBlob: async (digest, readable) => {
       // what is quarantined nobody gets, whoever may see it
       const program = { ...readableOnly(readable), quarantined: null }
@@ -191,9 +201,17 @@ async function addRelease(
         manifest: JSON.parse(JSON.stringify(manifest)),
         bundle,
         namespaceId,
-        ...(typeof signer === 'string'
-          ? { signer }
-          : { signerIdentity: signer.identity, signerIssuer: signer.issuer }),
+        ...signerColumns(signer),
+        provenance: release.provenance?.bundle ?? null,
+        ...(release.provenance === undefined ? {} : { built: release.provenance.facts }),
+        bundles: {
+          createMany: {
+            data: release.bundles.map((one, position) => ({
+              ...{ position, bundle: one.bundle },
+              ...signerColumns(one.signer),
+            })),
+          },
+        },
         readme: release.readme,
         mainObject: manifest.programs[0]?.object ?? '',
         files: { createMany: { data: files.map(({ name, digest }) => ({ name, digest })) } },
@@ -202,10 +220,14 @@ async function addRelease(
     await transaction.program.update({ where: { id: programId }, data: { updatedAt: row.publishedAt } })
     await recordSteps(transaction, manifest.name)
     const ref = releaseRef(manifest.name, manifest.version)
-    await audit(transaction, by, 'release.publish', ref, { after: { signer } })
+    const others = release.bundles.map((one) => one.signer)
+    await audit(transaction, by, 'release.publish', ref, {
+      after: { signer, ...(others.length === 0 ? {} : { cosigners: others }) },
+    })
     await logRelease(transaction, logs, { programId, namespaceId, releaseId: row.id, wasOpen }, release)
     const { name } = manifest
-    return releaseView({ ...row, ref: name, bundle, files }, manifest)
+    const bundles = await transaction.releaseBundle.findMany({ where: { releaseId: row.id }, ...BUNDLES })
+    return releaseView({ ...row, ref: name, bundle, bundles, files }, manifest)
   })
 }
 
@@ -214,7 +236,7 @@ async function logRelease(
   transaction: Transaction,
   logs: RegistryLogs,
   row: { programId: string; namespaceId: string; releaseId: string; wasOpen: boolean },
-  { manifest, files, bundle, signer }: NewRelease,
+  { manifest, files, bundle, bundles, signer }: NewRelease,
 ): Promise<void> {
   const { namespace, visibility } = await transaction.program.findUniqueOrThrow({
     where: { id: row.programId },
@@ -222,7 +244,8 @@ async function logRelease(
   })
   const isPrivate = visibility === 'private'
   if (!isPrivate && !row.wasOpen) await announceNamespace(transaction, logs, namespace)
-  const entry = publication(manifest, files, bundle, signer)
+  const signers = distinctSigners([signer, ...bundles.map((one) => one.signer)])
+  const entry = publication(manifest, files, bundle, signers.slice(0, LIMITS.log_entry_signers))
   const logIndex = BigInt(await logs.record(transaction, entry, isPrivate))
   await transaction.release.update({ where: { id: row.releaseId }, data: { logIndex } })
 }
@@ -232,10 +255,10 @@ const publication = (
   { name: program, version }: Manifest,
   files: readonly ReleaseFile[],
   bundle: string,
-  signer: Signer,
+  signers: Signer[],
 ) => ({
   kind: 'publish' as const,
-  ...{ program, version, bundle: sha256Digest(Buffer.from(bundle)), signers: [signer] },
+  ...{ program, version, bundle: sha256Digest(Buffer.from(bundle)), signers },
   files: files.map(({ name, digest }) => ({ name, digest })).sort((a, b) => (a.name < b.name ? -1 : 1)),
 })
 
@@ -353,6 +376,7 @@ async function readRelease(
   const program = { ref, ...readableOnly(readable) }
   const row = await client.release.findFirst({
     where: { version, program, ...readableReleases(readable) },
+    include: { bundles: BUNDLES },
   })
   if (row !== null) {
     const files = (await readFiles(client, [row.id])).get(row.id) ?? []
