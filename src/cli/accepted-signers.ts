@@ -1,16 +1,14 @@
-import { dirname, resolve } from 'node:path'
 import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
 import type { TrustedRoot } from '../attest/trusted-root.ts'
 import { DomainError } from '../domain/errors.ts'
-import { LIMITS } from '../domain/limits.ts'
 import { Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { KeyView } from '../domain/namespace.ts'
 import { requireMinVersion } from '../domain/release-rules.ts'
 import { IdentityRule, type SignerRule } from '../domain/signer.ts'
-import { acceptedBy, type ProgramRule, parseTrustPolicy, ruleFor } from '../domain/trust-policy.ts'
+import { acceptedBy, type ProgramRule, ruleFor } from '../domain/trust-policy.ts'
 import { parseWith } from '../domain/yaml.ts'
 import { readPublicKey } from './key-file.ts'
-import { readLocalText } from './local-file.ts'
+import { readPolicy } from './policy-file.ts'
 import { readTrustedRoot } from './trusted-root.ts'
 
 /** How a person says whom they trust: keys by file or fingerprint, an identity, or a node's trust policy. */
@@ -99,14 +97,12 @@ async function namedSigners({ signer: signers, ...flags }: TrustFlags): Promise<
 }
 
 async function policySigners(path: string, program: ProgramId, version: string): Promise<AcceptedSigners> {
-  const policy = parseTrustPolicy(await readLocalText(path, LIMITS.policy_bytes, 'trust policy'))
+  const { policy } = await readPolicy(path)
   const rule = ruleFor(policy, program)
   if (rule === undefined)
     throw new DomainError('policy_denied', `no rule of ${path} matches ${releaseRef(program, version)}`)
   requireMinVersion(rule, program, version)
-  const { trustedRoot } = policy
-  const root =
-    trustedRoot === undefined ? undefined : await readTrustedRoot(resolve(dirname(path), trustedRoot))
+  const { root } = policy
   const { minSigners } = rule
   const named = { policyRule: rule, rule: `"${rule.match}" of ${path}` }
   return { allowed: acceptedBy(rule), keys: [], root, minSigners, ...named }

@@ -84,7 +84,7 @@ const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
 /** Code of the error by which a command whose bad news are told ends the run; its exit code. */
 export const FAILED = 'hookline.failed'
-const EXIT_FAILED = 1
+const [EXIT_FAILED, EXIT_REFUSED] = [1, 3]
 
 /**
  * Makes a command do something: its arguments and flags, by their camel-case names, are parsed by `shape`, and what `run`
@@ -110,6 +110,7 @@ export function does<T extends z.ZodRawShape>(
     const outcome = await run(parseFlags(command, z.object(shape), given), context)
     if (outcome === undefined) return
     io.write(context.json ? `${jsonText(outcome.json)}\n` : `${outcome.text}\n`)
+    if (outcome.refused === true) throw new CommanderError(EXIT_REFUSED, FAILED, '')
     if (outcome.failed === true) throw new CommanderError(EXIT_FAILED, FAILED, '')
   })
 }

@@ -28,4 +28,6 @@ export interface Outcome {
   readonly text: string
   /** It was found out, but it is bad news: the exit code is 1. */
   readonly failed?: boolean
+  /** It was found out, and is a refusal by trust: the exit code is 3. */
+  readonly refused?: boolean
 }

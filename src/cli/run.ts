@@ -11,6 +11,7 @@ import { definePublisherCommands } from './publisher-commands.ts'
 import { defineRegistryCommands } from './registry-commands.ts'
 import { defineReleaseCommands } from './release-commands.ts'
 import { defineServiceCommands, type Services } from './service-commands.ts'
+import { defineTrustCommands } from './trust-commands.ts'
 import { defineWebhookCommands } from './webhook-commands.ts'
 
 /**
@@ -63,6 +64,7 @@ function buildProgram(
   defineRegistryCommands(program, io)
   defineWebhookCommands(program, io)
   defineFleetCommands(program, io)
+  defineTrustCommands(program, io)
   defineServiceCommands(program, io, services)
   const complete = program
     .command('completion')

@@ -31,21 +31,17 @@ export async function openAgentState(dir: string): Promise<AgentState> {
   } catch (cause) {
     throw new DomainError('file_unwritable', `the state directory ${dir} cannot be written`, { cause })
   }
-  const objectPath = (digest: Digest): string => join(dir, 'objects', digest.slice('sha256:'.length))
+  const read = readAgentState(dir)
   const chainPath = (key: string): string => join(dir, 'chains', `${key}.json`)
   return {
-    identity: () => readParsed(join(dir, IDENTITY), Identity),
+    ...read,
     saveIdentity: (identity) => replace(dir, IDENTITY, identity),
-    acceptedOrders: () => readAll(join(dir, 'orders'), AcceptedOrder),
     saveAcceptedOrder: (order) => replace(join(dir, 'orders'), `${order.name}.json`, order),
-    desired: () => readParsed(join(dir, DESIRED), Desired),
     saveDesired: (desired) => replace(dir, DESIRED, desired),
-    proven: () => readAll(join(dir, 'proven'), Proven),
     saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
     removeProven: (functionName) => rm(join(dir, 'proven', `${functionName}.json`), { force: true }),
-    blob: (digest) => readIfThere(objectPath(digest)),
     saveBlob: async (digest, bytes) => {
-      const path = objectPath(digest)
+      const path = objectPath(dir, digest)
       await writeAside(path, bytes, 0o600)
       await syncDirectory(join(dir, 'objects'))
     },
@@ -55,10 +51,9 @@ export async function openAgentState(dir: string): Promise<AgentState> {
         if (!names.has(name)) await rm(join(dir, 'objects', name), { force: true })
     },
     releaseSeen: async (content, now) => {
+      const first = await read.releaseSeen(content, now)
       const seen = (await readParsed(join(dir, SEEN), SeenReleases)) ?? {}
-      const known = seen[content]
-      const first = known === undefined ? now : new Date(Math.min(Date.parse(known), now.getTime()))
-      if (known !== first.toISOString())
+      if (seen[content] !== first.toISOString())
         await replace(dir, SEEN, latest({ ...seen, [content]: first.toISOString() }))
       return first
     },
@@ -92,6 +87,28 @@ const latest = (seen: SeenReleases): SeenReleases =>
       .slice(0, LIMITS.releases_seen),
   )
 
+/** What is read of a state directory without its agent's leave: nothing is made or changed. */
+export type AgentStateReader = Pick<
+  AgentState,
+  'identity' | 'acceptedOrders' | 'desired' | 'proven' | 'blob' | 'releaseSeen'
+>
+
+/** Looks into the state directory of an agent, which may run. Throws `file_unreadable` at the first look into one that is none. */
+export const readAgentState = (dir: string): AgentStateReader => ({
+  identity: () => readParsed(join(dir, IDENTITY), Identity),
+  acceptedOrders: () => readAll(join(dir, 'orders'), AcceptedOrder),
+  desired: () => readParsed(join(dir, DESIRED), Desired),
+  proven: () => readAll(join(dir, 'proven'), Proven),
+  blob: (digest) => readIfThere(objectPath(dir, digest)),
+  releaseSeen: async (content, now) => {
+    const known = (await readParsed(join(dir, SEEN), SeenReleases))?.[content]
+    return known === undefined ? now : new Date(Math.min(Date.parse(known), now.getTime()))
+  },
+})
+
+const objectPath = (dir: string, digest: Digest): string =>
+  join(dir, 'objects', digest.slice('sha256:'.length))
+
 async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path)
@@ -109,12 +126,20 @@ async function readParsed<T extends z.ZodType>(path: string, schema: T): Promise
 
 async function readAll<T extends z.ZodType>(folder: string, schema: T): Promise<z.output<T>[]> {
   const found: z.output<T>[] = []
-  for (const name of (await readdir(folder)).sort()) {
+  for (const name of await namesIn(folder)) {
     if (!name.endsWith('.json')) continue
     const value = await readParsed(join(folder, name), schema)
     if (value !== undefined) found.push(value)
   }
   return found
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort()
+  } catch (cause) {
+    throw new DomainError('file_unreadable', `${folder} cannot be read`, { cause })
+  }
 }
 
 /** Replaces a file durably: after a crash it is the old one or the new one, whole. */
