@@ -55,7 +55,7 @@ export function verifyReleaseDigests(claim: DigestClaim): { signer: Signer } {
 }
 
 /** Confusion of documents: what the same key signed as something else, an order for one, is no release. */
-export function requireStatementType(payloadType: string): void {
+function requireStatementType(payloadType: string): void {
   if (payloadType !== STATEMENT_TYPE)
     throw new DomainError(
       'statement_invalid',

@@ -7,11 +7,13 @@ const DOCUMENTS = [
   { name: 'start', file: 'README.md', group: 'Begin' },
   { name: 'manifest', file: 'docs/manifest.md', group: 'Publish' },
   { name: 'releases', file: 'docs/releases.md', group: 'Publish' },
+  { name: 'signing', file: 'docs/signing.md', group: 'Publish' },
   { name: 'function', file: 'docs/function.md', group: 'Run' },
   { name: 'chains', file: 'docs/chains.md', group: 'Run' },
   { name: 'verdicts', file: 'docs/verdicts.md', group: 'Run' },
   { name: 'performance', file: 'docs/performance.md', group: 'Run' },
   { name: 'running', file: 'docs/running.md', group: 'Operate' },
+  { name: 'trust-policy', file: 'docs/trust-policy.md', group: 'Operate' },
   { name: 'access', file: 'docs/access.md', group: 'Operate' },
   { name: 'architecture', file: 'docs/architecture.md', group: 'Operate' },
 ] as const
