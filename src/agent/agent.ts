@@ -5,7 +5,6 @@ import { LIMITS } from '../domain/limits.ts'
 import type { ProgramId } from '../domain/names.ts'
 import type { Desired, ObservedChain, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
-import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
 import { LogFollower } from './log-follower.ts'
@@ -28,7 +27,6 @@ export interface AgentParts extends ReconcileParts {
   /** Name of the network namespace, for reports; empty for the host's own. */
   readonly netns: string
   readonly version: string
-  readonly clock: Clock
   /** After so long without the registry a change is taken back, in ms; 0: never. */
   readonly confirm_ms: number
 }
@@ -72,6 +70,8 @@ export class Agent {
   #retry_ms: number = LIMITS.agent_retry_ms
   /** What functions run from, by name, that is kept once it is confirmed: what comes meanwhile may be refused. */
   readonly #proofs = new Map<string, Proven>()
+  /** Wakes this agent when something that is too young is old enough. */
+  #alarm: NodeJS.Timeout | undefined
   /** Whether the registry answered when it was last asked. */
   #reachable = false
 
@@ -120,6 +120,7 @@ export class Agent {
   /** Stops following. The chains stay as they are: they are the kernel's. */
   async close(): Promise<void> {
     this.#stop.abort()
+    clearTimeout(this.#alarm)
     await Promise.all(this.#loops)
     await this.#queue
     await this.#reporter.close()
@@ -198,7 +199,8 @@ export class Agent {
   async #followLogs(): Promise<void> {
     let stale = false
     while (!this.#stop.signal.aborted) {
-      const { signal } = (this.#wakeLogs = new AbortController())
+      this.#wakeLogs = new AbortController()
+      const { signal } = this.#wakeLogs
       const trust = await this.#lookAtLogs()
       const now = trust !== undefined && this.#follower.isStale(trust)
       if (now !== stale && trust?.onStale === 'revoke') await this.#serially(() => this.#reconcile())
@@ -352,7 +354,20 @@ export class Agent {
   /** Whether nothing stands in the way of anything. */
   #settled(): boolean {
     const problems = [this.#policyProblem, this.#passProblem, ...this.#statuses.map(({ problem }) => problem)]
-    return problems.every((problem) => problem === undefined)
+    // what passes by itself at a known time has its alarm
+    return problems.every((problem) => problem === undefined || problem.until !== undefined)
+  }
+
+  /** Looks again when the first of what passes by itself has passed. */
+  #setAlarm(): void {
+    clearTimeout(this.#alarm)
+    const times = this.#statuses.flatMap(({ problem }) => problem?.until?.getTime() ?? [])
+    if (times.length === 0 || this.#stop.signal.aborted) return
+    const wait_ms = Math.min(...times) - this.#parts.clock().getTime()
+    this.#alarm = setTimeout(
+      () => void this.#serially(() => this.#reconcile()),
+      Math.min(Math.max(wait_ms, LIMITS.agent_alarm_least_ms), LIMITS.agent_alarm_most_ms),
+    )
   }
 
   async #reportLoop(): Promise<void> {
@@ -424,6 +439,7 @@ export class Agent {
     this.#statuses = statuses
     for (const program of suspects) this.#suspects.delete(program)
     for (const action of actions) this.#actions[action]++
+    this.#setAlarm()
     this.#keepForLater(statuses)
     if (changed.length > 0) this.#retry_ms = LIMITS.agent_retry_ms
     await this.#report()

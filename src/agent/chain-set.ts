@@ -337,7 +337,7 @@ export class ChainSet {
       const { key, hook, ifindex } = record
       const before = previousOf(record)
       if (!taken.some((change) => change.key === key)) await this.#save(without(record, record.previous))
-      else if (before !== undefined && before.entries.some(this.#isRevoked)) await this.#save(without(record))
+      else if (before?.entries.some(this.#isRevoked)) await this.#save(without(record))
       else if (before === undefined) await this.detach(key)
       else {
         const at = { name: record.interface, ifindex, defaultRoute: false }
