@@ -35,7 +35,7 @@ describeAsRoot('what trust.yaml asks of releases', () => {
   const policyWith = (fields: string): string =>
     [
       `operators: [{ key: "${fleet.operator.key.fingerprint}" }]`,
-      `programs: [{ match: "acme/*", signers: [{ key: "${fleet.publisher.key.fingerprint}" }, { key: "${reviewer.key.fingerprint}" }]${fields === '' ? '' : `, ${fields}`} }]`,
+      `programs: [{ match: "acme/*", signers: [{ key: "${fleet.publisher.key.fingerprint}" }, { key: "${reviewer.key.fingerprint}" }], permissions: [drop]${fields === '' ? '' : `, ${fields}`} }]`,
     ].join('\n')
   const knob = (program: string, version: string) => ({
     ...{ program, version },

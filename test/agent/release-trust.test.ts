@@ -19,7 +19,7 @@ const earlier = (seconds: number): Date => new Date(NOW.getTime() - seconds * 10
 /** A policy whose one rule accepts Ada and Grace, with these further fields. */
 const policyWith = (fields: string) =>
   parseTrustPolicy(
-    `programs: [{ match: "acme/*", signers: [{ key: "${ada.fingerprint}" }, { key: "${grace.fingerprint}" }], ${fields} }]`,
+    `programs: [{ match: "acme/*", signers: [{ key: "${ada.fingerprint}" }, { key: "${grace.fingerprint}" }], permissions: [drop], ${fields} }]`,
   )
 
 let seen = new Map<string, Date>()

@@ -28,6 +28,7 @@ async function release(name: string, license = 'GPL-2.0-only'): Promise<string> 
     ...{ name: `acme/${name}`, version: '1.0.0', summary: 'Limits', license },
     source: 'https://example.org/source',
     programs: [{ object: 'small.bpf.o', entry: 'xdp_small', hook: 'xdp' }],
+    permissions: ['drop'],
   }
   await writeFile(join(directory, 'hookline.yaml'), stringify(manifest))
   await writeFile(join(directory, 'small.bpf.o'), xdpObject())
@@ -162,7 +163,10 @@ describe('a key with an end', () => {
 describe('trust check of function files', () => {
   const policy = async (name: string, fields: string): Promise<string> => {
     const signers = `signers: [{ key: "${fingerprints['ada']}" }, { key: "${fingerprints['grace']}" }]`
-    await writeFile(join(folder, name), `programs: [{ match: "acme/*", ${signers}${fields} }]\n`)
+    await writeFile(
+      join(folder, name),
+      `programs: [{ match: "acme/*", ${signers}, permissions: [drop]${fields} }]\n`,
+    )
     return name
   }
   beforeAll(async () => {
