@@ -3,7 +3,6 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Desired, ObservedChain, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
-import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
 import type { NodePolicy } from './node-policy.ts'
@@ -23,7 +22,6 @@ export interface AgentParts extends ReconcileParts {
   /** Name of the network namespace, for reports; empty for the host's own. */
   readonly netns: string
   readonly version: string
-  readonly clock: Clock
   /** After so long without the registry a change is taken back, in ms; 0: never. */
   readonly confirm_ms: number
 }
@@ -58,6 +56,8 @@ export class Agent {
   #retry_ms: number = LIMITS.agent_retry_ms
   /** What functions run from, by name, that is kept once it is confirmed: what comes meanwhile may be refused. */
   readonly #proofs = new Map<string, Proven>()
+  /** Wakes this agent when something that is too young is old enough. */
+  #alarm: NodeJS.Timeout | undefined
   /** Whether the registry answered when it was last asked. */
   #reachable = false
 
@@ -104,6 +104,7 @@ export class Agent {
   /** Stops following. The chains stay as they are: they are the kernel's. */
   async close(): Promise<void> {
     this.#stop.abort()
+    clearTimeout(this.#alarm)
     await Promise.all(this.#loops)
     await this.#queue
     await this.#reporter.close()
@@ -288,7 +289,20 @@ export class Agent {
   /** Whether nothing stands in the way of anything. */
   #settled(): boolean {
     const problems = [this.#policyProblem, this.#passProblem, ...this.#statuses.map(({ problem }) => problem)]
-    return problems.every((problem) => problem === undefined)
+    // what passes by itself at a known time has its alarm
+    return problems.every((problem) => problem === undefined || problem.until !== undefined)
+  }
+
+  /** Looks again when the first of what passes by itself has passed. */
+  #setAlarm(): void {
+    clearTimeout(this.#alarm)
+    const times = this.#statuses.flatMap(({ problem }) => problem?.until?.getTime() ?? [])
+    if (times.length === 0 || this.#stop.signal.aborted) return
+    const wait_ms = Math.min(...times) - this.#parts.clock().getTime()
+    this.#alarm = setTimeout(
+      () => void this.#serially(() => this.#reconcile()),
+      Math.min(Math.max(wait_ms, LIMITS.agent_alarm_least_ms), LIMITS.agent_alarm_most_ms),
+    )
   }
 
   async #reportLoop(): Promise<void> {
@@ -354,6 +368,7 @@ export class Agent {
     })
     this.#statuses = statuses
     this.#trust.acted(trusted.suspects, actions)
+    this.#setAlarm()
     this.#keepForLater(statuses)
     if (changed.length > 0) this.#retry_ms = LIMITS.agent_retry_ms
     await this.#report()

@@ -17,7 +17,7 @@ import { asCosigner, formatNoteKey, type NoteKey } from '../tlog/note-key.ts'
 import { consistencyProof, inclusionProof, verifyInclusion } from '../tlog/proof.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
 import type { LogTrust } from './log-trust.ts'
-import { publicationLeaf } from './publication.ts'
+import { publicationOf } from './publication.ts'
 
 /** What following the logs works with. */
 export interface LogFollowerParts {
@@ -67,19 +67,19 @@ export class LogFollower {
   }
 
   /**
-   * Refuses a release whose publication is not in the log of the catalog as it is: program, version, files, bundle, signer.
-   * What was found there once is known without the registry. Throws `not_logged`, and why the log is not believed.
+   * Refuses a release whose publication is not in the log of the catalog as it is: program, version, files, bundle, one of its
+   * signers. Gives when it was published. What was found there once is known without the registry. Throws `not_logged`, and why the log is not believed.
    */
   async requireLogged(
     release: ReleaseDescriptor,
-    signer: Signer,
+    signers: readonly Signer[],
     trust: LogTrust,
     signal: AbortSignal,
-  ): Promise<void> {
-    const { index, leaf } = publicationLeaf(release, signer)
+  ): Promise<Date> {
+    const { index, leaf, at } = publicationOf(release, signers)
     const place = `${index}:${leaf.toString('hex')}`
     let kept = await this.#open('catalog', trust.keys.catalog)
-    if (kept.places.includes(place)) return
+    if (kept.places.includes(place)) return at
     if (kept.size <= index || this.problem !== undefined) await this.follow(trust, signal)
     if (this.problem !== undefined) throw this.problem
     kept = await this.#open('catalog', trust.keys.catalog)
@@ -92,6 +92,7 @@ export class LogFollower {
     await this.#change('catalog', ({ places }) => ({
       places: [...places, place].slice(-LIMITS.agent_places),
     }))
+    return at
   }
 
   async #followAll(trust: LogTrust, signal: AbortSignal): Promise<void> {

@@ -7,22 +7,27 @@ import type { AcceptedOrder, Desired, Proven, WithdrawnInstance } from '../domai
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { AgentState } from '../ports/agent-state.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { requireFeatures, requireKernel } from './host-requirements.ts'
 import { entriesOf, type ReadyEntry } from './instance.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { obtainRelease } from './release-source.ts'
+import type { Judge } from './release-trust.ts'
+import type { Verdicts } from './verdicts.ts'
 import type { Vetting } from './vetting.ts'
 
 /** What making a function ready works with. */
 export interface PrepareParts {
-  readonly state: Pick<AgentState, 'blob' | 'saveBlob'>
+  readonly state: Pick<AgentState, 'blob' | 'saveBlob' | 'releaseSeen'>
   readonly registry: Pick<NodeRegistry, 'blob'>
   readonly kernelRelease: string
   /** Whether the kernel describes its own types. */
   readonly kernelBtf: boolean
   /** The node's processor, as Node names it. */
   readonly arch: string
+  readonly clock: Clock
+  readonly verdicts: Verdicts
   readonly vetting: Vetting
   readonly signal: AbortSignal
 }
@@ -88,13 +93,13 @@ export async function prepare(
     proof.releases.push(descriptor)
     requireNoStepBack(parts.vetting, spec, instance, descriptor, last)
     const made = await entriesFrom(parts, source.keys, spec, instance, descriptor, policy)
-    if (made.signer !== undefined) proof.keys.push(made.signer.spki.toString('base64'))
+    proof.keys.push(...made.signers.map(({ spki }) => spki.toString('base64')))
     entries.push(...made.entries)
   }
   return { name, revision, spec, entries, proof }
 }
 
-/** The entries of one instance from a release that may run here, and the key that signed it, if one did. */
+/** The entries of one instance from a release that may run here, and the keys that signed it or its provenance. */
 export async function entriesFrom(
   parts: PrepareParts,
   keys: readonly PublicKey[],
@@ -102,16 +107,20 @@ export async function entriesFrom(
   instance: Instance,
   descriptor: ReleaseDescriptor,
   policy: NodePolicy,
-): Promise<{ entries: ReadyEntry[]; signer: PublicKey | undefined }> {
-  const { state, registry, signal, vetting } = parts
-  const release = await obtainRelease(descriptor, policy, keys, state, registry, signal, (signer) =>
-    vetting.requireAllowed(descriptor, signer, signal),
-  )
+): Promise<{ entries: ReadyEntry[]; signers: PublicKey[] }> {
+  const { state, registry, signal, vetting, verdicts } = parts
+  const judge: Judge = {
+    ...{ policy, keys, verdicts, state, now: parts.clock(), emergency: instance.emergency === true },
+    vet: (signers) => vetting.requireAllowed(descriptor, signers, signal),
+  }
+  const release = await obtainRelease(descriptor, judge, state, registry, signal)
   requireKernel(release.manifest, parts.kernelRelease)
   requireFeatures(release.manifest, { btf: parts.kernelBtf })
   const suited = { ...release, manifest: suitedTo(release.manifest, parts.arch) }
-  const signer = keys.find(({ fingerprint }) => fingerprint === release.signer)
-  return { entries: entriesOf(spec, instance, suited), signer }
+  const signers = release.signers.flatMap(
+    (signer) => keys.find(({ fingerprint }) => fingerprint === signer) ?? [],
+  )
+  return { entries: entriesOf(spec, instance, suited), signers }
 }
 
 /** The release that a range is resolved to, if it lies in that range. */

@@ -42,7 +42,14 @@ export interface ReconcileParts extends Omit<PrepareParts, 'state' | 'signal' | 
   readonly kernel: ChainKernel
   readonly state: Pick<
     AgentState,
-    'acceptedOrders' | 'saveAcceptedOrder' | 'proven' | 'saveProven' | 'removeProven' | 'blob' | 'saveBlob'
+    | 'acceptedOrders'
+    | 'saveAcceptedOrder'
+    | 'proven'
+    | 'saveProven'
+    | 'removeProven'
+    | 'blob'
+    | 'saveBlob'
+    | 'releaseSeen'
   >
   readonly labels: Labels
   /** A line for the operator at the console. */

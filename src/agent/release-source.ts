@@ -1,5 +1,5 @@
-import { type PublicKey, sha256Digest } from '../attest/keys.ts'
-import { verifyRelease, verifyReleaseDigests } from '../attest/verify-release.ts'
+import { sha256Digest } from '../attest/keys.ts'
+import { digestsOf } from '../attest/verify-release.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
@@ -7,62 +7,59 @@ import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
 import { requireGranted } from '../domain/permission.ts'
 import type { ReleaseDescriptor, ReleaseFile } from '../domain/release.ts'
 import type { Signer } from '../domain/signer.ts'
-import { acceptedBy, requireMinVersion, ruleFor } from '../domain/trust-policy.ts'
 import { type BpfObject, readObject } from '../elf/bpf-object.ts'
 import { checkManifestAgainstObjects } from '../elf/check-manifest.ts'
 import { type AskedEntry, findPermissions } from '../elf/permissions/find-permissions.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
-import type { NodePolicy } from './node-policy.ts'
+import { type Judge, requireDeclared, requireRule, requireSigned, signersOf } from './release-trust.ts'
 
 /** A release of which every byte was checked; `files` are the very buffers that were. */
 export interface VerifiedRelease {
   readonly ref: string
   readonly manifest: Manifest
-  readonly signer: Signer
+  /** The accepted signers, and who vouches for its provenance where the policy asks for one. */
+  readonly signers: readonly Signer[]
   readonly files: ReadonlyMap<string, Buffer>
   readonly objects: ReadonlyMap<string, BpfObject>
 }
 
 /**
- * Fetches a release and checks it in a fixed order: policy, then bundle, signer, statement and listed digests before
- * anything is downloaded; what `vet` asks of it besides; digest and size of each file; the same verifier over the bytes; the manifest against its objects; what
- * their bytecode can do against what the policy grants.
+ * Fetches a release and checks it in a fixed order: policy, then bundles, signers, statement, listed digests, what the judge's
+ * `vet` asks of it, and age before anything is downloaded; the manifest, its licence and the provenance before its objects
+ * are; digest and size of each file; the same verifier over the bytes; the manifest against its objects; what their
+ * bytecode can do against what the policy grants.
  *
- * Throws `policy_denied`, `below_min_version`, `digest_mismatch`, the codes of {@link verifyRelease},
+ * Throws `policy_denied`, `digest_mismatch`, the codes of {@link requireSigned} and {@link requireDeclared},
  * `not_supported_yet`, `object_mismatch`, `permission_not_granted`, `registry_unavailable`.
  */
 export async function obtainRelease(
   descriptor: ReleaseDescriptor,
-  policy: NodePolicy,
-  keys: readonly PublicKey[],
+  judge: Judge,
   state: Pick<AgentState, 'blob' | 'saveBlob'>,
   registry: Pick<NodeRegistry, 'blob'>,
   signal: AbortSignal,
-  vet: (signer: Signer) => Promise<void> = async () => {},
 ): Promise<VerifiedRelease> {
-  const { program, version, bundle } = descriptor
+  const { program, version } = descriptor
   const ref = releaseRef(program, version)
-  const rule = ruleFor(policy, program)
-  if (rule === undefined) throw new DomainError('policy_denied', `no rule of trust.yaml accepts ${program}`)
-  requireMinVersion(rule, program, version)
+  const rule = requireRule(judge.policy, descriptor)
 
   // nothing that was not signed is fetched or kept: a registry must not fill a node's disk
-  const [allowed, { root }] = [acceptedBy(rule), policy]
-  const digests = listedDigests(ref, descriptor)
-  const { signer: claimed } = verifyReleaseDigests({ bundle, program, version, digests, keys, allowed, root })
-  await vet(claimed)
+  await requireSigned(rule, descriptor, listedDigests(ref, descriptor), judge)
   const files = new Map<string, Buffer>()
-  for (const file of descriptor.files)
-    files.set(file.name, await obtainFile(ref, file, state, registry, signal))
-  const { signer } = verifyRelease({ bundle, program, version, files, keys, allowed, root })
-
+  const obtain = async (file: ReleaseFile): Promise<void> =>
+    void files.set(file.name, await obtainFile(ref, file, state, registry, signal))
+  for (const file of descriptor.files) if (file.name === MANIFEST_FILE) await obtain(file)
   const manifest = parseManifest(files.get(MANIFEST_FILE)?.toString('utf8') ?? '')
   if (manifest.name !== program || manifest.version !== version)
     throw new DomainError(
       'release_mismatch',
       `the manifest of ${ref} is that of ${manifest.name}@${manifest.version}`,
     )
+  const voucher = requireDeclared(rule, descriptor, manifest, judge)
+  for (const file of descriptor.files) if (file.name !== MANIFEST_FILE) await obtain(file)
+  const signers = signersOf(rule, descriptor, digestsOf(files), judge)
+
   requireSupported(manifest)
   const names = new Set(manifest.programs.map(({ object }) => object))
   const objects = new Map(
@@ -71,7 +68,7 @@ export async function obtainRelease(
   checkManifestAgainstObjects(manifest, objects)
   // by the bytes that were verified, never by what the manifest says of them
   requireGranted(ref, rule.permissions, findPermissions(entriesOf(manifest, objects)))
-  return { ref, manifest, signer, files, objects }
+  return { ref, manifest, signers: voucher === undefined ? signers : [...signers, voucher], files, objects }
 }
 
 const entriesOf = (manifest: Manifest, objects: ReadonlyMap<string, BpfObject>): AskedEntry[] =>

@@ -11,8 +11,15 @@ import type { NodeRevocations } from './revocations.ts'
 
 /** What a node asks of a release beyond its signatures: that it was logged, and is not revoked. */
 export interface Vetting {
-  /** Throws `release_revoked`, `revocation_withheld`, `not_logged`, and why the log is not believed. */
-  requireAllowed(release: ReleaseDescriptor, signer: Signer, signal: AbortSignal): Promise<void>
+  /**
+   * Gives when a release was published, where the policy has a log to say so. Throws `release_revoked`, `revocation_withheld`,
+   * `not_logged`, and why the log is not believed.
+   */
+  requireAllowed(
+    release: ReleaseDescriptor,
+    signers: readonly Signer[],
+    signal: AbortSignal,
+  ): Promise<Date | undefined>
   /** Why a release must not run; undefined where nothing speaks against it. */
   revocationOf(release: RevocableRelease): DomainError | undefined
   /** The same of an entry that runs, or ran. */
@@ -38,11 +45,12 @@ export function vettingBy(
   }
   return {
     revocationOf,
-    requireAllowed: async (release, signer, signal) => {
-      if (trust !== undefined) await follower.requireLogged(release, signer, trust, signal)
+    requireAllowed: async (release, signers, signal) => {
+      const published = trust && (await follower.requireLogged(release, signers, trust, signal))
       const revoked = revocationOf(release)
       if (revoked !== undefined) throw revoked
       revocations.requireNotWithheld(release)
+      return published
     },
     isRevoked: (entry) => {
       const { release, object } = entry

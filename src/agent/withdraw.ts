@@ -23,6 +23,7 @@ import {
   type Withdrawn,
 } from './prepare.ts'
 import { obtainRelease } from './release-source.ts'
+import type { Judge } from './release-trust.ts'
 
 /**
  * A function without its instances for which there is nothing but what is revoked: their entries are left out, or, by
@@ -109,13 +110,18 @@ async function instanceFrom(
 
 /** The hooks of a revoked release by its verified manifest; undefined when that cannot be had. Nothing of it is loaded. */
 async function hooksOf(
-  { state, registry, signal }: PrepareParts,
+  { state, registry, signal, verdicts, clock }: PrepareParts,
   keys: readonly PublicKey[],
   descriptor: ReleaseDescriptor,
   policy: NodePolicy,
 ): Promise<Set<Hook> | undefined> {
   try {
-    const { manifest } = await obtainRelease(descriptor, policy, keys, state, registry, signal)
+    // neither the log nor an age is asked about: nothing of it is to run
+    const judge: Judge = {
+      ...{ policy, keys, verdicts, state, now: clock(), emergency: true },
+      vet: async () => undefined,
+    }
+    const { manifest } = await obtainRelease(descriptor, judge, state, registry, signal)
     return new Set(manifest.programs.map(({ hook }) => hook))
   } catch {
     return undefined

@@ -45,8 +45,14 @@ const notCanonical = (): DomainError =>
 export const sha256Digest = (bytes: Buffer): Digest =>
   `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 
-/** A new key pair in PEM: PKCS#8 (RFC 5958) for the private, SPKI for the public half. */
-export function generateKeyPair(algorithm: KeyAlgorithm): {
+/**
+ * A new key pair in PEM: PKCS#8 (RFC 5958) for the private, SPKI for the public half. With a passphrase the private key is
+ * encrypted (PBES2, AES-256-CBC, its key by PBKDF2; RFC 8018).
+ */
+export function generateKeyPair(
+  algorithm: KeyAlgorithm,
+  passphrase?: string,
+): {
   privateKey: string
   publicKey: string
   fingerprint: Digest
@@ -56,7 +62,12 @@ export function generateKeyPair(algorithm: KeyAlgorithm): {
       ? generateKeyPairSync('ed25519')
       : generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return {
-    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    privateKey: privateKey
+      .export({
+        ...{ type: 'pkcs8', format: 'pem' },
+        ...(passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }),
+      })
+      .toString(),
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     fingerprint: describeKey(publicKey).fingerprint,
   }
@@ -81,8 +92,15 @@ export function parsePublicKey(pemOrSpki: string | Buffer): PublicKey {
   return describeKey(attempt(() => createPublicKey({ key: pem, format: 'pem' }), 'public'))
 }
 
-/** Reads an unencrypted private key in PEM (PKCS#8, or SEC 1 for P-256). Throws `invalid_key`. */
-export function parsePrivateKey(pem: string): PrivateKey {
+/** Whether a private key in PEM needs a passphrase. */
+export const isEncrypted = (pem: string): boolean =>
+  pemLabel(pem.trimStart()) === 'ENCRYPTED PRIVATE KEY' || pem.includes('Proc-Type: 4,ENCRYPTED')
+
+/**
+ * Reads a private key in PEM (PKCS#8, encrypted or not, or SEC 1 for P-256). Throws `invalid_key`, `passphrase_missing`,
+ * `passphrase_wrong`.
+ */
+export function parsePrivateKey(pem: string, passphrase?: string): PrivateKey {
   const text = pemText(pem)
   if (text === undefined) throw new DomainError('invalid_key', 'the private key is not in PEM')
   const label = pemLabel(text)
@@ -91,16 +109,26 @@ export function parsePrivateKey(pem: string): PrivateKey {
       'invalid_key',
       'this is a public key; give the private one (ending in .pem without .pub)',
     )
-  if (label === 'ENCRYPTED PRIVATE KEY' || text.includes('Proc-Type: 4,ENCRYPTED'))
-    throw new DomainError(
-      'invalid_key',
-      'the private key is encrypted; decrypt it first, such as by openssl pkcs8',
-    )
+  if (isEncrypted(text) && passphrase === undefined)
+    throw new DomainError('passphrase_missing', 'the private key is encrypted, and no passphrase is given')
   if (!label.endsWith('PRIVATE KEY'))
     throw new DomainError('invalid_key', `PEM holds "${label}", a private key was expected`)
-  const key = attempt(() => createPrivateKey({ key: text, format: 'pem' }), 'private')
+  const key = isEncrypted(text)
+    ? decrypted(text, passphrase)
+    : attempt(() => createPrivateKey({ key: text, format: 'pem' }), 'private')
   const publicKey = describeKey(createPublicKey(key))
   return { fingerprint: publicKey.fingerprint, key, publicKey }
+}
+
+function decrypted(pem: string, passphrase: string | undefined): KeyObject {
+  try {
+    return createPrivateKey({ key: pem, format: 'pem', passphrase })
+  } catch (cause) {
+    // a wrong passphrase and a damaged file look alike: what was decrypted makes no sense
+    throw new DomainError('passphrase_wrong', 'the private key is not decrypted by this passphrase', {
+      cause,
+    })
+  }
 }
 
 function parseSpki(given: string | Buffer): PublicKey {

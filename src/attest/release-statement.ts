@@ -10,7 +10,8 @@ import { sha256Digest } from './keys.ts'
 export const STATEMENT_TYPE = 'application/vnd.in-toto+json'
 /** What the statement says of its subjects (`predicateType` of in-toto Statement v1): together they are this release. */
 export const RELEASE_PREDICATE = 'https://hookline.dev/release/v1'
-const STATEMENT_V1 = 'https://in-toto.io/Statement/v1'
+/** Type of a statement (in-toto attestation framework, `spec/v1/statement.md`). */
+export const STATEMENT_V1 = 'https://in-toto.io/Statement/v1'
 
 /** A release as its parts: what is signed, and what is held against a signature. */
 export interface ReleaseParts {

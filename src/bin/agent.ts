@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { arch, hostname, release } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
 import { logTrust } from '../agent/log-trust.ts'
+import { rememberVerdicts } from '../agent/verdicts.ts'
 import { parsePrivateKey } from '../attest/keys.ts'
-import { parseTrustedRoot } from '../attest/trusted-root.ts'
 import type { Context } from '../cli/io.ts'
+import { readPolicy } from '../cli/policy-file.ts'
 import { readSecret } from '../cli/secret.ts'
 import type { AgentFlags } from '../cli/service-commands.ts'
 import { printable } from '../cli/terminal.ts'
 import { nodeRegistry } from '../client/node-registry.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type Identity, NodeName } from '../domain/node.ts'
-import { parseTrustPolicy } from '../domain/trust-policy.ts'
 import { parseWith } from '../domain/yaml.ts'
 import { ensureBpffs } from '../kernel/bpffs.ts'
 import { hookChains } from '../kernel/chains.ts'
@@ -88,6 +88,7 @@ async function follow(
     arch: arch(),
     version,
     clock: () => new Date(),
+    verdicts: rememberVerdicts(),
     say,
     confirm_ms: flags.confirm * 1000,
   })
@@ -125,32 +126,15 @@ const nodeName = (flags: AgentFlags): string =>
 
 /** How a node comes by its policy: read anew each time, so that an edit counts from the next change on. */
 function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
-  let root: string | undefined
+  let files: readonly string[] = [path]
   return {
     policy: async () => {
-      const policy = parseTrustPolicy(await readTrustFile(path, 'trust policy'))
+      const { policy, paths } = await readPolicy(path)
       logTrust(policy) // its keys are read where they are used; what is wrong with them is wrong with the file
-      root = policy.trustedRoot === undefined ? undefined : resolve(dirname(path), policy.trustedRoot)
-      return root === undefined
-        ? policy
-        : { ...policy, root: parseTrustedRoot(await readTrustFile(root, 'trusted root')) }
+      files = paths
+      return policy
     },
-    policyStamp: async () =>
-      [path, ...(root === undefined ? [] : [root])]
-        .map(stampOf)
-        .reduce(async (a, b) => `${await a} ${await b}`),
-  }
-}
-
-async function readTrustFile(path: string, what: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new DomainError(
-      'file_unreadable',
-      `the ${what} ${path} cannot be read: without one nothing is trusted`,
-      { cause },
-    )
+    policyStamp: async () => files.map(stampOf).reduce(async (a, b) => `${await a} ${await b}`),
   }
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { Io } from '../cli/io.ts'
 import { runCli } from '../cli/run.ts'
+import { askSecret } from './ask-secret.ts'
 import { applyNetworkSettings } from './network-settings.ts'
 
 /** `npm run` works in the checkout's folder; paths are meant from the folder that npm was called in, which it tells. */
@@ -21,6 +22,7 @@ const io: Io = {
   env: process.env,
   home: homedir(),
   columns: process.stdout.isTTY ? process.stdout.columns || 80 : undefined, // 0: a terminal that does not say,
+  askSecret: process.stdin.isTTY && process.stderr.isTTY ? askSecret : undefined,
   write: (text) => void process.stdout.write(text),
   note: (text) => void process.stderr.write(text),
 }
@@ -58,7 +60,7 @@ process.exitCode = await runCli(
         ...(s3 === undefined ? {} : { s3 }),
       })
     },
-    witness: async (flags, { json }) => (await import('./witness.ts')).runWitness(flags, json),
+    witness: async (flags, context) => (await import('./witness.ts')).runWitness(flags, context),
     agent: async (flags, context) => (await import('./agent.ts')).runAgent(flags, context, version),
     doctor: async (flags) => (await import('./doctor.ts')).examineHost(flags),
   },

@@ -1,3 +1,4 @@
+import type { Context } from '../cli/io.ts'
 import { readPrivateKey } from '../cli/key-file.ts'
 import type { WitnessFlags } from '../cli/service-commands.ts'
 import { jsonText } from '../cli/terminal.ts'
@@ -12,11 +13,11 @@ import { openWitness } from '../witness/witness.ts'
  * Runs a witness in the foreground until SIGINT or SIGTERM: prints its address and its verifier key; `json` prints them as one
  * JSON line. Throws `log_key_invalid`, `state_in_use`, `address_in_use`, `file_unwritable`, and what reading the key does.
  */
-export async function runWitness(flags: WitnessFlags, json: boolean): Promise<void> {
+export async function runWitness(flags: WitnessFlags, { io, json }: Context): Promise<void> {
   const stopped = new Promise<void>((stop) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
   })
-  const { key: privateKey } = await readPrivateKey(flags.key)
+  const { key: privateKey } = await readPrivateKey(flags.key, io, flags)
   const key = noteKeyOf(flags.name, 'cosignature', privateKey)
   const logs = flags.log.map(parseNoteKey)
   // a log that vouches for itself is no witness: no reader would count it

@@ -1,15 +1,14 @@
-import { dirname, resolve } from 'node:path'
 import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
 import type { TrustedRoot } from '../attest/trusted-root.ts'
 import { DomainError } from '../domain/errors.ts'
-import { LIMITS } from '../domain/limits.ts'
 import { Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { KeyView } from '../domain/namespace.ts'
+import { requireMinVersion } from '../domain/release-rules.ts'
 import { IdentityRule, type SignerRule } from '../domain/signer.ts'
-import { acceptedBy, parseTrustPolicy, requireMinVersion, ruleFor } from '../domain/trust-policy.ts'
+import { acceptedBy, type ProgramRule, ruleFor } from '../domain/trust-policy.ts'
 import { parseWith } from '../domain/yaml.ts'
 import { readPublicKey } from './key-file.ts'
-import { readLocalText } from './local-file.ts'
+import { readPolicy } from './policy-file.ts'
 import { readTrustedRoot } from './trusted-root.ts'
 
 /** How a person says whom they trust: keys by file or fingerprint, an identity, or a node's trust policy. */
@@ -20,6 +19,8 @@ export interface TrustFlags {
   readonly identity?: string | undefined
   readonly issuer?: string | undefined
   readonly trustedRoot?: string | undefined
+  /** How many of the accepted must have signed. */
+  readonly minSigners?: number | undefined
 }
 
 /** Whose signature counts for one release, and by which rule. */
@@ -28,6 +29,9 @@ export interface AcceptedSigners {
   /** What vouches for identities. */
   readonly root?: TrustedRoot | undefined
   readonly keys: readonly PublicKey[]
+  readonly minSigners: number
+  /** The rule of the policy, where one is named. */
+  readonly policyRule?: ProgramRule | undefined
   /** For people: what made them accepted. */
   readonly rule: string
 }
@@ -47,7 +51,7 @@ export function saysTrust({ signer, policy, identity, issuer, trustedRoot }: Tru
 
 /**
  * The signers accepted for a release. A fingerprint needs its key: `keysFrom` may offer some, and as each is named by its
- * own fingerprint the source need not be trusted. Throws `policy_denied`, `below_min_version`, `not_supported_yet`, `invalid_policy`,
+ * own fingerprint the source need not be trusted. Throws `policy_denied`, `below_min_version`, `invalid_policy`,
  * `invalid_key`, `file_unreadable`, and `usage` for a fingerprint that is none.
  */
 export async function acceptedSigners(
@@ -56,9 +60,13 @@ export async function acceptedSigners(
   keysFrom: () => Promise<readonly KeyView[]>,
 ): Promise<AcceptedSigners> {
   const { policy } = flags
-  const own = policy === undefined ? await namedSigners(flags) : await policySigners(policy, program, version)
+  const found =
+    policy === undefined ? await namedSigners(flags) : await policySigners(policy, program, version)
+  const own = { ...found, minSigners: flags.minSigners ?? found.minSigners }
   const known = new Set(own.keys.map(({ fingerprint }) => fingerprint))
-  if (own.allowed.every((rule) => typeof rule !== 'string' || known.has(rule))) return own
+  const vouchers = own.policyRule?.provenance?.signers ?? []
+  const wanted = [...own.allowed, ...acceptedBy({ signers: vouchers })]
+  if (wanted.every((rule) => typeof rule !== 'string' || known.has(rule))) return own
   const offered = (await keysFrom())
     .map(({ publicKey }) => readOffered(publicKey))
     .filter((key) => key !== undefined)
@@ -85,21 +93,19 @@ async function namedSigners({ signer: signers, ...flags }: TrustFlags): Promise<
       keys.push(key)
     }
   }
-  return { allowed, keys, root, rule: identity === undefined ? '--signer' : '--identity' }
+  return { allowed, keys, root, minSigners: 1, rule: identity === undefined ? '--signer' : '--identity' }
 }
 
 async function policySigners(path: string, program: ProgramId, version: string): Promise<AcceptedSigners> {
-  const policy = parseTrustPolicy(await readLocalText(path, LIMITS.policy_bytes, 'trust policy'))
-  if (policy.log !== undefined)
-    throw new DomainError('not_supported_yet', `${path}: what \`log\` asks is checked by agents only so far`)
+  const { policy } = await readPolicy(path)
   const rule = ruleFor(policy, program)
   if (rule === undefined)
     throw new DomainError('policy_denied', `no rule of ${path} matches ${releaseRef(program, version)}`)
   requireMinVersion(rule, program, version)
-  const { trustedRoot } = policy
-  const root =
-    trustedRoot === undefined ? undefined : await readTrustedRoot(resolve(dirname(path), trustedRoot))
-  return { allowed: acceptedBy(rule), keys: [], root, rule: `"${rule.match}" of ${path}` }
+  const { root } = policy
+  const { minSigners } = rule
+  const named = { policyRule: rule, rule: `"${rule.match}" of ${path}` }
+  return { allowed: acceptedBy(rule), keys: [], root, minSigners, ...named }
 }
 
 /** A key that the registry offers but that cannot be read helps nobody, and hinders nobody. */

@@ -1,4 +1,4 @@
-import { type Command, CommanderError } from 'commander'
+import { type Command, CommanderError, Option } from 'commander'
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import type { Context, Io, Outcome } from './io.ts'
@@ -22,9 +22,16 @@ export const registryFlags = (command: Command): Command =>
 export const group = (program: Command, name: string, description: string): Command =>
   program.command(name).description(description).helpCommand(false)
 
+/** A whole number, at least 1. */
+export const Count = z
+  .string()
+  .regex(/^[1-9][0-9]{0,14}$/, 'give a whole number from 1')
+  .transform(Number)
+
 /** Shapes of the flags that {@link trustFlags} adds. */
 export const trustShape = {
   signer: z.array(z.string()).default([]),
+  minSigners: Count.optional(),
   policy: z.string().optional(),
   ...{ identity: z.string().optional(), issuer: z.string().optional(), trustedRoot: z.string().optional() },
 }
@@ -39,7 +46,33 @@ export const trustFlags = (command: Command): Command =>
     )
     .option('--issuer <url>', 'who vouches for the identity')
     .option('--trusted-root <file>', 'authorities of certificates and timestamps, in Sigstore’s form')
+    .option('--min-signers <count>', 'how many of them must have signed')
     .option('--policy <trust.yaml>', 'accept whom this trust policy accepts')
+
+/** Shapes of the flags that {@link signingFlags} adds. */
+export const signingShape = {
+  key: z.array(z.string()).default([]),
+  ...{ passphraseFile: z.string().optional(), signerCommand: z.string().optional() },
+  publicKey: z.string().optional(),
+}
+
+/** The flag of every command that reads a private key. */
+export const passphraseFileOption = (): Option =>
+  new Option(
+    '--passphrase-file <file>',
+    'passphrase of an encrypted key (else HOOKLINE_KEY_PASSPHRASE, else it is asked for)',
+  )
+
+/** Flags of a command that signs releases by keys. */
+export const signingFlags = (command: Command): Command =>
+  command
+    .option('--key <file>', 'private key that signs; may be given several times', collected)
+    .addOption(passphraseFileOption())
+    .option('--signer-command <command>', 'a command that signs what it gets on standard input')
+    .option('--public-key <file>', 'public key of --signer-command')
+
+/** The values of a flag that is given several times. */
+const collected = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 /** Seconds written as 90, 90s, 15m, 12h or 30d, from `min_s` to `max_s`. */
 export const durationWithin = (min_s: number, max_s: number): z.ZodType<number> =>
@@ -53,16 +86,9 @@ const Duration = z
   .transform((text) => Number.parseInt(text, 10) * (SECONDS[text.at(-1) ?? ''] ?? 1))
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
-/** A whole number, at least 1. */
-export const Count = z
-  .string()
-  .regex(/^[1-9][0-9]{0,14}$/, 'give a whole number from 1')
-  .transform(Number)
-
 /** Code of the error by which a command whose bad news are told ends the run; its exit code. */
 export const FAILED = 'hookline.failed'
-const EXIT_FAILED = 1
-const EXIT_REFUSED = 3
+const [EXIT_FAILED, EXIT_REFUSED] = [1, 3]
 
 /**
  * Makes a command do something: its arguments and flags, by their camel-case names, are parsed by `shape`, and what `run`

@@ -4,12 +4,12 @@ import type { RegistryClient } from '../client/registry-client.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { FunctionView } from '../domain/fleet-function.ts'
 import { type Order, orderName } from '../domain/function.ts'
-import { readPublicKey } from './key-file.ts'
+import { type PassphraseFlags, readPublicKey } from './key-file.ts'
 
 const OR_TRUST = ', or take the number from the registry by --trust-registry-revision'
 
 /** How a person says whose orders count as a function's past. */
-export interface OperatorFlags {
+export interface OperatorFlags extends PassphraseFlags {
   /** Public keys of operators beside the one who signs. */
   readonly operatorKey: readonly string[]
   /** Take a revision from the registry whoever signed it. */

@@ -1,18 +1,20 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { Name } from '../domain/names.ts'
-import { Count, does, example, group, registryFlags, registryShape } from './command.ts'
+import { Count, does, example, group, passphraseFileOption, registryFlags, registryShape } from './command.ts'
 import type { Io } from './io.ts'
 
 /** Shapes of the flags that {@link operatorFlags} adds. */
 const operatorShape = {
   operatorKey: z.array(z.string()).default([]),
   trustRegistryRevision: z.boolean(),
+  passphraseFile: z.string().optional(),
 }
 
 /** Flags of a command that follows up on orders that the registry holds. */
 const operatorFlags = (command: Command): Command =>
   command
+    .addOption(passphraseFileOption())
     .option('--operator-key <file...>', 'public keys of other operators whose orders count')
     .option(
       '--trust-registry-revision',

@@ -32,7 +32,7 @@ export async function applyFunction(flags: ApplyFlags, { io, progress }: Context
   if (flags.planOnly) return planFunction(spec, await connect(io, flags), io)
   if (flags.key === undefined)
     throw new DomainError('usage', 'name the operator key that signs: --key <operator.pem>')
-  const key = await readPrivateKey(flags.key)
+  const key = await readPrivateKey(flags.key, io, flags)
   const operators = await knownOperators(key, flags)
   const client = await connectWithToken(io, flags)
   const revision = (await standingOf(client, spec.name, operators, flags)).revision + 1

@@ -23,7 +23,7 @@ export interface RollbackFlags extends RegistryFlags, OperatorFlags {
  * `not_found`, `order_*`, `operator_not_allowed`, `outside_range`.
  */
 export async function rollbackFunction(flags: RollbackFlags, { io, progress }: Context): Promise<Outcome> {
-  const key = await readPrivateKey(flags.key)
+  const key = await readPrivateKey(flags.key, io, flags)
   const operators = await knownOperators(key, flags)
   const client = await connectWithToken(io, flags)
   const standing = await standingOf(client, flags.name, operators, flags)

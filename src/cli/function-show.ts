@@ -63,7 +63,7 @@ export async function removeFunction(
   { name, key: path, ...flags }: RegistryFlags & OperatorFlags & { name: string; key: string },
   { io }: Context,
 ): Promise<Outcome> {
-  const key = await readPrivateKey(path)
+  const key = await readPrivateKey(path, io, flags)
   const operators = await knownOperators(key, flags)
   const client = await connectWithToken(io, flags)
   const current = await standingOf(client, name, operators, flags)

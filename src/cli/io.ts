@@ -5,6 +5,8 @@ export interface Io {
   readonly home: string
   /** Columns of the terminal on standard output; undefined when it is no terminal. */
   readonly columns: number | undefined
+  /** Asks the person at the terminal for a secret, which is not shown; undefined where there is none. */
+  readonly askSecret?: ((prompt: string) => Promise<string>) | undefined
   /** Standard output: results only. */
   write(text: string): void
   /** Standard error: progress, warnings and errors. */

@@ -168,17 +168,37 @@ export interface KeyOwner {
 
 /** Lets a key sign a namespace's releases, or orders. Throws `invalid_key`, `file_unreadable`, `usage`. */
 export async function addKey(
-  { file, ...flags }: RegistryFlags & KeyOwner & { file: string },
+  {
+    file,
+    validFrom,
+    validUntil,
+    ...flags
+  }: RegistryFlags &
+    KeyOwner & { file: string; validFrom?: string | undefined; validUntil?: string | undefined },
   { io }: Context,
 ): Promise<Outcome> {
   const namespace = requireOwner(flags)
+  const validity = {
+    ...(validFrom === undefined ? {} : { validFrom }),
+    ...(validUntil === undefined ? {} : { validUntil }),
+  }
+  if (namespace === undefined && Object.keys(validity).length > 0)
+    throw new DomainError(
+      'usage',
+      'an operator’s key is good until it is removed: no --valid-from, --valid-until',
+    )
   const key = await readPublicKey(file)
   const client = await connectWithToken(io, flags)
   const view =
-    namespace === undefined ? await client.putOperatorKey(key) : await client.putKey(namespace, key)
+    namespace === undefined ? await client.putOperatorKey(key) : await client.putKey(namespace, key, validity)
   const right = namespace === undefined ? 'may sign orders' : `may sign releases of ${namespace}`
-  return { json: view, text: `${key.fingerprint} ${right}` }
+  return { json: view, text: [`${key.fingerprint} ${right}`, ...validityText(view)].join(', ') }
 }
+
+const validityText = ({ validFrom, validUntil }: KeyView): string[] => [
+  ...(validFrom === undefined ? [] : [`from ${validFrom}`]),
+  ...(validUntil === undefined ? [] : [`until ${validUntil}`]),
+]
 
 /** A key signs nothing new from then on, no release of a namespace, or no order. Throws `not_found`, `usage`. */
 export async function removeKey(
@@ -197,13 +217,17 @@ export async function listKeys(flags: RegistryFlags & KeyOwner, { io }: Context)
   const namespace = requireOwner(flags)
   const client = await connect(io, flags)
   const keys: KeyView[] = namespace === undefined ? await client.operatorKeys() : await client.keys(namespace)
-  const rows = keys.map(({ fingerprint, addedAt }) => [fingerprint, addedAt])
+  const rows = keys.map((key) => [
+    key.fingerprint,
+    key.addedAt,
+    validityText(key).join(', ') || 'until removed',
+  ])
   return {
     json: { keys },
     text:
       keys.length === 0
         ? 'no keys; add one: hookline key add <key.pub.pem>'
-        : renderTable(io, ['key', 'added'], rows),
+        : renderTable(io, ['key', 'added', 'valid'], rows),
   }
 }
 

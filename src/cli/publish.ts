@@ -1,14 +1,17 @@
-import { type PrivateKey, sha256Digest } from '../attest/keys.ts'
+import { sha256Digest } from '../attest/keys.ts'
 import { requireReleaseLimits } from '../attest/release-statement.ts'
+import type { KeySigner } from '../attest/sign-release.ts'
 import type { CheckList } from '../domain/check.ts'
 import { DomainError, isErrorCode } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { releaseRef } from '../domain/names.ts'
 import { signerText } from '../domain/signer.ts'
 import { renderChecks } from './check-table.ts'
 import type { Context, Outcome } from './io.ts'
-import { readPrivateKey } from './key-file.ts'
+import { readLocalText } from './local-file.ts'
 import { progressBar } from './progress-bar.ts'
 import { type LocalRelease, readReleaseDirectory } from './release-directory.ts'
+import { type SigningFlags, signersOf } from './release-signers.ts'
 import { connectToPublish, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 import { bytesText, counted } from './terminal.ts'
@@ -17,9 +20,10 @@ import { bytesText, counted } from './terminal.ts'
 const SIGNING_AUDIENCE = 'sigstore'
 
 /** Flags of `hookline publish`. */
-export interface PublishFlags extends RegistryFlags {
+export interface PublishFlags extends RegistryFlags, SigningFlags {
   readonly directory: string
-  readonly key?: string | undefined
+  /** A Sigstore bundle with an SLSA v1 provenance. */
+  readonly provenance?: string | undefined
   readonly unsigned: boolean
   readonly private: boolean
   /** Have it checked by the registry, and publish nothing. */
@@ -40,23 +44,28 @@ export async function publish(flags: PublishFlags, context: Context): Promise<Ou
   const release = await readReleaseDirectory(flags.directory)
   const { manifest, files } = release
   if (!flags.dryRun) for (const warning of await checkLocally(release)) progress(warning)
-  const key = await signingKey(flags)
+  const signers = await signersFor(flags, io)
   const identityToken = flags.keyless ? await tokenToSign(io) : undefined
   const client = await connectToPublish(context, flags, manifest.name)
   const ref = releaseRef(manifest.name, manifest.version)
   const rows = [...files].map(([name, bytes]) => [name, bytesText(bytes.length), sha256Digest(bytes)])
   progress(renderTable(io, ['file', 'size', 'digest'], rows))
-  let bundle: string | undefined
-  if (key !== undefined) {
-    progress(`signing ${ref} as ${key.fingerprint}`)
-    bundle = await signAs(release, key)
-  } else if (identityToken !== undefined) {
+  const bundles: string[] = []
+  if (identityToken !== undefined) {
     progress(`signing ${ref} by this job’s identity`)
-    bundle = await signByIdentity(release, identityToken, flags)
-  } else progress(`publishing ${ref} UNSIGNED`)
+    bundles.push(await signByIdentity(release, identityToken, flags))
+  }
+  for (const signer of signers) {
+    progress(`signing ${ref} as ${signer.publicKey.fingerprint}`)
+    bundles.push(await signAs(release, signer))
+  }
+  if (bundles.length === 0) progress(`publishing ${ref} UNSIGNED`)
+  const provenance =
+    flags.provenance && (await readLocalText(flags.provenance, LIMITS.bundle_bytes, 'provenance'))
   const total = [...files.values()].reduce((sum, { length }) => sum + length, 0)
   progress(`uploading ${counted(files.size, 'file')}, ${bytesText(total)}`)
-  const outgoing = { files, bundle }
+  const [bundle, ...others] = bundles
+  const outgoing = { files, bundle, bundles: others, provenance }
   if (flags.dryRun) return checksOutcome(io, ref, await client.check(outgoing))
   const bar = progressBar(context.json ? { ...io, columns: undefined } : io, 'uploading', total)
   const sent = {
@@ -64,7 +73,7 @@ export async function publish(flags: PublishFlags, context: Context): Promise<Ou
     ...(flags.private ? { visibility: 'private' as const } : {}),
   }
   const view = await client.publish(sent, (bytes) => bar.add(bytes)).finally(() => bar.end())
-  return { json: view, text: `published ${ref}, signed by ${signerText(view.signer)}` }
+  return { json: view, text: `published ${ref}, signed by ${view.signers.map(signerText).join(' and ')}` }
 }
 
 /** What the files tell is checked before anything is sent: the registry's answers are then about rights. Throws the first error. */
@@ -113,21 +122,21 @@ async function signByIdentity(
   })
 }
 
-async function signingKey({ key, unsigned, keyless, dryRun }: PublishFlags): Promise<PrivateKey | undefined> {
-  if (keyless && (unsigned || key !== undefined))
+/** Those who sign by keys; none beside an identity, without a signature, or where nothing is published. Throws `usage`. */
+async function signersFor(flags: PublishFlags, io: Context['io']): Promise<KeySigner[]> {
+  const signers = await signersOf(flags, io)
+  if (flags.keyless && (flags.unsigned || signers.length > 0))
     throw new DomainError('usage', '--keyless contradicts --key and --unsigned')
-  if (keyless) return undefined
-  if (unsigned && key !== undefined) throw new DomainError('usage', '--unsigned contradicts --key')
-  if (unsigned || (dryRun && key === undefined)) return undefined
-  if (key === undefined)
+  if (flags.unsigned && signers.length > 0) throw new DomainError('usage', '--unsigned contradicts --key')
+  if (signers.length === 0 && !flags.keyless && !flags.unsigned && !flags.dryRun)
     throw new DomainError(
       'usage',
       'name the key that signs: --key <private key>, as hookline keygen writes it; or --keyless in a pipeline’s job',
     )
-  return readPrivateKey(key)
+  return signers
 }
 
-async function signAs({ manifest, files }: LocalRelease, key: PrivateKey): Promise<string> {
+async function signAs({ manifest, files }: LocalRelease, signer: KeySigner): Promise<string> {
   const { signRelease } = await import('../attest/sign-release.ts')
-  return signRelease({ program: manifest.name, version: manifest.version, files }, key)
+  return signRelease({ program: manifest.name, version: manifest.version, files }, signer)
 }

@@ -9,7 +9,7 @@ import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Outcome } from './io.ts'
 import { reasonOf, writeNewFile } from './local-file.ts'
 import { progressBar } from './progress-bar.ts'
-import { BUNDLE_FILE } from './release-directory.ts'
+import { bundleFiles, PROVENANCE_FILE } from './release-directory.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { counted } from './terminal.ts'
 
@@ -39,25 +39,32 @@ export async function pull(flags: PullFlags, { io, json }: Context): Promise<Out
   const bar = progressBar(json ? { ...io, columns: undefined } : io, 'fetching', total)
   const { view, files } = await fetchFiles(client, found, (bytes) => bar.add(bytes)).finally(() => bar.end())
   const ref = releaseRef(view.program, view.version)
-  let signer: Signer | undefined
+  const provenance = found.provenance && (await client.provenance(view.program, view.version))
+  const bundles = [view.bundle, ...view.bundles]
+  let signers: Signer[] = []
   if (trusted) {
     const keysFrom = () => client.keys(view.program.split('/')[0] ?? '')
-    const release = { program: view.program, version: view.version, files, bundle: view.bundle }
-    signer = checkRelease(release, await acceptedSigners(flags, view, keysFrom)).signer
+    const release = { program: view.program, version: view.version, files, bundles, provenance }
+    signers = checkRelease(release, await acceptedSigners(flags, view, keysFrom)).signers
   } else io.note(`WARNING: ${ref} is NOT VERIFIED: nobody checked who made these files. Do not load them.\n`)
 
-  const written = new Map([...files, [BUNDLE_FILE, Buffer.from(view.bundle)]])
-  if (written.size !== files.size + 1)
-    throw new DomainError('file_exists', `the release has a file ${BUNDLE_FILE} of its own`)
+  const names = bundleFiles()
+  const beside = new Map(bundles.map((text, at) => [names[at] ?? '', Buffer.from(text)]))
+  if (provenance !== undefined) beside.set(PROVENANCE_FILE, Buffer.from(provenance))
+  const own = [...beside.keys()].find((name) => files.has(name))
+  if (own !== undefined) throw new DomainError('file_exists', `the release has a file ${own} of its own`)
+  const written = new Map([...files, ...beside])
   await makeOutput(flags.out)
   for (const [name, bytes] of written) await writeNewFile(join(flags.out, name), bytes)
-  const judgement = signer === undefined ? 'NOT VERIFIED' : `signed by ${signerText(signer)}`
+  const [signer] = signers
+  const judgement =
+    signer === undefined ? 'NOT VERIFIED' : `signed by ${signers.map(signerText).join(' and ')}`
   return {
     json: {
       program: view.program,
       version: view.version,
       verified: signer !== undefined,
-      ...(signer === undefined ? {} : { signer }),
+      ...(signer === undefined ? {} : { signer, signers }),
       directory: flags.out,
       files: [...written.keys()],
     },

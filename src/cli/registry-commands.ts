@@ -24,6 +24,11 @@ import type { Io } from './io.ts'
 const TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.token_ttl_s] as const
 const JOIN_TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.join_token_ttl_s] as const
 
+/** A day, or a moment, in UTC; as the registry takes it. */
+const Time = z
+  .union([z.iso.date(), z.iso.datetime()], 'give a date such as 2027-01-01, or 2027-01-01T12:00:00Z')
+  .transform((text) => new Date(text).toISOString())
+
 /** Words separated by commas. */
 const Listed = z.string().transform((text) => text.split(','))
 
@@ -223,8 +228,22 @@ function defineKeys(program: Command, io: Io): void {
     .command('add')
     .description('Let a key sign releases of a namespace, or orders.')
     .argument('<file>', 'public key in PEM')
-    .addHelpText('after', example('hookline key add keys/acme.pub.pem --namespace acme'))
-  does(io, registryFlags(owner(add)), { ...ownerShape, file: z.string() }, async (flags, context) =>
+    .option('--valid-from <time>', 'of a namespace: it signs nothing before, such as 2027-01-01')
+    .option('--valid-until <time>', 'of a namespace: it signs nothing from then on')
+    .addHelpText(
+      'after',
+      example(
+        'hookline key add keys/acme.pub.pem --namespace acme',
+        'hookline key add keys/acme.pub.pem --namespace acme --valid-until 2028-01-01',
+      ),
+    )
+  const addition = {
+    ...ownerShape,
+    file: z.string(),
+    validFrom: Time.optional(),
+    validUntil: Time.optional(),
+  }
+  does(io, registryFlags(owner(add)), addition, async (flags, context) =>
     (await import('./namespaces.ts')).addKey(flags, context),
   )
   const remove = key

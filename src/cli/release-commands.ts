@@ -3,7 +3,17 @@ import { z } from 'zod'
 import { HOOKS } from '../domain/hook.ts'
 import { Name } from '../domain/names.ts'
 import { SearchRequest, SearchSort } from '../domain/search.ts'
-import { Count, does, example, registryFlags, registryShape, trustFlags, trustShape } from './command.ts'
+import {
+  Count,
+  does,
+  example,
+  registryFlags,
+  registryShape,
+  signingFlags,
+  signingShape,
+  trustFlags,
+  trustShape,
+} from './command.ts'
 import type { Io } from './io.ts'
 
 const Address = z.url({ protocol: /^https?$/ }).optional()
@@ -16,9 +26,18 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     .description('Make a key pair: <out>.pem, readable by you only, and <out>.pub.pem.')
     .option('--out <path>', 'a directory, or the beginning of both file names', 'hookline')
     .option('--algorithm <name>', 'p256 or ed25519', 'p256')
-    .addHelpText('after', example('hookline keygen --out keys/acme'))
-  does(io, keygen, { out: z.string().min(1), algorithm: z.enum(['p256', 'ed25519']) }, async (flags) =>
-    (await import('./keygen.ts')).keygen(flags),
+    .option('--encrypt', 'encrypt the private key by a passphrase', false)
+    .option('--passphrase-file <file>', 'the passphrase (else HOOKLINE_KEY_PASSPHRASE, else it is asked for)')
+    .addHelpText(
+      'after',
+      example('hookline keygen --out keys/acme', 'hookline keygen --out keys/acme --encrypt'),
+    )
+  const keygenShape = {
+    ...{ out: z.string().min(1), algorithm: z.enum(['p256', 'ed25519']) },
+    ...{ encrypt: z.boolean().default(false), passphraseFile: z.string().optional() },
+  }
+  does(io, keygen, keygenShape, async (flags, context) =>
+    (await import('./keygen.ts')).keygen(flags, context),
   )
 
   const init = program
@@ -51,7 +70,7 @@ export function defineReleaseCommands(program: Command, io: Io): void {
       'Check, sign and upload the release in a directory: hookline.yaml and the files that it names.',
     )
     .argument('<directory>', 'where hookline.yaml lies')
-    .option('--key <file>', 'private key that signs')
+    .option('--provenance <file>', 'a Sigstore bundle with the SLSA v1 provenance of its objects')
     .option('--private', 'if the program is new: for members, and for nodes that run it, only', false)
     .option('--dry-run', 'have it checked, and publish nothing', false)
     .option('--keyless', 'sign by the identity of the pipeline’s job that this is', false)
@@ -68,14 +87,33 @@ export function defineReleaseCommands(program: Command, io: Io): void {
     )
   does(
     io,
-    registryFlags(publish),
+    registryFlags(signingFlags(publish)),
     {
-      ...{ ...registryShape, directory: z.string(), key: z.string().optional() },
+      ...{ ...registryShape, ...signingShape, directory: z.string(), provenance: z.string().optional() },
       ...{ unsigned: z.boolean().default(false), private: z.boolean().default(false) },
       dryRun: z.boolean().default(false),
       ...{ keyless: z.boolean().default(false), fulcioUrl: Address, tsaUrl: Address, rekorUrl: Address },
     },
     async (flags, context) => (await import('./publish.ts')).publish(flags, context),
+  )
+
+  const cosign = program
+    .command('cosign')
+    .summary('Add a further signature to a release.')
+    .description(
+      'Sign a published release as a further signer of its namespace: nodes may ask for more signers than one.',
+    )
+    .argument('<ref>', 'namespace/name@version')
+    .option('--bundle <file>', 'a signature that was made elsewhere, in place of --key')
+    .addHelpText(
+      'after',
+      example('hookline cosign acme/ratelimit@1.4.0 --key keys/review.pem --signer keys/acme.pub.pem'),
+    )
+  does(
+    io,
+    registryFlags(trustFlags(signingFlags(cosign))),
+    { ...registryShape, ...signingShape, ...trustShape, ref: z.string(), bundle: z.string().optional() },
+    async (flags, context) => (await import('./cosign.ts')).cosign(flags, context),
   )
 
   const search = program

@@ -7,6 +7,15 @@ import { readLocalFile } from './local-file.ts'
 /** Name of the bundle next to a pulled release's files. */
 export const BUNDLE_FILE = 'bundle.json'
 
+/** Name of the bundle with its provenance. */
+export const PROVENANCE_FILE = 'provenance.json'
+
+/** Names of its bundles: the publisher's, then those of further signers. */
+export const bundleFiles = (): string[] => [
+  BUNDLE_FILE,
+  ...Array.from({ length: LIMITS.release_bundles }, (_, at) => `bundle-${at + 2}.json`),
+]
+
 /** A release as it lies in a directory. */
 export interface LocalRelease {
   readonly manifest: Manifest

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { RevocationReason } from '../domain/log-entry.ts'
 import { ProgramId } from '../domain/names.ts'
 import { Message } from '../domain/release.ts'
-import { does, example, group, registryFlags, registryShape } from './command.ts'
+import { does, example, group, passphraseFileOption, registryFlags, registryShape } from './command.ts'
 import type { Io } from './io.ts'
 
 /** The commands about what nodes must not run any more. */
@@ -13,6 +13,7 @@ export function defineRevocationCommands(program: Command, io: Io): void {
     .description('Sign that nodes must stop running a release, for good. Its bytes stay, as evidence.')
     .argument('<what>', 'namespace/name@version, or the digest of a file (by operators)')
     .requiredOption('--key <file>', 'private key of a signer of the program, or of an operator')
+    .addOption(passphraseFileOption())
     .requiredOption('--reason <reason>', RevocationReason.options.join(', '))
     .requiredOption('--message <text>', 'why, for everybody who looks at it')
     .addHelpText(
@@ -21,7 +22,10 @@ export function defineRevocationCommands(program: Command, io: Io): void {
         'hookline revoke acme/ratelimit@1.4.0 --key acme.pem --reason vulnerable --message "reads past the packet"',
       ),
     )
-  const shape = { what: z.string(), key: z.string(), reason: RevocationReason, message: Message }
+  const shape = {
+    ...{ what: z.string(), key: z.string(), passphraseFile: z.string().optional() },
+    ...{ reason: RevocationReason, message: Message },
+  }
   does(io, registryFlags(revoke), { ...registryShape, ...shape }, async (flags, context) =>
     (await import('./revocation.ts')).revoke(flags, context),
   )

@@ -4,12 +4,12 @@ import type { RevocationReason, Revoked } from '../domain/log-entry.ts'
 import { Digest, type ProgramId, parseRef, Version } from '../domain/names.ts'
 import { revokedText } from '../domain/revocation.ts'
 import type { Context, Outcome } from './io.ts'
-import { readPrivateKey } from './key-file.ts'
+import { type PassphraseFlags, readPrivateKey } from './key-file.ts'
 import { connect, connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 
 /** Flags of `hookline revoke`; `what` is `namespace/name@version`, or the digest of a file. */
-export interface RevokeFlags extends RegistryFlags {
+export interface RevokeFlags extends RegistryFlags, PassphraseFlags {
   readonly what: string
   readonly key: string
   readonly reason: RevocationReason
@@ -22,7 +22,7 @@ export async function revoke(
   { io, progress }: Context,
 ): Promise<Outcome> {
   const revoked = revokedOf(what)
-  const key = await readPrivateKey(path)
+  const key = await readPrivateKey(path, io, flags)
   progress(`signing the revocation of ${what} as ${key.fingerprint}`)
   const envelope = signRevocation({ revoked, reason, message, at: new Date().toISOString() }, key)
   const view = await (await connectWithToken(io, flags)).revoke(envelope)

@@ -13,6 +13,7 @@ import { defineRegistryCommands } from './registry-commands.ts'
 import { defineReleaseCommands } from './release-commands.ts'
 import { defineRevocationCommands } from './revocation-commands.ts'
 import { defineServiceCommands, type Services } from './service-commands.ts'
+import { defineTrustCommands } from './trust-commands.ts'
 import { defineWebhookCommands } from './webhook-commands.ts'
 
 /**
@@ -67,6 +68,7 @@ function buildProgram(
   defineWebhookCommands(program, io)
   defineLogCommands(program, io)
   defineFleetCommands(program, io)
+  defineTrustCommands(program, io)
   defineServiceCommands(program, io, services)
   const complete = program
     .command('completion')

@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { Labels } from '../domain/function.ts'
 import type { HostReport } from '../domain/host-check.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { does, example } from './command.ts'
+import { does, example, passphraseFileOption } from './command.ts'
 import type { Context, Io } from './io.ts'
+import type { PassphraseFlags } from './key-file.ts'
 
 /** Flags of `hookline serve`. */
 interface ServeFlags {
@@ -40,7 +41,7 @@ export interface DoctorFlags {
 }
 
 /** Flags of `hookline witness`. */
-export interface WitnessFlags {
+export interface WitnessFlags extends PassphraseFlags {
   readonly key: string
   /** Under which it signs. */
   readonly name: string
@@ -154,6 +155,7 @@ function defineWitness(program: Command, io: Io, services: Services): void {
         'what it signed in a directory. It needs an Ed25519 key of its own, and prints its verifier key.',
     )
     .requiredOption('--key <file>', 'private key that signs (hookline keygen --algorithm ed25519)')
+    .addOption(passphraseFileOption())
     .requiredOption('--name <name>', 'the name it signs under, such as witness.example.org/w1')
     .requiredOption('--log <key...>', 'verifier keys of the logs, as `hookline log show` prints them')
     .option('--listen <host:port>', 'where to listen, port 0 for any', '127.0.0.1:7075')
@@ -169,6 +171,7 @@ function defineWitness(program: Command, io: Io, services: Services): void {
     )
   const shape = {
     key: z.string(),
+    passphraseFile: z.string().optional(),
     name: z.string(),
     log: z.array(z.string()).min(1),
     listen: Listen,

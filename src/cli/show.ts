@@ -80,7 +80,12 @@ export async function show(
         ['deprecated', view.deprecated],
         ['quarantined', view.quarantined],
         ['published', view.publishedAt],
-        ['signer', `${signerText(view.signer)} (as the registry says; check with hookline verify)`],
+        [
+          view.signers.length === 1 ? 'signer' : 'signers',
+          `${view.signers.map(signerText).join(', ')} (as the registry says; check with hookline verify)`,
+        ],
+        ['built by', view.provenance?.builder],
+        ['built from', view.provenance?.source],
       ]),
       '',
       renderTable(io, ['file', 'size', 'digest'], files),

@@ -27,6 +27,7 @@ import {
   KeyView,
   MemberList,
   MemberView,
+  type NamespaceKeyUpload,
   NamespaceList,
   NamespaceView,
   type RobotRequest,
@@ -67,6 +68,9 @@ import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './htt
 interface OutgoingRelease {
   readonly files: ReadonlyMap<string, Buffer>
   readonly bundle?: string | undefined
+  /** Those of further signers. */
+  readonly bundles?: readonly string[] | undefined
+  readonly provenance?: string | undefined
   readonly visibility?: Visibility | undefined
 }
 
@@ -103,6 +107,10 @@ export interface RegistryClient {
   programs(page: { cursor?: string | undefined; limit?: number }): Promise<ProgramPage>
   program(program: ProgramId): Promise<ProgramView>
   release(program: ProgramId, version: string): Promise<ReleaseView>
+  /** Adds the signature of a further signer. */
+  cosign(program: ProgramId, version: string, bundle: string): Promise<ReleaseView>
+  /** The bundle with a release's provenance. Throws `not_found`. */
+  provenance(program: ProgramId, version: string): Promise<string>
   /** A file's bytes; the caller checks the digest. Where the connection breaks it goes on. */
   blob(digest: Digest, maxBytes: number, onBytes?: OnBytes): Promise<Buffer>
   setVisibility(program: ProgramId, visibility: Visibility): Promise<void>
@@ -146,7 +154,8 @@ export interface RegistryClient {
   revokeToken(id: string): Promise<void>
   /** The keys that may sign a namespace's releases. */
   keys(namespace: string): Promise<KeyView[]>
-  putKey(namespace: string, key: PublicKey): Promise<KeyView>
+  /** Lets a key sign, within `validity` where that is given. */
+  putKey(namespace: string, key: PublicKey, validity?: Partial<NamespaceKeyUpload>): Promise<KeyView>
   removeKey(namespace: string, fingerprint: Digest): Promise<void>
   /** The identities that may sign a namespace's releases. */
   identities(namespace: string): Promise<IdentityView[]>
@@ -255,15 +264,14 @@ export function registryClient(
     }
     return staged
   }
-  const putKeyAt = async (path: string, key: PublicKey): Promise<KeyView> =>
-    readJson(
-      await send('PUT', `${path}/${key.fingerprint}`, { publicKey: key.spki.toString('base64') }),
-      KeyView,
-      'the key',
-    )
+  const putKeyAt = async (path: string, key: PublicKey, validity: object = {}): Promise<KeyView> => {
+    const upload = { ...validity, publicKey: key.spki.toString('base64') }
+    return readJson(await send('PUT', `${path}/${key.fingerprint}`, upload), KeyView, 'the key')
+  }
 
   return {
-    async publish({ files, bundle, visibility }, onBytes) {
+    async publish({ visibility, ...release }, onBytes) {
+      const { files } = release
       const large = [...files].filter(
         ([name, bytes]) => name !== MANIFEST_FILE && bytes.length >= LIMITS.stage_from_bytes,
       )
@@ -273,7 +281,7 @@ export function registryClient(
         method: 'POST',
         path: `/api/v1/releases${visibility === undefined ? '' : `?visibility=${visibility}`}`,
         headers: authorization,
-        body: releaseForm({ files: rest, bundle }, staged),
+        body: releaseForm({ ...release, files: rest }, staged),
         maxBytes: LIMITS.answer_bytes,
         timeout_s: LIMITS.upload_timeout_s,
       })
@@ -305,6 +313,13 @@ export function registryClient(
       const ref = releaseRef(program, version)
       const view = readJson(await get(versionPath(program, version)), ReleaseView, ref)
       return requireAsked(view, releaseRef(view.program, view.version), ref)
+    },
+    async cosign(program, version, bundle) {
+      const answer = await send('POST', `${versionPath(program, version)}/bundles`, { bundle })
+      return readJson(answer, ReleaseView, releaseRef(program, version))
+    },
+    async provenance(program, version) {
+      return (await get(`${versionPath(program, version)}/provenance`)).body.toString('utf8')
     },
     async blob(digest, maxBytes, onBytes) {
       const parts: Uint8Array[] = []
@@ -340,7 +355,7 @@ export function registryClient(
     async keys(namespace) {
       return readJson(await get(`/api/v1/namespaces/${namespace}/keys`), KeyList, 'the keys').keys
     },
-    putKey: (namespace, key) => putKeyAt(`/api/v1/namespaces/${namespace}/keys`, key),
+    putKey: (namespace, key, validity) => putKeyAt(`/api/v1/namespaces/${namespace}/keys`, key, validity),
     async removeKey(namespace, fingerprint) {
       await remove(`/api/v1/namespaces/${namespace}/keys/${fingerprint}`)
     },
@@ -553,11 +568,14 @@ export function registryClient(
 }
 
 /** The multipart form of an upload (RFC 7578): `manifest`, `bundle` where there is one, and a `file` for each file. */
-function releaseForm({ files, bundle }: OutgoingRelease, staged: StagedNames = []): FormData {
+function releaseForm(release: OutgoingRelease, staged: StagedNames = []): FormData {
+  const { files, bundle, bundles = [], provenance } = release
   const form = new FormData()
   for (const [name, bytes] of files)
     form.append(name === MANIFEST_FILE ? 'manifest' : 'file', new Blob([Uint8Array.from(bytes)]), name)
-  if (bundle !== undefined) form.append('bundle', new Blob([bundle]), 'bundle.json')
+  for (const one of bundle === undefined ? [] : [bundle, ...bundles])
+    form.append('bundle', new Blob([one]), 'bundle.json')
+  if (provenance !== undefined) form.append('provenance', new Blob([provenance]), 'provenance.json')
   if (staged.length > 0) form.append('staged', new Blob([JSON.stringify(staged)]), 'staged.json')
   return form
 }

@@ -5,7 +5,7 @@ import { asDomainError, type ErrorCode } from './errors.ts'
 export const Check = z.strictObject({
   check: z.enum([
     ...(['manifest', 'name', 'version', 'licence', 'files', 'objects', 'permissions', 'chaining'] as const),
-    ...(['gpl-helpers', 'kernel', 'pins', 'duplicate', 'signature'] as const),
+    ...(['gpl-helpers', 'kernel', 'pins', 'duplicate', 'signature', 'provenance'] as const),
   ]),
   level: z.enum(['ok', 'warning', 'error']),
   /** Code of the error by which a publish is refused. */

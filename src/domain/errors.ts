@@ -84,6 +84,17 @@ export const ERRORS = {
     'Invalid key',
     'use a P-256 or Ed25519 key in PEM, as `hookline keygen` writes',
   ),
+  passphrase_missing: entry(
+    'usage',
+    'Key is encrypted',
+    'type its passphrase at the prompt, set HOOKLINE_KEY_PASSPHRASE, or pass --passphrase-file',
+  ),
+  passphrase_wrong: entry('invalid', 'Passphrase does not open the key', 'try again'),
+  signer_command_failed: entry(
+    'environment',
+    'Command that signs failed',
+    'it gets the bytes to sign on standard input and writes the bare signature; see docs/signing.md',
+  ),
   too_large: entry('too_large', 'Too large', 'stay within the limit named in the message'),
   not_supported_yet: entry('unsupported', 'Not supported yet', 'leave the named part out for now'),
   // objects
@@ -290,6 +301,11 @@ export const ERRORS = {
     'Signature does not hold',
     'do not use this release; ask its publisher',
   ),
+  key_expired: entry(
+    'untrusted',
+    'Key is not valid now',
+    'sign with a key that is, or let the key be valid for longer: `hookline key add <public key> --valid-until <date>`',
+  ),
   signer_not_allowed: entry(
     'untrusted',
     'Signer is not allowed',
@@ -311,6 +327,36 @@ export const ERRORS = {
     'untrusted',
     'Trust policy denies it',
     'add a matching rule to trust.yaml if it is wanted',
+  ),
+  too_few_signers: entry(
+    'untrusted',
+    'Too few accepted signers',
+    'have another accepted signer sign it: `hookline cosign`, or lower `minSigners`',
+  ),
+  too_young: entry(
+    'untrusted',
+    'Release is younger than the policy allows',
+    'wait: it is tried again when it is old enough; an operator may order it at once by `emergency: true`',
+  ),
+  license_not_allowed: entry(
+    'untrusted',
+    'Licence is not allowed',
+    'add it to `licenses` of the rule in trust.yaml if it is acceptable',
+  ),
+  provenance_missing: entry(
+    'untrusted',
+    'Release has no provenance',
+    'publish it with one: `hookline publish --provenance <bundle>`',
+  ),
+  provenance_invalid: entry(
+    'untrusted',
+    'Provenance does not fit the release',
+    'give the SLSA v1 provenance of the very build that made these objects',
+  ),
+  builder_not_allowed: entry(
+    'untrusted',
+    'Builder is not allowed',
+    'build it where the policy says, or add the builder to `provenance.builders` of the rule in trust.yaml',
   ),
   below_min_version: entry('untrusted', 'Below the minimum version', 'use a newer release'),
   permission_not_granted: entry(
@@ -549,10 +595,18 @@ export class DomainError extends Error {
   readonly checks: readonly unknown[] | undefined
   /** The field that is to blame, of a form. */
   readonly field: string | undefined
+  /** When it will no longer be so by itself, where that is known. */
+  readonly until: Date | undefined
   constructor(
     code: ErrorCode,
     message: string,
-    options?: ErrorOptions & { log?: string; entry?: number; checks?: readonly unknown[]; field?: string },
+    options?: ErrorOptions & {
+      log?: string
+      entry?: number
+      checks?: readonly unknown[]
+      field?: string
+      until?: Date
+    },
   ) {
     super(bounded(message), options)
     this.code = code
@@ -560,6 +614,7 @@ export class DomainError extends Error {
     this.entry = options?.entry
     this.checks = options?.checks
     this.field = options?.field
+    this.until = options?.until
   }
   get kind(): ErrorKind {
     return ERRORS[this.code].kind

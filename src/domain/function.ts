@@ -28,6 +28,8 @@ const Instance = z.strictObject({
   name: InstanceName.optional(),
   config: z.record(z.string(), z.union([ConfigValue, ListItems])).default({}),
   proceed: z.record(Identifier, z.array(Verdict).max(8)).default({}),
+  /** Whether it may be younger than nodes ask for by minAge; nothing else is skipped. */
+  emergency: z.boolean().optional(),
 })
 
 /** A named order to nodes: which releases run, configured how, in which order, on which interfaces of which nodes. */

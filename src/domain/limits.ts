@@ -6,6 +6,23 @@ export const LIMITS = {
   manifest_bytes: 64 << 10,
   /** A Sigstore bundle: one statement of at most `release_files` subjects of about 400 bytes each, in base64. */
   bundle_bytes: 256 << 10,
+  /** Further signatures over a release, and the bytes that they have together: signers beyond the publisher are few. */
+  release_bundles: 8,
+  bundles_bytes: 256 << 10,
+  /** Builders of a provenance that one rule accepts. */
+  policy_builders: 64,
+  /** Subjects of a provenance: one build may make many releases. */
+  provenance_subjects: 1024,
+  /** Licences that one rule accepts. */
+  policy_licenses: 256,
+  /** Releases of which a node remembers when it saw them first, the latest. */
+  releases_seen: 4096,
+  /** Bundles of which a node remembers that they held: those of 256 functions and their earlier releases. */
+  verdicts: 4096,
+  /** One signature by a command: somebody may have to touch a token. */
+  signer_command_ms: 120_000,
+  /** What such a command may write; signatures have less than 100 bytes. */
+  signer_command_bytes: 4096,
   /** Files of a release, the manifest among them. */
   release_files: 64,
   /** All files of a release together. */
@@ -317,6 +334,9 @@ export const LIMITS = {
   agent_backoff_ms: 250,
   agent_backoff_most_ms: 10_000,
   /** First and longest pause before what failed is tried again. */
+  /** Bounds of a wait for a known time: a clock that is set must not be missed for longer. */
+  agent_alarm_least_ms: 10,
+  agent_alarm_most_ms: 3_600_000,
   agent_retry_ms: 1000,
   agent_retry_most_ms: 60_000,
   /** A packet is through a chain within microseconds; a poll of the driver that holds the old program, within a few ms. */

@@ -3,7 +3,7 @@ import { DomainError } from './errors.ts'
 import { Hook, strangeVerdict, Verdict } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { ListConfig } from './list-config.ts'
-import { FileName, ProgramId, Version } from './names.ts'
+import { type Digest, FileName, ProgramId, Version } from './names.ts'
 import { Permission } from './permission.ts'
 import { ScalarType } from './scalar.ts'
 import { isPlainLine, NOT_PLAIN } from './shown-text.ts'
@@ -196,3 +196,12 @@ export const scalarConfig = (manifest: Manifest): ScalarConfig[] =>
 /** The lists of a manifest. */
 export const listConfig = (manifest: Manifest): ListConfig[] =>
   manifest.config.filter((item): item is ListConfig => 'map' in item)
+
+/** Digests of the objects that a manifest names, of those that are among the files. */
+export const objectDigests = (
+  { programs }: Pick<Manifest, 'programs'>,
+  digests: ReadonlyMap<string, Digest>,
+): Map<string, Digest> => {
+  const names = new Set(programs.map(({ object }) => object))
+  return new Map([...digests].filter(([name]) => names.has(name)))
+}

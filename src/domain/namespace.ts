@@ -64,11 +64,15 @@ export type RobotRequest = z.infer<typeof RobotRequest>
 /** A public key as it travels: SPKI DER in base64. Its fingerprint is the SHA-256 of the DER. */
 export const PublicKeyText = z.base64().max(1024)
 
+/** When a key of a namespace is valid: it signs nothing before, and nothing from then on. */
+const KeyValidity = { validFrom: z.iso.datetime().optional(), validUntil: z.iso.datetime().optional() }
+
 /** A key that may sign releases of a namespace, or, for operators, orders. */
 export const KeyView = z.strictObject({
   fingerprint: Digest,
   publicKey: PublicKeyText,
   addedAt: z.iso.datetime(),
+  ...KeyValidity,
 })
 export type KeyView = z.infer<typeof KeyView>
 
@@ -85,6 +89,16 @@ export const IdentityList = z.strictObject({ identities: z.array(IdentityView) }
 
 /** A key to add under its fingerprint. */
 export const KeyUpload = z.strictObject({ publicKey: PublicKeyText })
+
+/** The same for a namespace; without bounds it is valid until it is removed. */
+export const NamespaceKeyUpload = z
+  .strictObject({ ...KeyUpload.shape, ...KeyValidity })
+  .refine(
+    ({ validFrom, validUntil }) =>
+      validFrom === undefined || validUntil === undefined || Date.parse(validFrom) < Date.parse(validUntil),
+    'validFrom is before validUntil',
+  )
+export type NamespaceKeyUpload = z.infer<typeof NamespaceKeyUpload>
 
 /** All keys of a namespace, or of the operators, by fingerprint. */
 export const KeyList = z.strictObject({ keys: z.array(KeyView) })

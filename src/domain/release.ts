@@ -26,10 +26,20 @@ export const ReleaseDescriptor = z.strictObject({
   version: Version,
   files: z.array(ReleaseFile).min(1).max(LIMITS.release_files),
   bundle: z.string().max(LIMITS.bundle_bytes),
+  /** Sigstore bundles of further signers over the same files. */
+  bundles: z.array(z.string().max(LIMITS.bundle_bytes)).max(LIMITS.release_bundles).default([]),
+  /** Sigstore bundle with an SLSA v1 provenance of its objects. */
+  provenance: z.string().max(LIMITS.bundle_bytes).optional(),
   /** Where its publication stands in the log of the catalog; nodes are told. */
   logged: LogPlace.optional(),
 })
 export type ReleaseDescriptor = z.infer<typeof ReleaseDescriptor>
+
+/** A text of a signed document, to be shown. */
+const Shown = z.string().min(1).max(LIMITS.signer_chars).refine(isPlainText, NOT_PLAIN)
+
+/** A further signature over a release: a Sigstore bundle (JSON text). */
+export const BundleRequest = z.strictObject({ bundle: z.string().max(LIMITS.bundle_bytes) })
 
 /** Why something was done to a program or a release; shown to everybody who looks at it. */
 export const Message = z
@@ -89,10 +99,28 @@ export type ReportView = z.infer<typeof ReportView>
 /** Reports, the newest first. */
 export const ReportList = z.strictObject({ reports: z.array(ReportView) })
 
+/** Where a release was built, as its provenance says. */
+export const BuildFacts = z.strictObject({
+  builder: Shown,
+  buildType: Shown,
+  /** What it was built from, where the provenance names it. */
+  source: Shown.optional(),
+  /** Who signed that, where it could be checked. */
+  signer: Signer.optional(),
+})
+export type BuildFacts = z.infer<typeof BuildFacts>
+
+/** The same with the path of its bundle. */
+export const ProvenanceView = z.strictObject({ ...BuildFacts.shape, bundle: z.string() })
+export type ProvenanceView = z.infer<typeof ProvenanceView>
+
 /** A release as the catalog shows it. */
 export const ReleaseView = z.strictObject({
   ...ReleaseDescriptor.shape,
+  provenance: ProvenanceView.optional(),
   signer: Signer,
+  /** All that signed it, the publisher first. */
+  signers: z.array(Signer),
   publishedAt: z.iso.datetime(),
   summary: z.string(),
   license: z.string(),

@@ -31,15 +31,26 @@ export type IdentityRule = z.infer<typeof IdentityRule>
 /** Whose signature is accepted. */
 export type SignerRule = Digest | IdentityRule
 
+/** Whether a text is the one that a rule names, or, where the rule ends in `*`, begins with what stands before that. */
+export const fitsText = (pattern: string, text: string): boolean =>
+  pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : pattern === text
+
 /** Whether a rule accepts a signer. Texts are compared as they are: no pattern but the one of {@link IdentityRule}. */
 export function acceptsSigner(rule: SignerRule, signer: Signer): boolean {
   if (typeof rule === 'string' || typeof signer === 'string') return rule === signer
-  const { identity, issuer } = rule
-  if (issuer !== signer.issuer) return false
-  return identity.endsWith('*')
-    ? signer.identity.startsWith(identity.slice(0, -1))
-    : identity === signer.identity
+  return rule.issuer === signer.issuer && fitsText(rule.identity, signer.identity)
 }
+
+/**
+ * One of each signer. A pipeline is one whatever ref it ran for: who can push a branch could else sign as two. That a key
+ * and an identity are the same person's nobody can tell: they are two.
+ */
+export const distinctSigners = (signers: readonly Signer[]): Signer[] => [
+  ...new Map(signers.map((signer) => [whoOf(signer), signer])).values(),
+]
+
+const whoOf = (signer: Signer): string =>
+  typeof signer === 'string' ? signer : `${signer.identity.replace(/@refs\/.*$/, '')} ${signer.issuer}`
 
 /** A signer in a line. */
 export const signerText = (signer: Signer): string =>

@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { Duration } from './duration.ts'
+import { Duration, durationSeconds } from './duration.ts'
 import { DomainError } from './errors.ts'
+import { readLicenseExpression } from './license.ts'
 import { LIMITS } from './limits.ts'
-import { compareVersions, Digest, ProgramId, Version } from './names.ts'
+import { Digest, ProgramId, Version } from './names.ts'
 import { Permission } from './permission.ts'
 import { IdentityRule, type SignerRule } from './signer.ts'
 import { parseYaml } from './yaml.ts'
@@ -13,16 +14,40 @@ const Pattern = z
 
 const AcceptedSigner = z.union([z.strictObject({ key: Digest }), IdentityRule])
 
+/** Where a release must have been built, and who must vouch for that; without `signers` those of the release. */
+const ProvenanceRule = z.strictObject({
+  // one that is not required would check nothing: whoever forges a release leaves it out
+  required: z.literal(true).default(true),
+  /** Ids of builders, of which only what stands behind @refs/ may end in `*`. */
+  builders: z.array(IdentityRule.shape.identity).min(1).max(LIMITS.policy_builders),
+  signers: z.array(AcceptedSigner).min(1).optional(),
+})
+
+const isLicenseExpression = (text: string): boolean => readLicenseExpression(text) !== undefined
+
 const ProgramRule = z.strictObject({
   match: Pattern,
   signers: z.array(AcceptedSigner).min(1),
-  minSigners: z.int().min(1).default(1),
+  /** How many of them must have signed; each counts once, see {@link distinctSigners}. */
+  minSigners: z
+    .int()
+    .min(1)
+    .max(LIMITS.release_bundles + 1)
+    .default(1),
   /** What its programs may do besides letting packets pass. */
   permissions: z.array(Permission).default([]),
+  /** How long a release must have been there before it runs. */
   minAge: z
     .string()
-    .regex(/^\d+(s|m|h|d)$/)
+    .regex(/^\d{1,7}(s|m|h|d)$/, 'a time such as 90s, 15m, 24h or 7d')
     .default('0s'),
+  /** SPDX expressions: what a release may be under. */
+  licenses: z
+    .array(z.string().max(100).refine(isLicenseExpression, 'an SPDX licence expression'))
+    .min(1)
+    .max(LIMITS.policy_licenses)
+    .optional(),
+  provenance: ProvenanceRule.optional(),
   minVersion: z.record(ProgramId, Version).default({}),
 })
 export type ProgramRule = z.infer<typeof ProgramRule>
@@ -75,9 +100,8 @@ export function parseTrustPolicy(text: string): TrustPolicy {
   }
   if (policy.log?.recovery !== undefined) refuse('log.recovery')
   for (const rule of policy.programs) {
-    if (!/^0+[smhd]$/.test(rule.minAge)) refuse(`minAge of ${rule.match}`)
-    if (rule.minSigners > 1) refuse(`minSigners of ${rule.match}`)
-    if (policy.trustedRoot === undefined && rule.signers.some((signer) => 'identity' in signer))
+    const signers = [...rule.signers, ...(rule.provenance?.signers ?? [])]
+    if (policy.trustedRoot === undefined && signers.some((signer) => 'identity' in signer))
       throw new DomainError(
         'invalid_policy',
         `trust.yaml: "${rule.match}" accepts an identity, which only a trustedRoot can vouch for`,
@@ -111,15 +135,8 @@ export const ruleFor = (policy: TrustPolicy, program: ProgramId): ProgramRule | 
     .sort((a, b) => specificity(b.match) - specificity(a.match))[0]
 
 /** The signers that a rule accepts. */
-export const acceptedBy = (rule: ProgramRule): SignerRule[] =>
+export const acceptedBy = (rule: Pick<ProgramRule, 'signers'>): SignerRule[] =>
   rule.signers.map((signer) => ('key' in signer ? signer.key : signer))
 
-/** Refuses a version below the rule's minimum. Throws `below_min_version`. */
-export function requireMinVersion(rule: ProgramRule, program: ProgramId, version: string): void {
-  const least = rule.minVersion[program]
-  if (least !== undefined && compareVersions(version, least) < 0)
-    throw new DomainError(
-      'below_min_version',
-      `${program}@${version} is below ${least}, the policy's minimum`,
-    )
-}
+/** A rule's minimum age in seconds. */
+export const minAgeSeconds = ({ minAge }: Pick<ProgramRule, 'minAge'>): number => durationSeconds(minAge)

@@ -1,10 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { CheckList } from '../domain/check.ts'
+import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { Name, ProgramId, Version } from '../domain/names.ts'
-import { ProgramPage, ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
+import { Name, ProgramId, releaseRef, Version } from '../domain/names.ts'
+import { BundleRequest, ProgramPage, ProgramView, ReleaseView, Visibility } from '../domain/release.ts'
 import { readableBy } from '../registry/access.ts'
+import { cosign } from '../registry/cosign.ts'
 import { checkUpload, publish } from '../registry/publish.ts'
 import { stagedFiles } from '../registry/uploads.ts'
 import { type App, bytes, described, empty, holderOf } from './route.ts'
@@ -21,7 +23,16 @@ const Page = z.strictObject({
 /** The parts of a release, for the description only: they are read as they arrive, see {@link readUpload}. */
 const ReleaseUpload = z.strictObject({
   manifest: z.string().meta({ format: 'binary', description: 'hookline.yaml' }),
-  bundle: z.string().meta({ format: 'binary', description: 'Sigstore bundle v0.3 (JSON)' }).optional(),
+  bundle: z
+    .array(z.string().meta({ format: 'binary' }))
+    .meta({
+      description: 'Sigstore bundles v0.3 (JSON): the publisher’s first, then those of further signers',
+    })
+    .optional(),
+  provenance: z
+    .string()
+    .meta({ format: 'binary', description: 'Sigstore bundle v0.3 (JSON) with an SLSA v1 provenance' })
+    .optional(),
   file: z
     .array(z.string().meta({ format: 'binary' }))
     .meta({ description: 'the other files, each with its filename' }),
@@ -53,6 +64,12 @@ const PublishQuery = z.strictObject({ visibility: Visibility.default('public') }
 const VisibilityRequest = z.strictObject({ visibility: Visibility })
 const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 const tags = ['catalog']
+/** Why a signature may be refused. */
+const SIGNATURE_REFUSALS = [
+  ...(['bundle_missing', 'bundle_invalid', 'signer_not_allowed', 'signature_invalid'] as const),
+  ...(['statement_invalid', 'release_mismatch', 'subject_mismatch', 'key_expired'] as const),
+  ...(['certificate_invalid', 'no_trusted_root'] as const),
+]
 
 /** Publishing and browsing. */
 export function catalogRoutes(app: App, services: Services): void {
@@ -82,11 +99,9 @@ export function catalogRoutes(app: App, services: Services): void {
           'gpl_required',
           'quota_exceeded',
           'object_mismatch',
-          'bundle_missing',
-          'bundle_invalid',
         ] as const),
-        ...(['signer_not_allowed', 'signature_invalid', 'statement_invalid'] as const),
-        ...(['release_mismatch', 'subject_mismatch'] as const),
+        ...SIGNATURE_REFUSALS,
+        'provenance_invalid',
       ],
     },
     { querystring: PublishQuery, body: ReleaseUpload, response: { 201: ReleaseView } },
@@ -197,6 +212,44 @@ export function catalogRoutes(app: App, services: Services): void {
     async ({ params, actor }, reply) => {
       const program = `${params.ns}/${params.name}`
       const { bundle } = await catalog.release(program, params.version, readableBy(actor))
+      reply.type(BUNDLE_TYPE)
+      return reply.send(Buffer.from(bundle))
+    },
+  )
+  app.post(
+    '/api/v1/programs/:ns/:name/versions/:version/bundles',
+    described(
+      'publish',
+      {
+        operationId: 'cosignRelease',
+        tags,
+        summary: 'Add the signature of a further signer of the namespace to a release',
+        errors: [
+          ...(['invalid_json', 'not_found', 'version_not_found', 'too_large', 'too_many'] as const),
+          ...SIGNATURE_REFUSALS,
+        ],
+      },
+      { params: ReleasePath, body: BundleRequest, response: { 200: ReleaseView } },
+    ),
+    ({ params: { ns, name, version }, body, actor }) =>
+      cosign(services, actor, `${ns}/${name}`, version, body.bundle),
+  )
+  app.get(
+    '/api/v1/programs/:ns/:name/versions/:version/provenance',
+    described(
+      'anyone',
+      {
+        operationId: 'getProvenance',
+        tags,
+        summary: 'The Sigstore bundle with the provenance of a release, byte for byte',
+        errors: ['not_found', 'version_not_found'],
+      },
+      { params: ReleasePath, response: { 200: bytes('the bundle', BUNDLE_TYPE) } },
+    ),
+    async ({ params: { ns, name, version }, actor }, reply) => {
+      const bundle = await catalog.provenance(`${ns}/${name}`, version, readableBy(actor))
+      if (bundle === undefined)
+        throw new DomainError('not_found', `${releaseRef(`${ns}/${name}`, version)} has no provenance`)
       reply.type(BUNDLE_TYPE)
       return reply.send(Buffer.from(bundle))
     },

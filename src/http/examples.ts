@@ -58,6 +58,12 @@ const VALUES: Readonly<Record<string, readonly unknown[]>> = {
   },
   ...{
     signer: [FINGERPRINT],
+    signers: [[FINGERPRINT]],
+    builder: [WORKFLOW.replace('*', 'v1.4.0')],
+    buildType: ['https://actions.github.io/buildtypes/workflow/v1'],
+    source: ['git+https://github.com/acme/ratelimit@refs/tags/v1.4.0'],
+    validFrom: [AT],
+    validUntil: [LATER],
     object: [FINGERPRINT],
     publicKey: ['MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE='],
   },

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Digest, Name } from '../domain/names.ts'
-import { IdentityList, IdentityView, KeyList, KeyUpload, KeyView } from '../domain/namespace.ts'
+import { IdentityList, IdentityView, KeyList, KeyView, NamespaceKeyUpload } from '../domain/namespace.ts'
 import { IdentityRule } from '../domain/signer.ts'
 import { addNamespaceKey, keyView } from '../registry/keys.ts'
 import { requireSeen } from '../registry/namespaces.ts'
@@ -41,10 +41,9 @@ export function signerRoutes(app: App, { namespaces }: Services): void {
         summary: 'Let a key sign for a namespace',
         errors: ['invalid_json', 'invalid_key', 'not_found', 'too_many'],
       },
-      { params: KeyPath, body: KeyUpload, response: { 200: KeyView } },
+      { params: KeyPath, body: NamespaceKeyUpload, response: { 200: KeyView } },
     ),
-    ({ params, body, actor }) =>
-      addNamespaceKey(namespaces, actor, params.ns, params.fingerprint, body.publicKey),
+    ({ params, body, actor }) => addNamespaceKey(namespaces, actor, params.ns, params.fingerprint, body),
   )
   app.delete(
     '/api/v1/namespaces/:ns/keys/:fingerprint',

@@ -10,8 +10,8 @@ import type { Upload } from '../registry/publish.ts'
 /** A release as the form has it. */
 type SentRelease = Omit<Upload, 'visibility'> & { readonly staged: StagedNames }
 
-/** Parts of a release: the manifest and the other files, the bundle, and the names of files that were sent ahead. */
-const PARTS = LIMITS.release_files + 2
+/** Parts of a release: the manifest and the other files, the bundles, the provenance, and the names of files that were sent ahead. */
+const PARTS = LIMITS.release_files + 3 + LIMITS.release_bundles
 /** How much is read and thrown away behind a refusal, so that the sender gets to read the answer. */
 const DISCARD_BYTES = 2 * LIMITS.release_bytes
 
@@ -24,7 +24,8 @@ export const MULTIPART = {
 }
 
 /**
- * Reads a release from parts `manifest`, `bundle` and `staged` (may be absent) and `file` (each with its filename). Sizes and counts
+ * Reads a release from parts `manifest`, `bundle` (the publisher's first), `provenance` and `staged` (may be absent) and `file`
+ * (each with its filename). Sizes and counts
  * are held while the bytes arrive. Throws `too_large`, `invalid_request`.
  */
 export async function readUpload(request: FastifyRequest): Promise<SentRelease> {
@@ -73,17 +74,20 @@ const invalid = (why: string): DomainError => new DomainError('invalid_request',
 class ReleaseParts {
   readonly #single = new Map<string, Buffer>()
   readonly #files = new Map<string, Buffer>()
+  readonly #bundles: Buffer[] = []
 
   /** Why a part of which `bytes` have arrived cannot be part of the release, if so. */
   refuses(field: string, filename: string, bytes: number, total_bytes: number): DomainError | undefined {
-    if (total_bytes > LIMITS.release_bytes + LIMITS.bundle_bytes)
+    if (total_bytes > LIMITS.release_bytes + 2 * LIMITS.bundle_bytes + LIMITS.bundles_bytes)
       return tooLarge('the release', LIMITS.release_bytes)
-    if (field === 'manifest' || field === 'bundle' || field === 'staged') {
-      const limit_bytes = field === 'bundle' ? LIMITS.bundle_bytes : LIMITS.manifest_bytes
+    if (field === 'bundle') return this.#refusesBundle(bytes)
+    if (field === 'manifest' || field === 'provenance' || field === 'staged') {
+      const limit_bytes = field === 'provenance' ? LIMITS.bundle_bytes : LIMITS.manifest_bytes
       if (bytes > limit_bytes) return tooLarge(`the ${field}`, limit_bytes)
       return this.#single.has(field) ? invalid(`part "${field}" was sent twice`) : undefined
     }
-    if (field !== 'file') return invalid(`part "${field}" is not known: manifest, bundle, staged or file`)
+    if (field !== 'file')
+      return invalid(`part "${field}" is not known: manifest, bundle, provenance, staged or file`)
     if (!FileName.safeParse(filename).success)
       return invalid(`file name ${JSON.stringify(filename)} is not a plain name`)
     if (filename === MANIFEST_FILE) return invalid(`${MANIFEST_FILE} is sent as part "manifest"`)
@@ -95,8 +99,21 @@ class ReleaseParts {
     return undefined
   }
 
+  #refusesBundle(bytes: number): DomainError | undefined {
+    if (this.#bundles.length > LIMITS.release_bundles)
+      return new DomainError(
+        'too_large',
+        `the release has more than ${LIMITS.release_bundles} further signatures`,
+      )
+    const further = this.#bundles.slice(1).reduce((sum, { length }) => sum + length, bytes)
+    if (this.#bundles.length > 0 && further > LIMITS.bundles_bytes)
+      return tooLarge('all further bundles', LIMITS.bundles_bytes)
+    return bytes > LIMITS.bundle_bytes ? tooLarge('the bundle', LIMITS.bundle_bytes) : undefined
+  }
+
   add(field: string, filename: string, bytes: Buffer): void {
     if (field === 'file') this.#files.set(filename, bytes)
+    else if (field === 'bundle') this.#bundles.push(bytes)
     else this.#single.set(field, bytes)
   }
 
@@ -122,9 +139,10 @@ class ReleaseParts {
   upload(): SentRelease {
     const manifest = this.#single.get('manifest')
     if (manifest === undefined) throw invalid('part "manifest" is missing')
+    const [bundle = '', ...bundles] = this.#bundles.map((bytes) => bytes.toString('utf8'))
     return {
-      manifest,
-      bundle: this.#single.get('bundle')?.toString('utf8') ?? '',
+      ...{ manifest, bundle, bundles },
+      provenance: this.#single.get('provenance')?.toString('utf8'),
       files: this.#files,
       staged: this.#stagedNames(),
     }

@@ -28,6 +28,8 @@ export interface AgentState {
   saveBlob(digest: Digest, bytes: Buffer): Promise<void>
   /** Removes cached files that are not in `keep`. */
   collectBlobs(keep: ReadonlySet<Digest>): Promise<void>
+  /** When this node first saw a release with this content; now, if it never did, or if its clock was ahead then. Durable. */
+  releaseSeen(content: Digest, now: Date): Promise<Date>
   chains(): Promise<ChainRecord[]>
   saveChain(record: ChainRecord): Promise<void>
   removeChain(key: string): Promise<void>

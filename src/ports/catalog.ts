@@ -3,12 +3,25 @@ import type { Manifest } from '../domain/manifest.ts'
 import type { NamePattern } from '../domain/name-pattern.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
 import type { PermissionFinding } from '../domain/permission.ts'
-import type { ProgramPage, ProgramView, ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
+import type {
+  BuildFacts,
+  ProgramPage,
+  ProgramView,
+  ReleaseFile,
+  ReleaseView,
+  Visibility,
+} from '../domain/release.ts'
 import type { FoundProgram } from '../domain/search.ts'
 import type { Signer } from '../domain/signer.ts'
 
 /** Which private programs a request may read, as patterns; those that are public are for everybody. */
 export type Readable = readonly NamePattern[]
+
+/** A checked signature over a release: Sigstore bundle, JSON text. */
+export interface SignedBundle {
+  readonly bundle: string
+  readonly signer: Signer
+}
 
 /** A checked release, its files already in the blob store. */
 export interface NewRelease {
@@ -19,6 +32,10 @@ export interface NewRelease {
   readonly signer: Signer
   /** Where its bytecode needs which permission. */
   readonly findings: readonly PermissionFinding[]
+  /** Signatures of others over the same files. */
+  readonly bundles: readonly SignedBundle[]
+  /** Where it was built, and the Sigstore bundle that says so. */
+  readonly provenance: { readonly bundle: string; readonly facts: BuildFacts } | undefined
   /** Text of its README; empty when it has none. */
   readonly readme: string
   /** Who may read the program, if this is its first release; later ones change nothing of that. */
@@ -129,6 +146,10 @@ export interface Catalog {
     page: { readonly after: ProgramId | undefined; readonly limit: number },
     readable: Readable,
   ): Promise<ListedPrograms>
+  /** The bundle with a release's provenance, undefined where it has none. Throws likewise. */
+  provenance(program: ProgramId, version: string, readable: Readable): Promise<string | undefined>
+  /** Adds a signature; one of a signer who has signed it changes nothing. Throws `version_not_found`, `too_many`. */
+  addBundle(program: ProgramId, version: string, signed: SignedBundle, by: Actor): Promise<void>
   /** A blob that a release which may be read names; undefined for any other. */
   readableBlob(digest: Digest, readable: Readable): Promise<ReadableBlob | undefined>
   /** Says who may read a program from now on. Throws `not_found`. */

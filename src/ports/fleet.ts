@@ -39,7 +39,7 @@ export interface FleetSnapshot {
   /** What every range of an applied function resolves to, by range. */
   readonly resolutions: readonly ResolvedUse[]
   /** The releases that `resolutions` name, with the SPKI of the keys that signed them, by program and version. */
-  readonly releases: readonly { descriptor: ReleaseDescriptor; signer: Buffer | undefined }[]
+  readonly releases: readonly { descriptor: ReleaseDescriptor; signers: readonly Buffer[] }[]
   /** Revocations of the programs that are named, and of files, the newest first; without a program those of files. */
   readonly revocations: readonly {
     readonly program: ProgramId | undefined

@@ -15,7 +15,13 @@ export interface StoredKey {
   readonly fingerprint: Digest
   readonly spki: Buffer
   readonly addedAt: Date
+  /** It signs nothing before, and nothing from then on; undefined: no bound. */
+  readonly validFrom?: Date | undefined
+  readonly validUntil?: Date | undefined
 }
+
+/** When a key is valid. */
+export type KeyValidity = Pick<StoredKey, 'validFrom' | 'validUntil'>
 
 /** Keeps namespaces, their keys and members. Each change is one transaction together with its audit record. */
 export interface Namespaces {
@@ -35,8 +41,12 @@ export interface Namespaces {
   memberships(account: string): Promise<Membership[]>
   /** The keys that may sign for a namespace, by fingerprint. Throws `not_found`. */
   keys(namespace: string): Promise<StoredKey[]>
-  /** Adds a key, or gives the one that is there. Throws `not_found`, `too_many`. */
-  addKey(namespace: string, key: { fingerprint: Digest; spki: Buffer }, by: Actor): Promise<StoredKey>
+  /** Adds a key, or says anew when the one that is there is valid. Throws `not_found`, `too_many`. */
+  addKey(
+    namespace: string,
+    key: { fingerprint: Digest; spki: Buffer } & KeyValidity,
+    by: Actor,
+  ): Promise<StoredKey>
   /** A key signs nothing new from then on; what it signed stays. Throws `not_found`. */
   removeKey(namespace: string, fingerprint: Digest, by: Actor): Promise<void>
   /** The identities that may sign for a namespace, in the order in which they were added. Throws `not_found`. */

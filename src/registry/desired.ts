@@ -42,7 +42,7 @@ function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]
     wanted.has(releaseRef(descriptor.program, descriptor.version)),
   )
   const programs = new Set([...uses].map(programOf))
-  const keys = [...releases.flatMap(({ signer }) => signer ?? []), ...snapshot.operators]
+  const keys = [...releases.flatMap(({ signers }) => signers), ...snapshot.operators]
   return {
     functions: orders.map(({ order, envelope }) => ({
       name: orderName(order),

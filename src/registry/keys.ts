@@ -2,19 +2,21 @@ import { parsePublicKey } from '../attest/keys.ts'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Digest } from '../domain/names.ts'
-import type { KeyView } from '../domain/namespace.ts'
+import type { KeyView, NamespaceKeyUpload } from '../domain/namespace.ts'
 import type { Fleet } from '../ports/fleet.ts'
 import type { Namespaces, StoredKey } from '../ports/namespaces.ts'
 
 /** A key as it is shown. */
-export const keyView = ({ fingerprint, spki, addedAt }: StoredKey): KeyView => ({
+export const keyView = ({ fingerprint, spki, addedAt, validFrom, validUntil }: StoredKey): KeyView => ({
   fingerprint,
   publicKey: spki.toString('base64'),
   addedAt: addedAt.toISOString(),
+  ...(validFrom === undefined ? {} : { validFrom: validFrom.toISOString() }),
+  ...(validUntil === undefined ? {} : { validUntil: validUntil.toISOString() }),
 })
 
 /**
- * Lets a key sign releases of a namespace; `publicKey` is SPKI DER in base64.
+ * Lets a key sign releases of a namespace, or says anew when it may; `publicKey` is SPKI DER in base64.
  * Throws `invalid_key`, also when the fingerprint is not the key's, `not_found` and `too_many`.
  */
 export async function addNamespaceKey(
@@ -22,9 +24,14 @@ export async function addNamespaceKey(
   actor: Actor,
   namespace: string,
   fingerprint: Digest,
-  publicKey: string,
+  { publicKey, validFrom, validUntil }: NamespaceKeyUpload,
 ): Promise<KeyView> {
-  return keyView(await namespaces.addKey(namespace, namedKey(fingerprint, publicKey), actor))
+  const validity = {
+    validFrom: validFrom === undefined ? undefined : new Date(validFrom),
+    validUntil: validUntil === undefined ? undefined : new Date(validUntil),
+  }
+  const key = { ...namedKey(fingerprint, publicKey), ...validity }
+  return keyView(await namespaces.addKey(namespace, key, actor))
 }
 
 /** Lets a key sign orders. Throws `invalid_key`. */

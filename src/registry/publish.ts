@@ -1,21 +1,25 @@
-import { parsePublicKey, sha256Digest } from '../attest/keys.ts'
+import { sha256Digest } from '../attest/keys.ts'
+import type { BundleClaim } from '../attest/open-bundle.ts'
+import { describeProvenance, verifyProvenance } from '../attest/provenance.ts'
 import type { TrustedRoot } from '../attest/trusted-root.ts'
 import { verifyRelease } from '../attest/verify-release.ts'
 import type { Actor } from '../domain/account.ts'
 import { type Check, checked, warned } from '../domain/check.ts'
-import { DomainError, type ErrorCode, isErrorCode } from '../domain/errors.ts'
+import { asDomainError, DomainError, type ErrorCode, isErrorCode } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { type Manifest, parseManifest } from '../domain/manifest.ts'
+import { type Manifest, objectDigests, parseManifest } from '../domain/manifest.ts'
 import { requireFreeName } from '../domain/name-rules.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
 import type { PermissionFinding } from '../domain/permission.ts'
-import type { ReleaseView, Visibility } from '../domain/release.ts'
+import type { BuildFacts, ReleaseView, Visibility } from '../domain/release.ts'
 import type { Signer } from '../domain/signer.ts'
 import { checkContents } from '../elf/check-contents.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
-import type { Catalog } from '../ports/catalog.ts'
+import type { Catalog, NewRelease, SignedBundle } from '../ports/catalog.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import { readableBy, requirePublisher } from './access.ts'
+import { signersOf } from './signers.ts'
 
 /** A release as it was sent. */
 export interface Upload {
@@ -23,6 +27,10 @@ export interface Upload {
   readonly manifest: Buffer
   /** Sigstore bundle, JSON text; empty when none was sent. */
   readonly bundle: string
+  /** Sigstore bundles of further signers. */
+  readonly bundles: readonly string[]
+  /** Sigstore bundle with an SLSA v1 provenance. */
+  readonly provenance: string | undefined
   /** The other files by name. */
   readonly files: ReadonlyMap<string, Buffer>
   /** Who may read the program, if it is new; `private` is refused for one that is public. */
@@ -36,6 +44,7 @@ export interface PublishDependencies {
   readonly blobs: Pick<BlobStore, 'put'>
   /** What signatures by identities are checked against. */
   readonly trustedRoot: TrustedRoot | undefined
+  readonly clock: Clock
 }
 
 /** A release that may be published. */
@@ -44,6 +53,8 @@ interface SoundRelease {
   readonly files: ReadonlyMap<string, Buffer>
   readonly signer: Signer
   readonly findings: readonly PermissionFinding[]
+  readonly bundles: readonly SignedBundle[]
+  readonly provenance: NewRelease['provenance']
 }
 
 /**
@@ -63,11 +74,11 @@ export async function publish(
     throw new DomainError(errorCode(first?.code), first?.detail ?? 'the release cannot be published', {
       checks,
     })
-  const { manifest, files, signer, findings } = sound
+  const { files, ...signed } = sound
   const { bundle, visibility } = upload
   const stored = await storeFiles(blobs, files)
-  const readme = readmeText(manifest, files)
-  return catalog.addRelease({ manifest, files: stored, bundle, signer, findings, readme, visibility }, actor)
+  const readme = readmeText(signed.manifest, files)
+  return catalog.addRelease({ ...signed, files: stored, bundle, readme, visibility }, actor)
 }
 
 const errorCode = (code: string | undefined): ErrorCode =>
@@ -78,25 +89,25 @@ const errorCode = (code: string | undefined): ErrorCode =>
  * `invalid_manifest` for what is none, and what {@link requirePublisher} does.
  */
 export async function checkUpload(
-  { catalog, namespaces, trustedRoot: root }: PublishDependencies,
+  { catalog, namespaces, trustedRoot: root, clock }: PublishDependencies,
   actor: Actor,
-  { manifest: manifestBytes, bundle, files: others }: Upload,
+  { manifest: manifestBytes, bundle, bundles, provenance, files: others }: Upload,
 ): Promise<{ checks: Check[]; sound: SoundRelease | undefined }> {
   const manifest = parseManifest(utf8(manifestBytes))
   const { name: program, version } = manifest
   const namespace = program.slice(0, program.indexOf('/'))
   const versions = await catalog.versions(program)
   requirePublisher(actor, program, versions === undefined)
-  const keys = (await namespaces.keys(namespace)).map(({ spki }) => parsePublicKey(spki))
-  const identities = await namespaces.identities(namespace)
-  const allowed = [
-    ...keys.map(({ fingerprint }) => fingerprint),
-    ...identities.map(({ identity, issuer }) => ({ identity, issuer })),
-  ]
+  const { keys, allowed, requireValid } = await signersOf(namespaces, namespace)
   const files = new Map([[MANIFEST_FILE, manifestBytes], ...others])
-  let signer: Signer | undefined
+  const signed: SignedBundle[] = []
+  let built: NewRelease['provenance']
   const ref = releaseRef(program, version)
   const contents = checkContents(manifest, others)
+  const objects = objectDigests(
+    manifest,
+    new Map([...others].map(([name, bytes]) => [name, sha256Digest(bytes)])),
+  )
   const checks = [
     checked('name', program, () => {
       if (versions === undefined) requireFreeName(program.slice(namespace.length + 1))
@@ -106,14 +117,38 @@ export async function checkUpload(
         throw new DomainError('release_exists', `${ref} was published before`)
     }),
     ...contents.checks,
-    checked('signature', 'an accepted signer signed exactly these files', () => {
-      signer = verifyRelease({ bundle, program, version, files, keys, allowed, root }).signer
-    }),
-    ...(await checkDuplicates(catalog, actor, manifest, others)),
+    ...[bundle, ...bundles].map((one) =>
+      checked('signature', 'an accepted signer signed exactly these files', () => {
+        const { signer } = verifyRelease({ bundle: one, program, version, files, keys, allowed, root })
+        requireValid(signer, clock())
+        signed.push({ bundle: one, signer })
+      }),
+    ),
+    ...(provenance === undefined
+      ? []
+      : [
+          checked('provenance', 'the provenance says where every object was built', () => {
+            const accepted = { what: `the provenance of ${ref}`, keys, allowed: 'any', root } as const
+            built = { bundle: provenance, facts: factsOf(provenance, objects, accepted) }
+          }),
+        ]),
+    ...(await checkDuplicates(catalog, actor, manifest, objects)),
   ]
-  return {
-    checks,
-    sound: signer === undefined ? undefined : { manifest, files, signer, findings: contents.findings },
+  const [first, ...rest] = signed
+  if (first === undefined) return { checks, sound: undefined }
+  const { findings } = contents
+  const { signer } = first
+  return { checks, sound: { manifest, files, signer, findings, bundles: rest, provenance: built } }
+}
+
+/** What a provenance says; who signed it is left out where it cannot be checked here, and for nodes to decide anyway. */
+function factsOf(provenance: string, objects: Map<string, Digest>, accepted: BundleClaim): BuildFacts {
+  try {
+    return verifyProvenance(provenance, objects, accepted)
+  } catch (thrown) {
+    const unknown = ['no_trusted_root', 'signer_not_allowed'].includes(asDomainError(thrown).code)
+    if (!unknown) throw thrown
+    return describeProvenance(provenance, objects)
   }
 }
 
@@ -122,12 +157,9 @@ async function checkDuplicates(
   catalog: Pick<Catalog, 'holders'>,
   actor: Actor,
   manifest: Manifest,
-  files: ReadonlyMap<string, Buffer>,
+  digests: ReadonlyMap<string, Digest>,
 ): Promise<Check[]> {
-  const objects = [...new Set(manifest.programs.map(({ object }) => object))].flatMap((name) => {
-    const bytes = files.get(name)
-    return bytes === undefined ? [] : [{ name, digest: sha256Digest(bytes) }]
-  })
+  const objects = [...digests].map(([name, digest]) => ({ name, digest }))
   const held = await catalog.holders(
     objects.map(({ digest }) => digest),
     readableBy(actor),

@@ -1,11 +1,12 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { parseDocument } from '../attest/document.ts'
 import { DomainError } from '../domain/errors.ts'
 import { ChainRecord } from '../domain/generation.ts'
 import { BelievedRevocation, KeptLog } from '../domain/kept-log.ts'
-import type { Digest } from '../domain/names.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { Digest } from '../domain/names.ts'
 import { AcceptedOrder, Desired, Identity, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
@@ -13,7 +14,12 @@ import { makeDirectory } from './make-directory.ts'
 import { asideOf, replaceFile as replace, writeAside } from './replace-file.ts'
 import { syncDirectory } from './sync.ts'
 
-const [IDENTITY, DESIRED, STATUS] = ['identity.json', 'desired.json', 'status.json'] as const
+const [IDENTITY, DESIRED, STATUS, SEEN] = [
+  'identity.json',
+  'desired.json',
+  'status.json',
+  'seen.json',
+] as const
 const FOLDERS = ['orders', 'proven', 'chains', 'objects', 'logs', 'log', 'revocations'] as const
 
 /**
@@ -27,16 +33,13 @@ export async function openAgentState(dir: string): Promise<AgentState> {
   } catch (cause) {
     throw new DomainError('file_unwritable', `the state directory ${dir} cannot be written`, { cause })
   }
-  const objectPath = (digest: Digest): string => join(dir, 'objects', digest.slice('sha256:'.length))
+  const read = readAgentState(dir)
   const chainPath = (key: string): string => join(dir, 'chains', `${key}.json`)
   return {
-    identity: () => readParsed(join(dir, IDENTITY), Identity),
+    ...read,
     saveIdentity: (identity) => replace(dir, IDENTITY, identity),
-    acceptedOrders: () => readAll(join(dir, 'orders'), AcceptedOrder),
     saveAcceptedOrder: (order) => replace(join(dir, 'orders'), `${order.name}.json`, order),
-    desired: () => readParsed(join(dir, DESIRED), Desired),
     saveDesired: (desired) => replace(dir, DESIRED, desired),
-    proven: () => readAll(join(dir, 'proven'), Proven),
     saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
     removeProven: (functionName) => rm(join(dir, 'proven', `${functionName}.json`), { force: true }),
     log: (name) => readParsed(join(dir, 'log', `${name}.json`), KeptLog),
@@ -44,9 +47,8 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     revocations: () => readAll(join(dir, 'revocations'), BelievedRevocation),
     saveRevocation: (revocation) =>
       replace(join(dir, 'revocations'), `${revocation.digest.slice('sha256:'.length)}.json`, revocation),
-    blob: (digest) => readIfThere(objectPath(digest)),
     saveBlob: async (digest, bytes) => {
-      const path = objectPath(digest)
+      const path = objectPath(dir, digest)
       await writeAside(path, bytes, 0o600)
       await syncDirectory(join(dir, 'objects'))
     },
@@ -54,6 +56,13 @@ export async function openAgentState(dir: string): Promise<AgentState> {
       const names = new Set([...keep].map((digest) => digest.slice('sha256:'.length)))
       for (const name of await readdir(join(dir, 'objects')))
         if (!names.has(name)) await rm(join(dir, 'objects', name), { force: true })
+    },
+    releaseSeen: async (content, now) => {
+      const first = await read.releaseSeen(content, now)
+      const seen = (await readParsed(join(dir, SEEN), SeenReleases)) ?? {}
+      if (seen[content] !== first.toISOString())
+        await replace(dir, SEEN, latest({ ...seen, [content]: first.toISOString() }))
+      return first
     },
     chains: () => readAll(join(dir, 'chains'), ChainRecord),
     saveChain: (record) => replace(join(dir, 'chains'), `${record.key}.json`, record),
@@ -73,6 +82,40 @@ export async function openAgentState(dir: string): Promise<AgentState> {
   }
 }
 
+/** When releases were first seen, by their content. */
+const SeenReleases = z.record(Digest, z.iso.datetime())
+type SeenReleases = z.infer<typeof SeenReleases>
+
+/** The latest of them: what is forgotten counts as new when it is seen again. */
+const latest = (seen: SeenReleases): SeenReleases =>
+  Object.fromEntries(
+    Object.entries(seen)
+      .sort(([, a], [, b]) => (a < b ? 1 : -1))
+      .slice(0, LIMITS.releases_seen),
+  )
+
+/** What is read of a state directory without its agent's leave: nothing is made or changed. */
+export type AgentStateReader = Pick<
+  AgentState,
+  'identity' | 'acceptedOrders' | 'desired' | 'proven' | 'blob' | 'releaseSeen'
+>
+
+/** Looks into the state directory of an agent, which may run. Throws `file_unreadable` at the first look into one that is none. */
+export const readAgentState = (dir: string): AgentStateReader => ({
+  identity: () => readParsed(join(dir, IDENTITY), Identity),
+  acceptedOrders: () => readAll(join(dir, 'orders'), AcceptedOrder),
+  desired: () => readParsed(join(dir, DESIRED), Desired),
+  proven: () => readAll(join(dir, 'proven'), Proven),
+  blob: (digest) => readIfThere(objectPath(dir, digest)),
+  releaseSeen: async (content, now) => {
+    const known = (await readParsed(join(dir, SEEN), SeenReleases))?.[content]
+    return known === undefined ? now : new Date(Math.min(Date.parse(known), now.getTime()))
+  },
+})
+
+const objectPath = (dir: string, digest: Digest): string =>
+  join(dir, 'objects', digest.slice('sha256:'.length))
+
 async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path)
@@ -90,10 +133,18 @@ async function readParsed<T extends z.ZodType>(path: string, schema: T): Promise
 
 async function readAll<T extends z.ZodType>(folder: string, schema: T): Promise<z.output<T>[]> {
   const found: z.output<T>[] = []
-  for (const name of (await readdir(folder)).sort()) {
+  for (const name of await namesIn(folder)) {
     if (!name.endsWith('.json')) continue
     const value = await readParsed(join(folder, name), schema)
     if (value !== undefined) found.push(value)
   }
   return found
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort()
+  } catch (cause) {
+    throw new DomainError('file_unreadable', `${folder} cannot be read`, { cause })
+  }
 }

@@ -9,7 +9,7 @@ import { Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import { type PermissionFinding, permissionsOf } from '../domain/permission.ts'
 import type { ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
-import type { Signer } from '../domain/signer.ts'
+import { distinctSigners, type Signer } from '../domain/signer.ts'
 import type { Catalog, NewRelease } from '../ports/catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
@@ -18,7 +18,8 @@ import type { RegistryLogs } from './logs.ts'
 import { namespaceOf } from './namespaces.ts'
 import { readProgram, readProgramsOf, readRelease } from './program-reads.ts'
 import { absentProgram, namedBy, readableOnly, readableReleases } from './readable.ts'
-import { releaseView, requireNoneRevoked } from './releases.ts'
+import { addBundle } from './release-bundles.ts'
+import { BUNDLES, releaseView, requireNoneRevoked, signerColumns } from './releases.ts'
 
 /** The catalog in the database. */
 export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog {
@@ -116,6 +117,15 @@ export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog
         ...{ deprecated: deprecated ?? undefined, quarantined: quarantined ?? undefined },
       }))
     },
+    provenance: async (ref, version, readable) => {
+      await readRelease(prisma, ref, version, readable)
+      const row = await prisma.release.findFirst({
+        where: { version, program: { ref }, deletedAt: null },
+        select: { provenance: true },
+      })
+      return row?.provenance ?? undefined
+    },
+    addBundle: (program, version, signed, by) => addBundle(database, program, version, signed, by),
     readableBlob: async (digest, readable) => {
       // what is quarantined nobody gets, whoever may see it
       const program = { ...readableOnly(readable), quarantined: null }
@@ -191,9 +201,17 @@ async function addRelease(
         manifest: JSON.parse(JSON.stringify(manifest)),
         bundle,
         namespaceId,
-        ...(typeof signer === 'string'
-          ? { signer }
-          : { signerIdentity: signer.identity, signerIssuer: signer.issuer }),
+        ...signerColumns(signer),
+        provenance: release.provenance?.bundle ?? null,
+        ...(release.provenance === undefined ? {} : { built: release.provenance.facts }),
+        bundles: {
+          createMany: {
+            data: release.bundles.map((one, position) => ({
+              ...{ position, bundle: one.bundle },
+              ...signerColumns(one.signer),
+            })),
+          },
+        },
         readme: release.readme,
         findings: [...release.findings],
         mainObject: manifest.programs[0]?.object ?? '',
@@ -203,10 +221,14 @@ async function addRelease(
     await transaction.program.update({ where: { id: programId }, data: { updatedAt: row.publishedAt } })
     await recordSteps(transaction, manifest.name)
     const ref = releaseRef(manifest.name, manifest.version)
-    await audit(transaction, by, 'release.publish', ref, { after: { signer } })
+    const others = release.bundles.map((one) => one.signer)
+    await audit(transaction, by, 'release.publish', ref, {
+      after: { signer, ...(others.length === 0 ? {} : { cosigners: others }) },
+    })
     await logRelease(transaction, logs, { programId, namespaceId, releaseId: row.id, wasOpen }, release)
     const { name } = manifest
-    return releaseView({ ...row, ref: name, bundle, files }, manifest)
+    const bundles = await transaction.releaseBundle.findMany({ where: { releaseId: row.id }, ...BUNDLES })
+    return releaseView({ ...row, ref: name, bundle, bundles, files }, manifest)
   })
 }
 
@@ -215,7 +237,7 @@ async function logRelease(
   transaction: Transaction,
   logs: RegistryLogs,
   row: { programId: string; namespaceId: string; releaseId: string; wasOpen: boolean },
-  { manifest, files, bundle, signer }: NewRelease,
+  { manifest, files, bundle, bundles, signer }: NewRelease,
 ): Promise<void> {
   const { namespace, visibility } = await transaction.program.findUniqueOrThrow({
     where: { id: row.programId },
@@ -223,7 +245,8 @@ async function logRelease(
   })
   const isPrivate = visibility === 'private'
   if (!isPrivate && !row.wasOpen) await announceNamespace(transaction, logs, namespace)
-  const entry = publication(manifest, files, bundle, signer)
+  const signers = distinctSigners([signer, ...bundles.map((one) => one.signer)])
+  const entry = publication(manifest, files, bundle, signers.slice(0, LIMITS.log_entry_signers))
   const logIndex = BigInt(await logs.record(transaction, entry, isPrivate))
   await transaction.release.update({ where: { id: row.releaseId }, data: { logIndex } })
 }
@@ -233,10 +256,10 @@ const publication = (
   { name: program, version }: Manifest,
   files: readonly ReleaseFile[],
   bundle: string,
-  signer: Signer,
+  signers: Signer[],
 ) => ({
   kind: 'publish' as const,
-  ...{ program, version, bundle: sha256Digest(Buffer.from(bundle)), signers: [signer] },
+  ...{ program, version, bundle: sha256Digest(Buffer.from(bundle)), signers },
   files: files.map(({ name, digest }) => ({ name, digest })).sort((a, b) => (a.name < b.name ? -1 : 1)),
 })
 

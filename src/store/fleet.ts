@@ -4,6 +4,7 @@ import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { Labels, orderName } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { ProgramId } from '../domain/names.ts'
+import { BuildFacts } from '../domain/release.ts'
 import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Fleet, FleetSnapshot, FunctionOutline, VerifiedOrder } from '../ports/fleet.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
@@ -17,7 +18,7 @@ import {
 } from './function-steps.ts'
 import { storedKey } from './keys.ts'
 import type { RegistryLogs } from './logs.ts'
-import { readFiles, readPlaces, releaseDescriptor } from './releases.ts'
+import { BUNDLES, readFiles, readPlaces, releaseDescriptor } from './releases.ts'
 
 /** The fleet in the database. */
 export function databaseFleet(database: Database, logs: RegistryLogs): Fleet {
@@ -268,8 +269,8 @@ async function readReleases(
   const rows = await transaction.release.findMany({
     where: { OR: [...wanted.values()].map(({ ref, version }) => ({ version, program: { ref } })) },
     select: {
-      ...{ id: true, version: true, bundle: true, namespaceId: true, signer: true, signerIdentity: true },
-      logIndex: true,
+      ...{ id: true, version: true, bundle: true, provenance: true, bundles: BUNDLES },
+      ...{ built: true, signer: true, logIndex: true },
       program: { select: { ref: true } },
     },
     orderBy: [{ program: { ref: 'asc' } }, { version: 'asc' }],
@@ -283,15 +284,29 @@ async function readReleases(
     rows.map(({ logIndex }) => logIndex),
   )
   const signers = await transaction.signingKey.findMany({
-    where: { fingerprint: { in: rows.flatMap(({ signer }) => signer ?? []) } },
+    where: { fingerprint: { in: rows.flatMap(keysOf) } },
   })
   const spkiOf = new Map(signers.map(({ fingerprint, spki }) => [fingerprint, Buffer.from(spki)]))
   return rows.map((row) => {
-    const signer = row.signer === null ? undefined : spkiOf.get(row.signer)
-    if (signer === undefined && row.signer !== null)
+    const signers = keysOf(row).flatMap((fingerprint) => spkiOf.get(fingerprint) ?? [])
+    if (row.signer !== null && !spkiOf.has(row.signer))
       throw new DomainError('internal', `the key ${row.signer} is gone`)
     const ref = row.program.ref
     const logged = places.get(row.logIndex ?? -1n)
-    return { descriptor: releaseDescriptor({ ...row, ref, files: files.get(row.id) ?? [], logged }), signer }
+    return { descriptor: releaseDescriptor({ ...row, ref, files: files.get(row.id) ?? [], logged }), signers }
   })
+}
+
+/** The keys that signed a release, and, where a key of a namespace did, its provenance. */
+const keysOf = ({
+  signer,
+  bundles,
+  built,
+}: {
+  signer: string | null
+  bundles: readonly { signer: string | null }[]
+  built: unknown
+}): string[] => {
+  const builder = built === null ? undefined : BuildFacts.parse(built).signer
+  return [signer, ...bundles.map((one) => one.signer), builder].filter((one) => typeof one === 'string')
 }

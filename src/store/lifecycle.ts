@@ -219,9 +219,10 @@ async function remove(
       data: { storedBytes: { decrement: freed } },
     })
     await transaction.releaseFile.deleteMany({ where: { releaseId: release.id } })
+    await transaction.releaseBundle.deleteMany({ where: { releaseId: release.id } })
     await transaction.release.update({
       where: { id: release.id },
-      data: { deletedAt: new Date(), bundle: '' },
+      data: { deletedAt: new Date(), bundle: '', provenance: null },
     })
     await refresh(transaction, ref)
     await audit(transaction, by, 'release.delete', name, {

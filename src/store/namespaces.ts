@@ -6,7 +6,7 @@ import type { Digest } from '../domain/names.ts'
 import type { IdentityView, MemberView } from '../domain/namespace.ts'
 import { type ProofRequest, ProofView } from '../domain/proof.ts'
 import type { IdentityRule } from '../domain/signer.ts'
-import type { Namespaces, StoredKey } from '../ports/namespaces.ts'
+import type { KeyValidity, Namespaces, StoredKey } from '../ports/namespaces.ts'
 import { accountOf, addAccount } from './accounts.ts'
 import { audit, type Database, lockAccounts, lockOne, type Transaction } from './database.ts'
 import type { SigningIdentity } from './generated/client.ts'
@@ -180,13 +180,14 @@ async function addKey(
   { transact }: Database,
   logs: RegistryLogs,
   namespace: string,
-  key: { fingerprint: Digest; spki: Buffer },
+  key: { fingerprint: Digest; spki: Buffer } & KeyValidity,
   by: Actor,
 ): Promise<StoredKey> {
   return transact(async (transaction) => {
     const { id: namespaceId } = await namespaceOf(transaction, namespace)
     await lockOne(transaction, namespaceId)
     const { fingerprint, spki } = key
+    const validity = { validFrom: key.validFrom ?? null, validUntil: key.validUntil ?? null }
     const others = await transaction.signingKey.count({
       where: { namespaceId, removedAt: null, fingerprint: { not: fingerprint } },
     })
@@ -196,23 +197,35 @@ async function addKey(
         `"${namespace}" has ${others} keys, at most ${LIMITS.namespace_keys}: remove one that signs no more`,
       )
     const added = await transaction.signingKey.createMany({
-      data: [{ namespaceId, fingerprint, spki: new Uint8Array(spki) }],
+      data: [{ namespaceId, fingerprint, spki: new Uint8Array(spki), ...validity }],
       skipDuplicates: true,
     })
     const again = await transaction.signingKey.updateMany({
       where: { namespaceId, fingerprint, removedAt: { not: null } },
       data: { removedAt: null, addedAt: new Date() },
     })
+    const where = { namespaceId_fingerprint: { namespaceId, fingerprint } }
+    const before = storedKey(await transaction.signingKey.findUniqueOrThrow({ where }))
+    const row = await transaction.signingKey.update({ where, data: validity })
     if (added.count + again.count > 0) {
-      await audit(transaction, by, 'namespace.key.add', namespace, { after: { fingerprint } })
+      const after = { fingerprint, ...validityText(storedKey(row)) }
+      await audit(transaction, by, 'namespace.key.add', namespace, { after })
       await recordSigner(transaction, logs, namespace, fingerprint, 'added')
     }
-    const row = await transaction.signingKey.findUniqueOrThrow({
-      where: { namespaceId_fingerprint: { namespaceId, fingerprint } },
-    })
+    const [was, is] = [before, storedKey(row)].map(validityText)
+    if (JSON.stringify(was) !== JSON.stringify(is))
+      await audit(transaction, by, 'namespace.key.change', namespace, {
+        before: { fingerprint, ...was },
+        after: { fingerprint, ...is },
+      })
     return storedKey(row)
   })
 }
+
+const validityText = ({ validFrom, validUntil }: KeyValidity) => ({
+  ...(validFrom === undefined ? {} : { validFrom: validFrom.toISOString() }),
+  ...(validUntil === undefined ? {} : { validUntil: validUntil.toISOString() }),
+})
 
 async function setProof(
   transaction: Transaction,

@@ -3,7 +3,13 @@ import { type LogPlace, logPlace } from '../domain/log.ts'
 import type { Manifest } from '../domain/manifest.ts'
 import { type Digest, MANIFEST_FILE, type ProgramId } from '../domain/names.ts'
 import { PermissionFinding, permissionsOf } from '../domain/permission.ts'
-import { ReleaseDescriptor, type ReleaseFile, type ReleaseView } from '../domain/release.ts'
+import {
+  BuildFacts,
+  type ProvenanceView,
+  ReleaseDescriptor,
+  type ReleaseFile,
+  type ReleaseView,
+} from '../domain/release.ts'
 import { Signer } from '../domain/signer.ts'
 import type { Transaction } from './database.ts'
 
@@ -12,23 +18,28 @@ interface DescribedRelease {
   readonly ref: ProgramId
   readonly version: string
   readonly bundle: string
+  readonly bundles: readonly ({ readonly bundle: string } & SignedRow)[]
+  readonly provenance: string | null
   readonly files: readonly ReleaseFile[]
   readonly logged?: LogPlace | undefined
 }
 
+/** What is read of a release's further signatures, in their order. */
+export const BUNDLES = {
+  orderBy: { position: 'asc' },
+  select: { bundle: true, signer: true, signerIdentity: true, signerIssuer: true },
+} as const
+
 /** What identifies a release and lets anyone check it; the manifest first, then its files by name. */
-export const releaseDescriptor = ({
-  ref,
-  version,
-  bundle,
-  files,
-  logged,
-}: DescribedRelease): ReleaseDescriptor =>
-  ReleaseDescriptor.parse({
-    ...{ program: ref, version, bundle },
+export const releaseDescriptor = (release: DescribedRelease): ReleaseDescriptor => {
+  const { ref, version, bundle, bundles, provenance, files, logged } = release
+  return ReleaseDescriptor.parse({
+    ...{ program: ref, version, bundle, bundles: bundles.map((one) => one.bundle) },
+    ...(provenance === null ? {} : { provenance }),
     files: [...files].sort((a, b) => (rank(a.name) < rank(b.name) ? -1 : 1)),
     ...(logged === undefined ? {} : { logged }),
   })
+}
 
 const rank = (name: string): string => (name === MANIFEST_FILE ? '' : name)
 
@@ -39,6 +50,10 @@ interface Marks {
   readonly quarantined: string | null
   readonly revoked: string | null
 }
+
+/** The same as columns of a row. */
+export const signerColumns = (signer: Signer) =>
+  typeof signer === 'string' ? { signer } : { signerIdentity: signer.identity, signerIssuer: signer.issuer }
 
 /** What became of a release; what did not is left out. */
 export const standingOf = ({ yanked, deprecated, quarantined, revoked }: Marks) => ({
@@ -65,17 +80,29 @@ export const findingsOf = ({ findings }: { readonly findings: unknown }): Permis
 
 /** A release as the catalog shows it. */
 export const releaseView = (
-  release: DescribedRelease & Marks & SignedRow & { publishedAt: Date; findings: unknown },
+  {
+    built,
+    ...release
+  }: DescribedRelease & Marks & SignedRow & { publishedAt: Date; findings: unknown; built: unknown },
   manifest: Manifest,
 ): ReleaseView => ({
-  ...releaseDescriptor(release),
+  ...withoutProvenance(releaseDescriptor(release)),
+  ...(release.provenance === null ? {} : { provenance: provenanceView(release, built) }),
   signer: signerOf(release),
+  signers: [release, ...release.bundles].map(signerOf),
   publishedAt: release.publishedAt.toISOString(),
   summary: manifest.summary,
   license: manifest.license,
   hooks: [...new Set(manifest.programs.map((program) => program.hook))],
   permissions: permissionsOf(findingsOf(release)),
   ...standingOf(release),
+})
+
+const withoutProvenance = ({ provenance: _, ...descriptor }: ReleaseDescriptor) => descriptor
+
+const provenanceView = ({ ref, version }: DescribedRelease, built: unknown): ProvenanceView => ({
+  ...BuildFacts.parse(built),
+  bundle: `/api/v1/programs/${ref}/versions/${version}/provenance`,
 })
 
 /** The files of releases, by the release's id, in one query. */

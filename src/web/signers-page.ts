@@ -93,7 +93,7 @@ ${publishers.length === 0 ? html`<p>No pipeline.</p>` : publisherTable(publisher
     act('key', visit, 'key', (namespace) => {
       const fingerprint = field(visit.form, 'fingerprint', Digest)
       const publicKey = field(visit.form, 'publicKey', PublicKeyText)
-      return addNamespaceKey(namespaces, visit.actor, namespace, fingerprint, publicKey)
+      return addNamespaceKey(namespaces, visit.actor, namespace, fingerprint, { publicKey })
     }),
   )
   site.post('/namespaces/:ns/keys/remove', 'namespace-manage', (visit) =>

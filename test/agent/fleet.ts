@@ -158,6 +158,16 @@ export class Fleet {
 
   /** Runs a command of the CLI and gives its JSON; throws with the code of its failure as the message. */
   async hookline(...args: string[]): Promise<unknown> {
+    const { code, answer } = await this.#run(args)
+    if (code !== 0)
+      throw new Error(`${args.join(' ')}: ${CliFailure.parse(answer).error.code} ${JSON.stringify(answer)}`)
+    return answer
+  }
+  /** The same whatever its exit code: bad news are news. */
+  async answer(...args: string[]): Promise<unknown> {
+    return (await this.#run(args)).answer
+  }
+  async #run(args: readonly string[]): Promise<{ code: number; answer: unknown }> {
     let out = ''
     const io = {
       env: { ...this.env, HOOKLINE_URL: this.#url, HOOKLINE_TOKEN: this.#token },
@@ -176,8 +186,7 @@ export class Fleet {
       'test',
     )
     const answer: unknown = JSON.parse(out)
-    if (code !== 0) throw new Error(`${args.join(' ')}: ${CliFailure.parse(answer).error.code} ${out}`)
-    return answer
+    return { code, answer }
   }
 
   async key(name: string): Promise<KeyFile> {

@@ -29,7 +29,7 @@ export function heldRelease(files: Record<string, Buffer>, manifest: object = {}
   return {
     ref: `${parsed.name}@${parsed.version}`,
     manifest: parsed,
-    signer: sha256Digest(Buffer.from('nobody')),
+    signers: [sha256Digest(Buffer.from('nobody'))],
     files: new Map(Object.entries(files)),
     objects: new Map(Object.entries(files).map(([name, bytes]) => [name, readObject(bytes)])),
   }
@@ -40,7 +40,7 @@ export const describeRelease = (
   { program, version, bundle, files }: BuiltRelease,
   shown: ReadonlyMap<string, Buffer> = files,
 ): ReleaseDescriptor => ({
-  ...{ program, version, bundle },
+  ...{ program, version, bundle, bundles: [] },
   files: [...shown].map(([name, bytes]) => ({ name, digest: sha256Digest(bytes), size: bytes.length })),
 })
 

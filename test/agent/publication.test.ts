@@ -1,83 +1,77 @@
-import { expect, test } from 'vitest'
-import { publicationLeaf } from '../../src/agent/publication.ts'
+import { randomBytes } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { publicationOf } from '../../src/agent/publication.ts'
 import { sha256Digest } from '../../src/attest/keys.ts'
+import { asDomainError } from '../../src/domain/errors.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
+import { Digest } from '../../src/domain/names.ts'
 import type { ReleaseDescriptor } from '../../src/domain/release.ts'
-import { encodeEntry, hideEntry } from '../../src/tlog/entry.ts'
+import { encodeEntry, hideEntry, SALT_BYTES } from '../../src/tlog/entry.ts'
 import { leafHash } from '../../src/tlog/merkle.ts'
 
-const digest = (text: string) => sha256Digest(Buffer.from(text))
-const SIGNER = digest('signer')
-const ENTRY: Extract<LogEntry, { kind: 'publish' }> = {
-  ...{ v: 1, kind: 'publish', at: 1_700_000_000, program: 'acme/limit', version: '1.0.0' },
-  files: [
-    { name: 'a.bpf.o', digest: digest('a') },
-    { name: 'hookline.yaml', digest: digest('manifest') },
-  ],
-  ...{ bundle: digest('bundle'), signers: [SIGNER] },
+const digest = (text: string): Digest => Digest.parse(sha256Digest(Buffer.from(text)))
+const [ada, grace, eve] = ['ada', 'grace', 'eve'].map(digest) as [Digest, Digest, Digest]
+const AT = Date.parse('2026-05-01T00:00:00Z') / 1000
+const files = ['hookline.yaml', 'limit.bpf.o'].map((name) => ({ name, digest: digest(name) }))
+const PUBLISHED: LogEntry = {
+  ...{ v: 1, kind: 'publish', at: AT, program: 'acme/limit', version: '1.2.0', files },
+  ...{ bundle: digest('signed by ada'), signers: [ada, grace] },
 }
-const textOf = (entry: LogEntry): string => encodeEntry(entry).toString()
-const released = (logged: ReleaseDescriptor['logged']): ReleaseDescriptor => ({
-  ...{ program: 'acme/limit', version: '1.0.0', bundle: 'bundle' },
-  files: [
-    { name: 'hookline.yaml', digest: digest('manifest'), size: 8 },
-    { name: 'a.bpf.o', digest: digest('a'), size: 1 },
-  ],
-  ...(logged === undefined ? {} : { logged }),
+/** The release of {@link PUBLISHED}, said to stand where `entry` does. */
+const release = (entry: LogEntry = PUBLISHED): ReleaseDescriptor => ({
+  ...{ program: 'acme/limit', version: '1.2.0', bundle: 'signed by ada', bundles: [] },
+  files: files.map((file) => ({ ...file, size: 1 })),
+  logged: { index: 7, entry: encodeEntry(entry).toString('utf8') },
 })
-const OPEN = released({ index: 7, entry: textOf(ENTRY) })
-const SALT = Buffer.alloc(32, 5)
-const HIDDEN = released({
-  ...{ index: 7, entry: textOf(hideEntry(ENTRY, SALT)) },
-  ...{ hidden: textOf(ENTRY), salt: SALT.toString('base64') },
-})
-const leafOf = ({ logged }: ReleaseDescriptor): Buffer => leafHash(Buffer.from(logged?.entry ?? ''))
+function codeOf(descriptor: ReleaseDescriptor, signers: readonly Digest[]): string {
+  try {
+    return publicationOf(descriptor, signers).at.toISOString()
+  } catch (thrown) {
+    return asDomainError(thrown).code
+  }
+}
 
-test.each([
-  ['that says so openly', OPEN],
-  ['that hides it', HIDDEN],
-])('the leaf of a publication is that of the entry %s', (_, release) => {
-  expect(publicationLeaf(release, SIGNER)).toEqual({ index: 7, leaf: leafOf(release) })
-})
-
-const about = (change: Partial<typeof ENTRY>) =>
-  released({ index: 7, entry: textOf({ ...ENTRY, ...change }) })
-test.each<[string, ReleaseDescriptor]>([
-  ['no entry', released(undefined)],
-  ['another program', about({ program: 'acme/other' })],
-  ['another version', about({ version: '1.0.1' })],
-  ['another bundle', about({ bundle: digest('other') })],
-  ['another signer', about({ signers: [digest('other')] })],
-  ['a file less', about({ files: ENTRY.files.slice(1) })],
-  ['a file more', about({ files: [...ENTRY.files, { name: 'b.bpf.o', digest: digest('b') }] })],
-  ['another file', about({ files: ENTRY.files.map((file) => ({ ...file, digest: digest('b') })) })],
-  [
-    'what became of it',
-    released({
-      index: 7,
-      entry: textOf({ v: 1, kind: 'yank', at: 1, program: 'acme/limit', version: '1.0.0' }),
-    }),
-  ],
-  ['nothing that can be read', released({ index: 7, entry: '{}' })],
-  ['a commitment alone', released({ index: 7, entry: HIDDEN.logged?.entry ?? '' })],
-  [
-    'a commitment to something else',
-    released({
-      ...{ index: 7, entry: textOf(hideEntry({ ...ENTRY, version: '1.0.1' }, SALT)) },
-      ...{ hidden: textOf(ENTRY), salt: SALT.toString('base64') },
-    }),
-  ],
-  [
-    'a commitment with another salt',
-    released({
-      ...{ index: 7, entry: HIDDEN.logged?.entry ?? '', hidden: textOf(ENTRY) },
-      salt: Buffer.alloc(32, 6).toString('base64'),
-    }),
-  ],
-  [
-    'a commitment without its salt',
-    released({ index: 7, entry: HIDDEN.logged?.entry ?? '', hidden: textOf(ENTRY) }),
-  ],
-])('a release of which the log has %s is not logged', (_, release) => {
-  expect(() => publicationLeaf(release, SIGNER)).toThrow(expect.objectContaining({ code: 'not_logged' }))
+describe('the publication of a release in the log', () => {
+  test('says where it stands, and when it was made', () => {
+    expect(publicationOf(release(), [ada])).toEqual({
+      ...{ index: 7, leaf: leafHash(encodeEntry(PUBLISHED)) },
+      at: new Date(AT * 1000),
+    })
+  })
+  test('says the same of a private program by what its entry hides', () => {
+    const salt = randomBytes(SALT_BYTES)
+    const shown = hideEntry(PUBLISHED, salt)
+    const logged = { index: 7, entry: encodeEntry(shown).toString('utf8') }
+    const hidden = { hidden: encodeEntry(PUBLISHED).toString('utf8'), salt: salt.toString('base64') }
+    const descriptor = { ...release(), logged: { ...logged, ...hidden } }
+    expect(publicationOf(descriptor, [ada])).toEqual({
+      ...{ index: 7, leaf: leafHash(encodeEntry(shown)) },
+      at: new Date(AT * 1000),
+    })
+    // an earlier time than the one that is in the log makes nothing older
+    const older = encodeEntry({ ...PUBLISHED, at: AT - 86_400 }).toString('utf8')
+    const backdated = { ...descriptor, logged: { ...descriptor.logged, hidden: older } }
+    expect(codeOf(backdated, [ada])).toBe('not_logged')
+  })
+  test.each<[string, readonly Digest[], boolean]>([
+    ['the publisher', [ada], true],
+    ['another who signed it then', [grace], true],
+    ['one of several', [eve, grace], true],
+    ['nobody whose signature it names', [eve], false],
+    ['nobody', [], false],
+  ])('names one of the signers that count: %s', (_, signers, holds) => {
+    expect(codeOf(release(), signers) === 'not_logged').toBe(!holds)
+  })
+  test.each<[string, LogEntry]>([
+    ['another version', { ...PUBLISHED, version: '1.3.0' }],
+    ['another bundle', { ...PUBLISHED, bundle: digest('another') }],
+    ['other files', { ...PUBLISHED, files: files.slice(1) }],
+    ['a yank', { v: 1, kind: 'yank', at: AT, program: 'acme/limit', version: '1.2.0' }],
+  ])('is not that of %s', (_, entry) => {
+    expect(codeOf(release(entry), [ada])).toBe('not_logged')
+  })
+  test('is missed where none is said', () => {
+    const { logged: _, ...unlogged } = release()
+    expect(codeOf(unlogged, [ada])).toBe('not_logged')
+  })
 })

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { obtainRelease, type VerifiedRelease } from '../../src/agent/release-source.ts'
+import { rememberVerdicts } from '../../src/agent/verdicts.ts'
 import { type PublicKey, sha256Digest } from '../../src/attest/keys.ts'
 import { asDomainError } from '../../src/domain/errors.ts'
 import { MANIFEST_FILE } from '../../src/domain/names.ts'
@@ -36,8 +37,11 @@ function obtain(
 ): Promise<VerifiedRelease> {
   return obtainRelease(
     descriptor,
-    policy,
-    keys,
+    {
+      ...{ policy, keys, verdicts: rememberVerdicts(), now: new Date(), emergency: false },
+      state: { releaseSeen: async (_, now) => now },
+      vet: async () => undefined,
+    },
     {
       blob: async (digest) => cached.get(digest),
       saveBlob: async (digest, bytes) => void cached.set(digest, bytes),
@@ -76,7 +80,7 @@ describe('an honest release', () => {
     const built = await release()
     serve(built.files)
     const got = await obtain(describeRelease(built))
-    expect(got).toMatchObject({ ref: 'acme/limit@1.2.0', signer: acme.fingerprint })
+    expect(got).toMatchObject({ ref: 'acme/limit@1.2.0', signers: [acme.fingerprint] })
     expect(got.files.get(OBJECT)).toBe(served.get(sha256Digest(xdpObject())))
     expect(got.manifest.programs).toHaveLength(1)
     expect(got.objects.get(OBJECT)?.programs.map(({ name }) => name)).toEqual(['xdp_small'])

@@ -52,28 +52,32 @@ export async function buildRelease(
   return { program, version, files: all, bundle: await signRelease({ program, version, files: all }, key) }
 }
 
+/** A release as it is sent; `bundles` are those of further signers. */
+interface SentRelease {
+  readonly files: ReadonlyMap<string, Buffer>
+  readonly bundle?: string
+  readonly bundles?: readonly string[]
+  readonly provenance?: string
+}
+
 /** The upload of a release; without `bundle` it is unsigned. */
-export function releaseForm({
-  files,
-  bundle,
-}: {
-  files: ReadonlyMap<string, Buffer>
-  bundle?: string
-}): FormData {
+export function releaseForm({ files, bundle, bundles = [], provenance }: SentRelease): FormData {
   const form = new FormData()
   for (const [name, bytes] of files) {
     const blob = new Blob([new Uint8Array(bytes)])
     if (name === 'hookline.yaml') form.append('manifest', blob, name)
     else form.append('file', blob, name)
   }
-  if (bundle !== undefined) form.append('bundle', new Blob([bundle]), 'bundle.json')
+  for (const one of bundle === undefined ? [] : [bundle, ...bundles])
+    form.append('bundle', new Blob([one]), 'bundle.json')
+  if (provenance !== undefined) form.append('provenance', new Blob([provenance]), 'provenance.json')
   return form
 }
 
 /** Publishes at a registry, by default with its admin token. */
 export const publishAt = (
   registry: Pick<RunningRegistry, 'call' | 'admin'>,
-  release: { files: ReadonlyMap<string, Buffer>; bundle?: string },
+  release: SentRelease,
   options: CallOptions = {},
 ): Promise<Answer> =>
   registry.call('POST', '/api/v1/releases', { token: registry.admin, form: releaseForm(release), ...options })

@@ -52,7 +52,7 @@ export function entryImage(bytes: Buffer, entry: string, use: EntryUse = {}): En
   const [ready] = entriesOf(spec, instanceOf, {
     ref: 'acme/test@1.0.0',
     manifest,
-    signer: `sha256:${'0'.repeat(64)}`,
+    signers: [`sha256:${'0'.repeat(64)}`],
     files: new Map([[OBJECT, bytes]]),
     objects: new Map([[OBJECT, readObject(bytes)]]),
   })

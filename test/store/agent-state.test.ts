@@ -7,7 +7,7 @@ import { asDomainError } from '../../src/domain/errors.ts'
 import type { ChainRecord } from '../../src/domain/generation.ts'
 import { noPackets } from '../../src/domain/hook.ts'
 import type { AcceptedOrder, Desired, Identity } from '../../src/domain/node.ts'
-import { openAgentState } from '../../src/store/agent-state.ts'
+import { openAgentState, readAgentState } from '../../src/store/agent-state.ts'
 
 let dir = ''
 beforeEach(() => {
@@ -187,4 +187,34 @@ describe('a damaged file is named', () => {
 test('a directory that cannot be made is refused', async () => {
   writeFileSync(join(dir, 'file'), '')
   expect(await codeOf(openAgentState(join(dir, 'file', 'state')))).toBe('file_unwritable')
+})
+
+describe('when a release was seen first', () => {
+  const [noon, later] = [new Date('2026-05-01T12:00:00.000Z'), new Date('2026-05-02T12:00:00.000Z')]
+  test('is kept over a restart, and is not younger when it is seen again', async () => {
+    expect(await (await openAgentState(dir)).releaseSeen(DIGEST, noon)).toEqual(noon)
+    expect(await (await openAgentState(dir)).releaseSeen(DIGEST, later)).toEqual(noon)
+  })
+  test('is of each content by itself', async () => {
+    const state = await openAgentState(dir)
+    await state.releaseSeen(DIGEST, noon)
+    expect(await state.releaseSeen(sha256Digest(Buffer.from('other')), later)).toEqual(later)
+  })
+  test('is now where the clock was ahead then: it would else never be old enough', async () => {
+    const state = await openAgentState(dir)
+    await state.releaseSeen(DIGEST, later)
+    expect(await state.releaseSeen(DIGEST, noon)).toEqual(noon)
+    expect(await state.releaseSeen(DIGEST, later)).toEqual(noon)
+  })
+  test('is told to who only looks, who changes nothing', async () => {
+    await openAgentState(dir)
+    const before = readdirSync(dir).sort()
+    expect(await readAgentState(dir).releaseSeen(DIGEST, noon)).toEqual(noon)
+    expect(readdirSync(dir).sort()).toEqual(before)
+  })
+  test('is not guessed from a file that cannot be read', async () => {
+    const state = await openAgentState(dir)
+    writeFileSync(join(dir, 'seen.json'), '{')
+    expect(await codeOf(state.releaseSeen(DIGEST, noon))).toBe('file_unreadable')
+  })
 })

@@ -41,7 +41,7 @@ export function readyEntry(use: EntryUse): ReadyEntry {
       : entriesOf(spec, instanceOf, {
           ref: `${PROGRAM}@${version}`,
           manifest,
-          signer: `sha256:${'0'.repeat(64)}`,
+          signers: [`sha256:${'0'.repeat(64)}`],
           files: new Map([[OBJECT, bytes]]),
           objects: new Map([[OBJECT, readObject(bytes)]]),
         })

@@ -1,0 +1,143 @@
+import type { NodePolicy } from '../agent/node-policy.ts'
+import { acceptedOperators } from '../agent/orders.ts'
+import { publicationOf } from '../agent/publication.ts'
+import { obtainRelease } from '../agent/release-source.ts'
+import type { Judge } from '../agent/release-trust.ts'
+import { rememberVerdicts } from '../agent/verdicts.ts'
+import { verifyOrder } from '../attest/order.ts'
+import { asDomainError, DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { releaseRef } from '../domain/names.ts'
+import type { AgentState } from '../ports/agent-state.ts'
+import type { NodeRegistry } from '../ports/node-registry.ts'
+import { readAgentState } from '../store/agent-state.ts'
+import type { Context, Outcome } from './io.ts'
+import { readPolicy } from './policy-file.ts'
+import { connect, type RegistryFlags } from './settings.ts'
+import { renderTable } from './table.ts'
+import { counted } from './terminal.ts'
+import { subjectsOfFiles, subjectsOfState, type TrustSubject } from './trust-subjects.ts'
+
+/** Flags of `hookline trust check`. */
+export interface TrustCheckFlags extends RegistryFlags {
+  readonly file: string
+  readonly against?: string | undefined
+  readonly state?: string | undefined
+  readonly function: readonly string[]
+}
+
+/** Where the bytes of releases come from, and when they were seen. */
+type Sources = Pick<AgentState, 'blob' | 'releaseSeen'> & { readonly registry: Pick<NodeRegistry, 'blob'> }
+
+/**
+ * Says what a policy accepts of what a node runs, by its state directory, and of what function files would run; with
+ * `against`, what it would refuse that the other one accepts. The checks are the agent's own. The exit code is 3 when
+ * something that runs, or that the other policy accepts, would be refused. Throws `usage`, `file_unreadable`,
+ * `invalid_policy`, what the registry's answers throw.
+ */
+export async function checkTrust(flags: TrustCheckFlags, { io }: Context): Promise<Outcome> {
+  const { state, file, against } = flags
+  if (state === undefined && flags.function.length === 0)
+    throw new DomainError('usage', 'say what to check: --state <directory of an agent>, or --function <file>')
+  const { policy } = await readPolicy(file)
+  const before = against === undefined ? undefined : (await readPolicy(against)).policy
+  const kept = state === undefined ? undefined : readAgentState(state)
+  const client = flags.function.length > 0 || flags.url !== undefined ? await connect(io, flags) : undefined
+  const subjects = [
+    ...(kept === undefined ? [] : await subjectsOfState(kept)),
+    ...(client === undefined ? [] : await subjectsOfFiles(flags.function, client)),
+  ]
+  const sources: Sources = {
+    blob: async (digest) => kept?.blob(digest),
+    releaseSeen: async (content, now) => kept?.releaseSeen(content, now) ?? now,
+    registry: {
+      blob: async (digest, size) => {
+        if (client === undefined)
+          throw new DomainError(
+            'registry_unavailable',
+            'its files are not kept here: name the registry by --url',
+          )
+        return client.blob(digest, size)
+      },
+    },
+  }
+  const rows: TrustVerdict[] = []
+  for (const subject of subjects) {
+    const after = await judge(subject, policy, sources)
+    const was = before === undefined ? undefined : await judge(subject, before, sources)
+    const stops = after !== undefined && (before === undefined ? subject.runs : was === undefined)
+    rows.push(verdictOf(subject, after, was, stops))
+  }
+  const stopping = rows.filter(({ stops }) => stops).length
+  return {
+    json: { stops: stopping, releases: rows },
+    text: [
+      rows.length === 0 ? 'nothing runs' : renderVerdicts(io, rows, before !== undefined),
+      stopping === 0
+        ? `${file} stops nothing of it`
+        : `${file} would refuse ${counted(stopping, 'release')}: a node keeps what runs, and builds it no more`,
+    ].join('\n'),
+    refused: stopping > 0,
+  }
+}
+
+/** What a policy says of one release. */
+interface TrustVerdict {
+  readonly function: string
+  readonly instance: string
+  readonly release: string
+  readonly runs: boolean
+  readonly stops: boolean
+  /** Code of the refusal; undefined: accepted. */
+  readonly code: string | undefined
+  readonly message: string | undefined
+  /** The same by the policy that is compared with. */
+  readonly before: string | undefined
+}
+
+const verdictOf = (
+  { function: name, instance, descriptor, use, runs }: TrustSubject,
+  after: DomainError | undefined,
+  was: DomainError | undefined,
+  stops: boolean,
+): TrustVerdict => ({
+  ...{ function: name, instance, runs, stops },
+  release: descriptor === undefined ? use : releaseRef(descriptor.program, descriptor.version),
+  ...{ code: after?.code, message: after?.message, before: was?.code },
+})
+
+const renderVerdicts = (io: Context['io'], rows: readonly TrustVerdict[], compared: boolean): string =>
+  renderTable(
+    io,
+    ['function', 'instance', 'release', 'runs', ...(compared ? ['before'] : []), 'verdict', 'why'],
+    rows.map(({ function: name, instance, release, runs, before, code, message }) => [
+      ...[name, instance, release, runs ? 'yes' : 'no'],
+      ...(compared ? [before ?? 'accepted'] : []),
+      ...[code ?? 'accepted', message ?? ''],
+    ]),
+  )
+
+/** Why a policy refuses a release, by the checks that a node makes; undefined when it accepts it. */
+async function judge(
+  { descriptor, keys, emergency, envelope, publishedAt, use }: TrustSubject,
+  policy: NodePolicy,
+  { blob, releaseSeen, registry }: Sources,
+): Promise<DomainError | undefined> {
+  try {
+    if (envelope !== undefined) verifyOrder(envelope, acceptedOperators(keys, policy.operators))
+    if (descriptor === undefined) throw new DomainError('version_not_found', `no release fits ${use}`)
+    const asked: Judge = {
+      ...{ policy, keys, verdicts: rememberVerdicts(), state: { releaseSeen }, now: new Date(), emergency },
+      // by the entry that the node was told of, where its time is what counts
+      vet: async (signers) =>
+        policy.log === undefined || descriptor.logged === undefined
+          ? publishedAt
+          : publicationOf(descriptor, signers).at,
+    }
+    const fetching = AbortSignal.timeout(LIMITS.agent_fetch_ms)
+    await obtainRelease(descriptor, asked, { blob, saveBlob: async () => {} }, registry, fetching)
+    return undefined
+  } catch (thrown) {
+    return asDomainError(thrown)
+  }
+}
