@@ -37,11 +37,7 @@ export interface RegistryLogs extends Logs {
 
 type Stamp = 'v' | 'at'
 /** An entry without its form and time, which are the log's to say. */
-export type Unstamped = LogEntry extends infer Entry
-  ? Entry extends LogEntry
-    ? Omit<Entry, Stamp>
-    : never
-  : never
+type Unstamped = LogEntry extends infer Entry ? (Entry extends LogEntry ? Omit<Entry, Stamp> : never) : never
 
 /** What signs the logs of a registry, and what they are called. */
 export interface LogIdentity {

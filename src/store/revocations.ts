@@ -42,7 +42,7 @@ const visibleTo = (readable: Readable): Prisma.RevocationWhereInput => ({
 })
 
 /** A revocation's row as it is shown. */
-export const revocationView = (row: Revocation): RevocationView => ({
+const revocationView = (row: Revocation): RevocationView => ({
   digest: Digest.parse(row.digest),
   envelope: row.envelope,
   key: Buffer.from(row.spki).toString('base64'),
