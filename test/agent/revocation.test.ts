@@ -33,6 +33,9 @@ const timerObject = (step: number): Buffer =>
     { STEP: step },
   )
 
+/** The manifest of what runs later, too. */
+const TIMER_MANIFEST = { ...KNOB_MANIFEST, permissions: ['drop', 'timers'] }
+
 describeAsRoot('a revocation', () => {
   let fleet: Fleet
   const took: Record<string, number> = {}
@@ -112,7 +115,7 @@ describeAsRoot('a revocation', () => {
     'previous: another release of the range runs, on new state, and survives a restart, a reboot and a silent registry',
     async () => {
       for (const [at, version] of ['1.0.0', '1.1.0'].entries())
-        await fleet.publish('acme/back', version, { 'knob.bpf.o': timerObject(at + 1) }, KNOB_MANIFEST)
+        await fleet.publish('acme/back', version, { 'knob.bpf.o': timerObject(at + 1) }, TIMER_MANIFEST)
       const node = await fleet.node('p')
       await fleet.apply('back', node, use('acme/back', 'previous'))
       await fleet.untilRuns(node, 'back', 'acme/back@1.1.0')
@@ -169,7 +172,7 @@ describeAsRoot('a revocation', () => {
     'ends what an older release left in state that was carried over, and what is kept to go back to',
     async () => {
       for (const [at, version] of ['1.0.0', '1.1.0'].entries())
-        await fleet.publish('acme/timer', version, { 'knob.bpf.o': timerObject(at + 5) }, KNOB_MANIFEST)
+        await fleet.publish('acme/timer', version, { 'knob.bpf.o': timerObject(at + 5) }, TIMER_MANIFEST)
       const node = await fleet.node('t')
       await fleet.apply('timer', node, use('acme/timer', 'previous', '1.0.0'))
       await fleet.untilRuns(node, 'timer', 'acme/timer@1.0.0')
