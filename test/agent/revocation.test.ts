@@ -44,6 +44,7 @@ const timerObject = (step: number): Buffer =>
     { STEP: step },
   )
 
+/** The manifest of what runs later, too. */
 const TIMER_MANIFEST = { ...KNOB_MANIFEST, permissions: ['drop', 'timers'] }
 
 describeAsRoot('a revocation', () => {
