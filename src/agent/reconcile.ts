@@ -1,4 +1,4 @@
-import { type PublicKey, parsePublicKey, sha256Digest } from '../attest/keys.ts'
+import { type PublicKey, sha256Digest } from '../attest/keys.ts'
 import { verifyOrder } from '../attest/order.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { FunctionSpec, Labels } from '../domain/function.ts'
@@ -19,6 +19,7 @@ import { entriesOf, type ReadyEntry } from './instance.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
 import { type ChainPlan, type PlannedFunction, planChains } from './plan.ts'
+import { readableKeys } from './readable-keys.ts'
 import { obtainRelease } from './release-source.ts'
 import type { FunctionStatus } from './reporter.ts'
 import type { Verdicts } from './verdicts.ts'
@@ -414,17 +415,6 @@ async function keepProof(
   if (proof === undefined) return
   const text = JSON.stringify(proof)
   if (!proven.some((one) => JSON.stringify(one) === text)) await state.saveProven(proof)
-}
-
-/** Keys that can be read; a registry may send anything. */
-function readableKeys(texts: readonly string[]): PublicKey[] {
-  return [...new Set(texts)].flatMap((text) => {
-    try {
-      return [parsePublicKey(Buffer.from(text, 'base64'))]
-    } catch {
-      return [] // a key that nobody can read can accept nothing
-    }
-  })
 }
 
 const describeAccepted = (order: AcceptedOrder): string => `accepted order ${order.revision} of ${order.name}`

@@ -17,6 +17,7 @@ import { databaseLogins } from '../store/logins.ts'
 import { databaseLogs, type LogIdentity } from '../store/logs.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
+import { databasePolicies } from '../store/policies.ts'
 import { databaseSearch } from '../store/search.ts'
 import { databaseTrustedPublishers } from '../store/trusted-publishers.ts'
 import { databaseUploads } from '../store/uploads.ts'
@@ -51,6 +52,7 @@ export function composeRegistry(
     search: databaseSearch(database),
     downloads: databaseDownloads(database, (error) => report(error, 'keeping download counts')),
     fleet,
+    policies: databasePolicies(database),
     nodes,
     blobs,
     clock,

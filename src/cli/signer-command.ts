@@ -35,7 +35,8 @@ function outputOf([file = '', ...args]: readonly string[], input: Buffer): Promi
     // what it says, it says to the person who has to touch the token
     const child = spawn(file, args, {
       ...{ stdio: ['pipe', 'pipe', 'inherit'], shell: false },
-      ...{ timeout: LIMITS.signer_command_ms, killSignal: 'SIGKILL' },
+      // a timer of its own would outlive a command that never began
+      ...{ signal: AbortSignal.timeout(LIMITS.signer_command_ms), killSignal: 'SIGKILL' },
     })
     const parts: Buffer[] = []
     let bytes = 0

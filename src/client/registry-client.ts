@@ -33,6 +33,7 @@ import {
   type RobotRequest,
 } from '../domain/namespace.ts'
 import { NodeList, type NodeView } from '../domain/node.ts'
+import { PolicyList, type PolicyUpload, PolicyView } from '../domain/policy-document.ts'
 import { ChallengeView, type ProofRequest } from '../domain/proof.ts'
 import {
   ProgramPage,
@@ -187,6 +188,9 @@ export interface RegistryClient {
   challenge(namespace: string): Promise<ChallengeView>
   /** Has a proof looked for. */
   prove(namespace: string, proof: ProofRequest): Promise<NamespaceView>
+  /** Policies that owners of nodes signed, by name. */
+  policies(): Promise<PolicyView[]>
+  putPolicy(name: string, upload: PolicyUpload): Promise<PolicyView>
   functions(): Promise<FunctionView[]>
   /** Throws `not_found`. */
   function(name: string): Promise<FunctionView>
@@ -530,6 +534,12 @@ export function registryClient(
     async prove(namespace, proof) {
       const answer = await send('POST', `/api/v1/namespaces/${namespace}/proofs`, proof)
       return readJson(answer, NamespaceView, namespace)
+    },
+    async policies() {
+      return readJson(await get('/api/v1/policies'), PolicyList, 'the policies').policies
+    },
+    async putPolicy(name, upload) {
+      return readJson(await send('PUT', `/api/v1/policies/${name}`, upload), PolicyView, 'the policy')
     },
     async functions() {
       return readJson(await get('/api/v1/functions'), FunctionList, 'the functions').functions

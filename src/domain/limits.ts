@@ -38,6 +38,10 @@ export const LIMITS = {
   function_instances: 64,
   function_interfaces: 64,
   policy_bytes: 256 << 10,
+  /** A policy of owners in JSON, in base64, with its signature. */
+  policy_envelope_bytes: 512 << 10,
+  /** Policies at a time: one for each kind of node. */
+  policies: 16,
   /** A key file in PEM, with room for comments. */
   key_bytes: 16 << 10,
   /** A file that holds one token. */

@@ -4,6 +4,7 @@ import { AttachMode, EntryForm, Hook, VerdictCounts } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Digest, InstanceName, Name, Use, Version } from './names.ts'
 import { PublicKeyText } from './namespace.ts'
+import { SignedPolicy } from './policy-document.ts'
 import { ReleaseDescriptor } from './release.ts'
 
 /** A host name: what a node is called, and its folder in bpffs. */
@@ -44,6 +45,8 @@ export const Desired = z.strictObject({
   releases: z.array(ReleaseDescriptor).max(4096),
   /** Keys of signers and operators; the node uses one only if its fingerprint is in its policy. */
   keys: z.array(PublicKeyText).max(4096),
+  /** Policies of owners; a node obeys none that its trust.yaml does not ask for. */
+  policies: z.array(SignedPolicy).max(LIMITS.policies).optional(),
 })
 export type Desired = z.infer<typeof Desired>
 

@@ -1,6 +1,7 @@
 import type { ChainRecord } from '../domain/generation.ts'
 import type { Digest } from '../domain/names.ts'
 import type { AcceptedOrder, Desired, Identity, Observed, Proven } from '../domain/node.ts'
+import type { AcceptedPolicy } from '../domain/policy-document.ts'
 
 /** What an agent keeps on disk. A write is durable when it returns, and whole after a crash. */
 export interface AgentState {
@@ -8,6 +9,9 @@ export interface AgentState {
   saveIdentity(identity: Identity): Promise<void>
   acceptedOrders(): Promise<AcceptedOrder[]>
   saveAcceptedOrder(order: AcceptedOrder): Promise<void>
+  /** The newest policy of owners that was accepted under each name. */
+  acceptedPolicies(): Promise<AcceptedPolicy[]>
+  saveAcceptedPolicy(policy: AcceptedPolicy): Promise<void>
   /** The last desired state received: as it came, its signatures are checked again at every use. */
   desired(): Promise<Desired | undefined>
   saveDesired(desired: Desired): Promise<void>

@@ -5,6 +5,7 @@ import type { Digest } from '../domain/names.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import type { ResolvedUse } from '../domain/resolution.ts'
 import type { StoredKey } from './namespaces.ts'
+import type { PolicyHead } from './policies.ts'
 
 /** An order whose signature held. */
 export interface VerifiedOrder {
@@ -32,6 +33,8 @@ export interface FleetSnapshot {
   readonly releases: readonly { descriptor: ReleaseDescriptor; signers: readonly Buffer[] }[]
   /** SPKI of all operators, by fingerprint. */
   readonly operators: readonly Buffer[]
+  /** Policies of owners, by name. */
+  readonly policies?: readonly PolicyHead[]
 }
 
 /** Keeps operators' keys and their orders. Each change is one transaction together with its audit record. */

@@ -7,6 +7,7 @@ import { ChainRecord } from '../domain/generation.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Digest } from '../domain/names.ts'
 import { AcceptedOrder, Desired, Identity, Proven } from '../domain/node.ts'
+import { AcceptedPolicy } from '../domain/policy-document.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
 import { makeDirectory } from './make-directory.ts'
@@ -18,7 +19,7 @@ const [IDENTITY, DESIRED, STATUS, SEEN] = [
   'status.json',
   'seen.json',
 ] as const
-const FOLDERS = ['orders', 'proven', 'chains', 'objects', 'logs'] as const
+const FOLDERS = ['orders', 'policies', 'proven', 'chains', 'objects', 'logs'] as const
 
 /**
  * Opens an agent's state directory: `identity.json` (0600), `orders/<function>.json`, `proven/<function>.json`, `chains/<key>.json`,
@@ -37,6 +38,8 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     ...read,
     saveIdentity: (identity) => replace(dir, IDENTITY, identity),
     saveAcceptedOrder: (order) => replace(join(dir, 'orders'), `${order.name}.json`, order),
+    acceptedPolicies: () => readAll(join(dir, 'policies'), AcceptedPolicy),
+    saveAcceptedPolicy: (policy) => replace(join(dir, 'policies'), `${policy.name}.json`, policy),
     saveDesired: (desired) => replace(dir, DESIRED, desired),
     saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
     removeProven: (functionName) => rm(join(dir, 'proven', `${functionName}.json`), { force: true }),

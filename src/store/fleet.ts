@@ -11,6 +11,7 @@ import { audit, type Database, lockFleet, type Transaction } from './database.ts
 import { type HeadRow, readHeads, readOffered, resolvedOnly, StepResolutions } from './function-steps.ts'
 import { storedKey } from './keys.ts'
 import type { RegistryLogs } from './logs.ts'
+import { readPolicyHeads } from './policies.ts'
 import { BUNDLES, readFiles, releaseDescriptor } from './releases.ts'
 
 /** The fleet in the database. */
@@ -207,6 +208,7 @@ async function readSnapshot(transaction: Transaction): Promise<FleetSnapshot> {
     resolutions,
     releases: await readReleases(transaction, resolutions),
     operators: operators.map((row) => Buffer.from(row.spki)),
+    policies: await readPolicyHeads(transaction),
   }
 }
 
