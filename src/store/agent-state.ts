@@ -38,7 +38,6 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     ...read,
     saveIdentity: (identity) => replace(dir, IDENTITY, identity),
     saveAcceptedOrder: (order) => replace(join(dir, 'orders'), `${order.name}.json`, order),
-    acceptedPolicies: () => readAll(join(dir, 'policies'), AcceptedPolicy),
     saveAcceptedPolicy: (policy) => replace(join(dir, 'policies'), `${policy.name}.json`, policy),
     saveDesired: (desired) => replace(dir, DESIRED, desired),
     saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
@@ -93,13 +92,14 @@ const latest = (seen: SeenReleases): SeenReleases =>
 /** What is read of a state directory without its agent's leave: nothing is made or changed. */
 export type AgentStateReader = Pick<
   AgentState,
-  'identity' | 'acceptedOrders' | 'desired' | 'proven' | 'blob' | 'releaseSeen'
+  'identity' | 'acceptedOrders' | 'acceptedPolicies' | 'desired' | 'proven' | 'blob' | 'releaseSeen'
 >
 
 /** Looks into the state directory of an agent, which may run. Throws `file_unreadable` at the first look into one that is none. */
 export const readAgentState = (dir: string): AgentStateReader => ({
   identity: () => readParsed(join(dir, IDENTITY), Identity),
   acceptedOrders: () => readAll(join(dir, 'orders'), AcceptedOrder),
+  acceptedPolicies: () => readAll(join(dir, 'policies'), AcceptedPolicy),
   desired: () => readParsed(join(dir, DESIRED), Desired),
   proven: () => readAll(join(dir, 'proven'), Proven),
   blob: (digest) => readIfThere(objectPath(dir, digest)),
