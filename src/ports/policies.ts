@@ -3,7 +3,7 @@ import type { Labels } from '../domain/function.ts'
 import type { PolicyDocument } from '../domain/policy-document.ts'
 
 /** A policy whose signature held. */
-export interface VerifiedPolicy {
+interface VerifiedPolicy {
   readonly document: PolicyDocument
   /** The envelope, byte for byte. */
   readonly envelope: string
