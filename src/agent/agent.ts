@@ -6,6 +6,7 @@ import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
 import type { NodePolicy } from './node-policy.ts'
+import { followPolicy } from './owner-policy.ts'
 import { keepProof, sameProof } from './proof.ts'
 import { type ReconcileParts, reconcile } from './reconcile.ts'
 import { type FunctionStatus, Reporter } from './reporter.ts'
@@ -403,15 +404,20 @@ export class Agent {
 
   async #readPolicy(): Promise<NodePolicy | undefined> {
     try {
-      const policy = await this.#parts.policy()
-      this.#policyProblem = undefined
+      const { state, labels } = this.#parts
+      const local = await this.#parts.policy()
+      const { policy, problem } = await followPolicy(local, this.#desired, state, labels)
+      this.#setPolicyProblem(problem)
       return policy
     } catch (error) {
-      const problem = asDomainError(error)
-      if (problem.message !== this.#policyProblem?.message)
-        this.#parts.say(`policy: ${problem.message} [${problem.code}]; what runs goes on`)
-      this.#policyProblem = problem
+      this.#setPolicyProblem(asDomainError(error))
       return undefined
     }
+  }
+
+  #setPolicyProblem(problem: DomainError | undefined): void {
+    if (problem !== undefined && problem.message !== this.#policyProblem?.message)
+      this.#parts.say(`policy: ${problem.message} [${problem.code}]; what runs goes on`)
+    this.#policyProblem = problem
   }
 }

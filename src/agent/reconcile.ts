@@ -26,11 +26,11 @@ import {
   type PrepareParts,
   prepare,
   type ReadyFunction,
-  readableKeys,
   type Source,
   sourceOf,
 } from './prepare.ts'
 import { type Earlier, keepProof, sameProof } from './proof.ts'
+import { readableKeys } from './readable-keys.ts'
 import type { FunctionStatus } from './reporter.ts'
 import type { Vetting } from './vetting.ts'
 import { actionLine, actionOn, prepareWithout } from './withdraw.ts'

@@ -104,12 +104,17 @@ export function requireDeclared(
   return requireBuilt(releaseRef(program, version), provenance, objects, builders, accepted, verify)
 }
 
-/** What was verified under this very policy is not verified again. */
-const recalled = <T extends object>(
-  { policy: { digest }, verdicts }: Judge,
+/** What was verified under this very policy, by keys that are at hand still, is not verified again. */
+function recalled<T extends object>(
+  { policy: { digest }, keys, verdicts }: Judge,
   question: readonly unknown[],
   verify: () => T,
-): T => (digest === undefined ? verify() : verdicts.recall([...question, digest], verify))
+): T {
+  if (digest === undefined) return verify()
+  // the keys are part of it: what runs is kept with those that it can be verified by again
+  const fingerprints = keys.map(({ fingerprint }) => fingerprint).sort()
+  return verdicts.recall([...question, fingerprints, digest], verify)
+}
 
 /** Tells one content of a release from any other: a registry cannot give new bytes the age of old ones. */
 const contentDigest = (

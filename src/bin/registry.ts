@@ -19,6 +19,7 @@ import { databaseLogins } from '../store/logins.ts'
 import { databaseLogs, type LogIdentity } from '../store/logs.ts'
 import { databaseNamespaces } from '../store/namespaces.ts'
 import { databaseNodes } from '../store/nodes.ts'
+import { databasePolicies } from '../store/policies.ts'
 import { databaseRevocations } from '../store/revocations.ts'
 import { databaseSearch } from '../store/search.ts'
 import { databaseTrustedPublishers } from '../store/trusted-publishers.ts'
@@ -61,6 +62,7 @@ export function composeRegistry(
     search: databaseSearch(database),
     downloads: databaseDownloads(database, (error) => report(error, 'keeping download counts')),
     fleet,
+    policies: databasePolicies(database),
     nodes,
     blobs,
     clock,

@@ -124,10 +124,11 @@ async function signByIdentity(
 
 /** Those who sign by keys; none beside an identity, without a signature, or where nothing is published. Throws `usage`. */
 async function signersFor(flags: PublishFlags, io: Context['io']): Promise<KeySigner[]> {
-  const signers = await signersOf(flags, io)
-  if (flags.keyless && (flags.unsigned || signers.length > 0))
+  const named = flags.key.length > 0 || flags.signerCommand !== undefined
+  if (flags.keyless && (flags.unsigned || named))
     throw new DomainError('usage', '--keyless contradicts --key and --unsigned')
-  if (flags.unsigned && signers.length > 0) throw new DomainError('usage', '--unsigned contradicts --key')
+  if (flags.unsigned && named) throw new DomainError('usage', '--unsigned contradicts --key')
+  const signers = await signersOf(flags, io)
   if (signers.length === 0 && !flags.keyless && !flags.unsigned && !flags.dryRun)
     throw new DomainError(
       'usage',

@@ -1,5 +1,6 @@
 import type { NodePolicy } from '../agent/node-policy.ts'
 import { acceptedOperators } from '../agent/orders.ts'
+import { followPolicy } from '../agent/owner-policy.ts'
 import { publicationOf } from '../agent/publication.ts'
 import { obtainRelease } from '../agent/release-source.ts'
 import type { Judge } from '../agent/release-trust.ts'
@@ -10,7 +11,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { releaseRef } from '../domain/names.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
-import { readAgentState } from '../store/agent-state.ts'
+import { type AgentStateReader, readAgentState } from '../store/agent-state.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPolicy } from './policy-file.ts'
 import { connect, type RegistryFlags } from './settings.ts'
@@ -39,9 +40,9 @@ export async function checkTrust(flags: TrustCheckFlags, { io }: Context): Promi
   const { state, file, against } = flags
   if (state === undefined && flags.function.length === 0)
     throw new DomainError('usage', 'say what to check: --state <directory of an agent>, or --function <file>')
-  const { policy } = await readPolicy(file)
-  const before = against === undefined ? undefined : (await readPolicy(against)).policy
   const kept = state === undefined ? undefined : readAgentState(state)
+  const policy = await policyInForce(file, kept)
+  const before = against === undefined ? undefined : await policyInForce(against, kept)
   const client = flags.function.length > 0 || flags.url !== undefined ? await connect(io, flags) : undefined
   const subjects = [
     ...(kept === undefined ? [] : await subjectsOfState(kept)),
@@ -79,6 +80,20 @@ export async function checkTrust(flags: TrustCheckFlags, { io }: Context): Promi
     ].join('\n'),
     refused: stopping > 0,
   }
+}
+
+/** A trust.yaml with the policy of its owners, where it names any, as the node keeps it. */
+async function policyInForce(path: string, kept: AgentStateReader | undefined): Promise<NodePolicy> {
+  const { policy } = await readPolicy(path)
+  if (policy.owners === undefined) return policy
+  if (kept === undefined)
+    throw new DomainError(
+      'usage',
+      `${path} names owners, whose policy a node keeps: name its directory by --state`,
+    )
+  const labels = (await kept.identity())?.labels ?? {}
+  const state = { ...kept, saveAcceptedPolicy: async () => {} }
+  return (await followPolicy(policy, { keys: [] }, state, labels)).policy
 }
 
 /** What a policy says of one release. */

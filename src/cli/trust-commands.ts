@@ -1,7 +1,16 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { ProgramId } from '../domain/names.ts'
-import { does, example, group, registryFlags, registryShape } from './command.ts'
+import {
+  Count,
+  does,
+  example,
+  group,
+  registryFlags,
+  registryShape,
+  signingFlags,
+  signingShape,
+} from './command.ts'
 import type { Io } from './io.ts'
 
 /** The commands about what a node's trust.yaml accepts. */
@@ -38,5 +47,31 @@ export function defineTrustCommands(program: Command, io: Io): void {
     .addHelpText('after', example('hookline trust show trust.yaml --program acme/ratelimit'))
   does(io, show, { file: z.string(), program: ProgramId.optional() }, async (flags) =>
     (await import('./trust-show.ts')).showTrust(flags),
+  )
+  const sign = trust
+    .command('sign')
+    .description('Sign a policy for many nodes, as one of the owners that their trust.yaml names.')
+    .argument('<file>', 'the policy file')
+    .requiredOption('--revision <number>', 'higher than any before: nodes refuse older ones')
+    .requiredOption('--out <file>', 'where to write the signed policy')
+    .addHelpText(
+      'after',
+      example(
+        'hookline trust sign edge-policy.yaml --revision 4 --key keys/owner.pem --out edge-policy.json',
+      ),
+    )
+  const signShape = { ...signingShape, file: z.string(), revision: Count, out: z.string().min(1) }
+  does(io, signingFlags(sign), signShape, async (flags, context) =>
+    (await import('./trust-push.ts')).signTrust(flags, context),
+  )
+  const push = trust
+    .command('push')
+    .description('Hand a signed policy in at the registry, which passes it on to nodes.')
+    .argument('<file>', 'as `hookline trust sign` wrote it')
+    .requiredOption('--public-key <file>', 'public key of the owner who signed it')
+    .addHelpText('after', example('hookline trust push edge-policy.json --public-key keys/owner.pub.pem'))
+  const pushShape = { ...registryShape, file: z.string(), publicKey: z.string() }
+  does(io, registryFlags(push), pushShape, async (flags, context) =>
+    (await import('./trust-push.ts')).pushTrust(flags, context),
   )
 }

@@ -1,4 +1,5 @@
-import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
+import { readableKeys } from '../agent/readable-keys.ts'
+import type { PublicKey } from '../attest/keys.ts'
 import { describeOrder } from '../attest/order.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { type Instance, instanceName, parseFunction } from '../domain/function.ts'
@@ -91,13 +92,3 @@ const named = (instance: Instance) => ({
   ...{ instance: instanceName(instance), use: instance.use },
   emergency: instance.emergency === true,
 })
-
-/** A key that cannot be read helps nobody, and hinders nobody. */
-const readableKeys = (texts: readonly string[]): PublicKey[] =>
-  texts.flatMap((text) => {
-    try {
-      return [parsePublicKey(Buffer.from(text, 'base64'))]
-    } catch {
-      return []
-    }
-  })

@@ -33,6 +33,7 @@ import {
   type RobotRequest,
 } from '../domain/namespace.ts'
 import { NodeList, type NodeView } from '../domain/node.ts'
+import { PolicyList, type PolicyUpload, PolicyView } from '../domain/policy-document.ts'
 import { ChallengeView, type ProofRequest } from '../domain/proof.ts'
 import {
   ProgramPage,
@@ -192,6 +193,9 @@ export interface RegistryClient {
   challenge(namespace: string): Promise<ChallengeView>
   /** Has a proof looked for. */
   prove(namespace: string, proof: ProofRequest): Promise<NamespaceView>
+  /** Policies that owners of nodes signed, by name. */
+  policies(): Promise<PolicyView[]>
+  putPolicy(name: string, upload: PolicyUpload): Promise<PolicyView>
   functions(): Promise<FunctionView[]>
   /** Throws `not_found`. */
   function(name: string): Promise<FunctionView>
@@ -546,6 +550,12 @@ export function registryClient(
     async revocations(program) {
       const query = program === undefined ? '' : `?program=${encodeURIComponent(program)}`
       return readJson(await get(`/api/v1/revocations${query}`), RevocationList, 'the revocations').revocations
+    },
+    async policies() {
+      return readJson(await get('/api/v1/policies'), PolicyList, 'the policies').policies
+    },
+    async putPolicy(name, upload) {
+      return readJson(await send('PUT', `/api/v1/policies/${name}`, upload), PolicyView, 'the policy')
     },
     async functions() {
       return readJson(await get('/api/v1/functions'), FunctionList, 'the functions').functions

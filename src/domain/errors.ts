@@ -358,6 +358,26 @@ export const ERRORS = {
     'Builder is not allowed',
     'build it where the policy says, or add the builder to `provenance.builders` of the rule in trust.yaml',
   ),
+  policy_missing: entry(
+    'untrusted',
+    'Owners have given no policy',
+    'sign one for this node’s labels, and push it: `hookline trust sign`, `hookline trust push`',
+  ),
+  policy_conflict: entry(
+    'untrusted',
+    'Owners have given more than one policy',
+    'let one of them select other nodes: sign a new revision of it',
+  ),
+  policy_document_invalid: entry(
+    'untrusted',
+    'Signed policy cannot be read',
+    'sign it again with `hookline trust sign`',
+  ),
+  owner_not_allowed: entry(
+    'untrusted',
+    'Policy is signed by no owner',
+    'name its key under `owners` of trust.yaml if it is one',
+  ),
   below_min_version: entry('untrusted', 'Below the minimum version', 'use a newer release'),
   permission_not_granted: entry(
     'untrusted',
@@ -376,7 +396,11 @@ export const ERRORS = {
     'Operator is not allowed',
     'accept the key: at the registry by `hookline key add <public key> --operator`, on a node in its trust.yaml',
   ),
-  stale_revision: entry('untrusted', 'Order is older than one seen', 'apply again with a newer revision'),
+  stale_revision: entry(
+    'untrusted',
+    'Order or policy is older than one seen',
+    'sign it again with a newer revision',
+  ),
   // the transparency log
   log_key_invalid: entry(
     'invalid',

@@ -38,6 +38,10 @@ export const LIMITS = {
   function_instances: 64,
   function_interfaces: 64,
   policy_bytes: 256 << 10,
+  /** A policy of owners in JSON, in base64, with its signature. */
+  policy_envelope_bytes: 256 << 10,
+  /** Policies at a time: one for each kind of node. */
+  policies: 16,
   /** A key file in PEM, with room for comments. */
   key_bytes: 16 << 10,
   /** A file that holds one token. */
@@ -61,7 +65,7 @@ export const LIMITS = {
   request_bytes: 1 << 20,
   /** A node's report: 256 chains of 64 entries of about 500 bytes. */
   observed_bytes: 8 << 20,
-  /** A node's desired state: `orders_bytes`, and 8 MiB of removals, releases and bundles. */
+  /** A node's desired state: `orders_bytes`, and 8 MiB of removals, releases, bundles and policies. */
   desired_bytes: 32 << 20,
   /** Any JSON answer that a client reads: a fleet's reports are the largest. */
   answer_bytes: 64 << 20,

@@ -4,6 +4,7 @@ import { AttachMode, EntryForm, Hook, VerdictCounts } from './hook.ts'
 import { LIMITS } from './limits.ts'
 import { Digest, InstanceName, Name, Use, Version } from './names.ts'
 import { PublicKeyText } from './namespace.ts'
+import { SignedPolicy } from './policy-document.ts'
 import { ReleaseDescriptor } from './release.ts'
 import { SignedRevocation } from './revocation.ts'
 
@@ -47,6 +48,8 @@ export const Desired = z.strictObject({
   keys: z.array(PublicKeyText).max(4096),
   /** What was revoked of the programs that it names; a node believes what its policy lets it. */
   revocations: z.array(SignedRevocation).max(LIMITS.desired_revocations).default([]),
+  /** Policies of owners; a node obeys none that its trust.yaml does not ask for. */
+  policies: z.array(SignedPolicy).max(LIMITS.policies).optional(),
 })
 export type Desired = z.infer<typeof Desired>
 

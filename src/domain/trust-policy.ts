@@ -71,10 +71,22 @@ const FollowedLog = z
   })
   .optional()
 
+/** What every rule of a policy that comes from its owners asks for at least. */
+const PolicyFloor = z.strictObject({
+  minSigners: ProgramRule.shape.minSigners.unwrap().optional(),
+  minAge: ProgramRule.shape.minAge.unwrap().optional(),
+})
+
 /** trust.yaml: which operators and signers a node accepts. Nothing matches = denied. */
 export const TrustPolicy = z
   .strictObject({
     operators: z.array(z.strictObject({ key: Digest })).default([]),
+    /** Whose policy counts in place of this file's own operators and rules; {@link PolicyFloor} still binds it. */
+    owners: z
+      .array(z.strictObject({ key: Digest }))
+      .min(1)
+      .optional(),
+    floor: PolicyFloor.optional(),
     /** A file in Sigstore's form; a relative path is meant from trust.yaml. */
     trustedRoot: z.string().min(1).max(4096).optional(),
     log: FollowedLog,
@@ -95,25 +107,38 @@ export function parseTrustPolicy(text: string): TrustPolicy {
     what: 'trust.yaml',
     maxBytes: LIMITS.policy_bytes,
   })
-  const refuse = (part: string): never => {
-    throw new DomainError('not_supported_yet', `trust.yaml: ${part} is not supported yet`)
-  }
   if (policy.log?.recovery !== undefined) refuse('log.recovery')
+  requireSound(policy, 'trust.yaml')
+  return policy
+}
+
+const refuse = (part: string): never => {
+  throw new DomainError('not_supported_yet', `trust.yaml: ${part} is not supported yet`)
+}
+
+/** Refuses a policy that contradicts itself. Throws `invalid_policy`. */
+export function requireSound(policy: TrustPolicy, what: string): void {
+  if (policy.owners !== undefined && policy.operators.length + policy.programs.length > 0)
+    throw new DomainError(
+      'invalid_policy',
+      `${what}: its owners say who the operators are and which programs run: leave both out, or the owners`,
+    )
+  if (policy.owners === undefined && policy.floor !== undefined)
+    throw new DomainError('invalid_policy', `${what}: a floor is for the policy of owners, and none is named`)
   for (const rule of policy.programs) {
     const signers = [...rule.signers, ...(rule.provenance?.signers ?? [])]
     if (policy.trustedRoot === undefined && signers.some((signer) => 'identity' in signer))
       throw new DomainError(
         'invalid_policy',
-        `trust.yaml: "${rule.match}" accepts an identity, which only a trustedRoot can vouch for`,
+        `${what}: "${rule.match}" accepts an identity, which only a trustedRoot can vouch for`,
       )
     for (const program of Object.keys(rule.minVersion))
       if (ruleFor(policy, program) !== rule)
         throw new DomainError(
           'invalid_policy',
-          `trust.yaml: minVersion of ${program} stands under "${rule.match}", which does not decide about ${program}`,
+          `${what}: minVersion of ${program} stands under "${rule.match}", which does not decide about ${program}`,
         )
   }
-  return policy
 }
 
 const matches = (pattern: string, program: ProgramId): boolean => {

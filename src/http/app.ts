@@ -20,6 +20,7 @@ import { nodeRoutes } from './node-routes.ts'
 import { describeRoutes, openApiYaml } from './openapi.ts'
 import { rememberMethods } from './other-methods.ts'
 import { NO_PAGES, type Pages } from './pages.ts'
+import { policyRoutes } from './policy-routes.ts'
 import { answerError, answerUnreadable } from './problem.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { guard } from './protection.ts'
@@ -106,6 +107,7 @@ export async function buildApp(services: Services, pages: Pages = NO_PAGES): Pro
   const closing = closeSoon(app)
   nodeRoutes(app, services, closing)
   functionRoutes(app, services)
+  policyRoutes(app, services)
   let description: string | undefined
   healthRoutes(app, services, () => {
     description ??= openApiYaml(app)

@@ -59,6 +59,7 @@ const VALUES: Readonly<Record<string, readonly unknown[]>> = {
   ...{
     signer: [FINGERPRINT],
     signers: [[FINGERPRINT]],
+    owner: [FINGERPRINT],
     builder: [WORKFLOW.replace('*', 'v1.4.0')],
     buildType: ['https://actions.github.io/buildtypes/workflow/v1'],
     source: ['git+https://github.com/acme/ratelimit@refs/tags/v1.4.0'],

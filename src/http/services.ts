@@ -10,6 +10,7 @@ import type { Logs } from '../ports/log.ts'
 import type { Logins } from '../ports/logins.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import type { Nodes } from '../ports/nodes.ts'
+import type { Policies } from '../ports/policies.ts'
 import type { Revocations } from '../ports/revocations.ts'
 import type { Downloads, Search } from '../ports/search.ts'
 import type { TrustedPublishers } from '../ports/trusted-publishers.ts'
@@ -41,6 +42,7 @@ export interface Services {
   readonly search: Search
   readonly downloads: Downloads
   readonly fleet: Fleet
+  readonly policies: Policies
   readonly nodes: Nodes
   readonly blobs: BlobStore
   readonly clock: Clock

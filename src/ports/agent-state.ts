@@ -3,6 +3,7 @@ import type { BelievedRevocation, KeptLog } from '../domain/kept-log.ts'
 import type { LogName } from '../domain/log.ts'
 import type { Digest } from '../domain/names.ts'
 import type { AcceptedOrder, Desired, Identity, Observed, Proven } from '../domain/node.ts'
+import type { AcceptedPolicy } from '../domain/policy-document.ts'
 
 /** What an agent keeps on disk. A write is durable when it returns, and whole after a crash. */
 export interface AgentState {
@@ -10,6 +11,9 @@ export interface AgentState {
   saveIdentity(identity: Identity): Promise<void>
   acceptedOrders(): Promise<AcceptedOrder[]>
   saveAcceptedOrder(order: AcceptedOrder): Promise<void>
+  /** The newest policy of owners that was accepted under each name. */
+  acceptedPolicies(): Promise<AcceptedPolicy[]>
+  saveAcceptedPolicy(policy: AcceptedPolicy): Promise<void>
   /** The last desired state received: as it came, its signatures are checked again at every use. */
   desired(): Promise<Desired | undefined>
   saveDesired(desired: Desired): Promise<void>

@@ -6,6 +6,7 @@ import type { ReleaseDescriptor } from '../domain/release.ts'
 import type { ResolvedUse } from '../domain/resolution.ts'
 import type { SignedRevocation } from '../domain/revocation.ts'
 import type { StoredKey } from './namespaces.ts'
+import type { PolicyHead } from './policies.ts'
 
 /** An order whose signature held. */
 export interface VerifiedOrder {
@@ -47,6 +48,8 @@ export interface FleetSnapshot {
   }[]
   /** SPKI of all operators, by fingerprint. */
   readonly operators: readonly Buffer[]
+  /** Policies of owners, by name. */
+  readonly policies?: readonly PolicyHead[]
 }
 
 /** Keeps operators' keys and their orders. Each change is one transaction together with its audit record. */

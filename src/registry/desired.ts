@@ -7,6 +7,7 @@ import type { Desired } from '../domain/node.ts'
 import { programOf, usesOf } from '../domain/resolution.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Fleet, FleetSnapshot, FunctionHead } from '../ports/fleet.ts'
+import type { PolicyHead } from '../ports/policies.ts'
 
 /** A desired state as it is sent. */
 interface DesiredDocument {
@@ -32,7 +33,11 @@ export function ordersFor(heads: readonly FunctionHead[], labels: Labels): Funct
 }
 
 /** Puts together what a node is sent: its orders, what their ranges resolve to, those releases, and all keys needed. */
-function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]): Desired {
+function composeDesired(
+  snapshot: FleetSnapshot,
+  orders: readonly FunctionHead[],
+  policies: readonly PolicyHead[],
+): Desired {
   const uses = new Set(orders.flatMap(({ order }) => usesOf(order)))
   const resolutions = snapshot.resolutions.flatMap(({ use, version }) =>
     version !== undefined && uses.has(use) ? [{ use, version }] : [],
@@ -42,7 +47,11 @@ function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]
     wanted.has(releaseRef(descriptor.program, descriptor.version)),
   )
   const programs = new Set([...uses].map(programOf))
-  const keys = [...releases.flatMap(({ signers }) => signers), ...snapshot.operators]
+  const keys = [
+    ...releases.flatMap(({ signers }) => signers),
+    ...snapshot.operators,
+    ...policies.map(({ owner }) => owner),
+  ]
   return {
     functions: orders.map(({ order, envelope }) => ({
       name: orderName(order),
@@ -56,6 +65,9 @@ function composeDesired(snapshot: FleetSnapshot, orders: readonly FunctionHead[]
       .filter(({ program }) => program === undefined || programs.has(program))
       .slice(0, LIMITS.desired_revocations)
       .map(({ signed }) => signed),
+    ...(policies.length === 0
+      ? {}
+      : { policies: policies.map(({ name, revision, envelope }) => ({ name, revision, envelope })) }),
   }
 }
 
@@ -123,10 +135,18 @@ function documentsOf(snapshot: FleetSnapshot): (labels: Labels) => DesiredDocume
   const made = new Map<string, DesiredDocument>()
   return (labels) => {
     const orders = ordersFor(snapshot.heads, labels)
-    const content = orders.map(({ order }) => orderName(order)).join(' ')
+    // one that selects the node no longer must still reach it, like an order
+    const policies = (snapshot.policies ?? []).filter(({ selectors }) =>
+      selectors.some((selector) => selects(selector, labels)),
+    )
+    const content = [
+      ...orders.map(({ order }) => orderName(order)),
+      '/',
+      ...policies.map(({ name }) => name),
+    ].join(' ')
     const known = made.get(content)
     if (known !== undefined) return known
-    const body = Buffer.from(JSON.stringify(composeDesired(snapshot, orders)))
+    const body = Buffer.from(JSON.stringify(composeDesired(snapshot, orders, policies)))
     if (body.length > LIMITS.desired_bytes)
       throw new DomainError(
         'too_large',

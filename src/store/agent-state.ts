@@ -8,6 +8,7 @@ import { BelievedRevocation, KeptLog } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Digest } from '../domain/names.ts'
 import { AcceptedOrder, Desired, Identity, Proven } from '../domain/node.ts'
+import { AcceptedPolicy } from '../domain/policy-document.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
 import { makeDirectory } from './make-directory.ts'
@@ -20,7 +21,9 @@ const [IDENTITY, DESIRED, STATUS, SEEN] = [
   'status.json',
   'seen.json',
 ] as const
-const FOLDERS = ['orders', 'proven', 'chains', 'objects', 'logs', 'log', 'revocations'] as const
+const FOLDERS = [
+  ...['orders', 'policies', 'proven', 'chains', 'objects', 'logs', 'log', 'revocations'],
+] as const
 
 /**
  * Opens an agent's state directory: `identity.json` (0600), `orders/<function>.json`, `proven/<function>.json`, `chains/<key>.json`,
@@ -39,6 +42,7 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     ...read,
     saveIdentity: (identity) => replace(dir, IDENTITY, identity),
     saveAcceptedOrder: (order) => replace(join(dir, 'orders'), `${order.name}.json`, order),
+    saveAcceptedPolicy: (policy) => replace(join(dir, 'policies'), `${policy.name}.json`, policy),
     saveDesired: (desired) => replace(dir, DESIRED, desired),
     saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
     removeProven: (functionName) => rm(join(dir, 'proven', `${functionName}.json`), { force: true }),
@@ -97,13 +101,14 @@ const latest = (seen: SeenReleases): SeenReleases =>
 /** What is read of a state directory without its agent's leave: nothing is made or changed. */
 export type AgentStateReader = Pick<
   AgentState,
-  'identity' | 'acceptedOrders' | 'desired' | 'proven' | 'blob' | 'releaseSeen'
+  'identity' | 'acceptedOrders' | 'acceptedPolicies' | 'desired' | 'proven' | 'blob' | 'releaseSeen'
 >
 
 /** Looks into the state directory of an agent, which may run. Throws `file_unreadable` at the first look into one that is none. */
 export const readAgentState = (dir: string): AgentStateReader => ({
   identity: () => readParsed(join(dir, IDENTITY), Identity),
   acceptedOrders: () => readAll(join(dir, 'orders'), AcceptedOrder),
+  acceptedPolicies: () => readAll(join(dir, 'policies'), AcceptedPolicy),
   desired: () => readParsed(join(dir, DESIRED), Desired),
   proven: () => readAll(join(dir, 'proven'), Proven),
   blob: (digest) => readIfThere(objectPath(dir, digest)),

@@ -18,6 +18,7 @@ import {
 } from './function-steps.ts'
 import { storedKey } from './keys.ts'
 import type { RegistryLogs } from './logs.ts'
+import { readPolicyHeads } from './policies.ts'
 import { BUNDLES, readFiles, readPlaces, releaseDescriptor } from './releases.ts'
 
 /** The fleet in the database. */
@@ -225,6 +226,7 @@ async function readSnapshot(transaction: Transaction): Promise<FleetSnapshot> {
     releases: await readReleases(transaction, resolutions),
     revocations: await readRevocations(transaction, uses),
     operators: operators.map((row) => Buffer.from(row.spki)),
+    policies: await readPolicyHeads(transaction),
   }
 }
 

@@ -151,4 +151,74 @@ describeAsRoot('what trust.yaml asks of releases', () => {
       return fleet.answer(...args)
     }
   })
+
+  describe('the policy of owners', () => {
+    let [owner, node]: [KeyFile | undefined, FleetNode | undefined] = [undefined, undefined]
+    const written = () => node ?? expect.fail('no node')
+    /** Signs and pushes a revision whose rule has these further fields. */
+    async function push(revision: number, fields: object = {}): Promise<void> {
+      const key = owner ?? expect.fail('no owner')
+      const [file, out] = [fleet.path('owners.yaml'), fleet.path(`owners-${revision}.json`)]
+      const rule = { match: 'acme/*', signers: [{ key: fleet.publisher.key.fingerprint }], ...fields }
+      writeFileSync(
+        file,
+        stringify({
+          ...{ kind: 'policy', name: 'owned', selector: { node: written().name } },
+          ...{ operators: [{ key: fleet.operator.key.fingerprint }], programs: [rule] },
+        }),
+      )
+      await fleet.hookline(
+        'trust',
+        'sign',
+        file,
+        '--revision',
+        `${revision}`,
+        '--key',
+        key.path,
+        '--out',
+        out,
+      )
+      await fleet.hookline('trust', 'push', out, '--public-key', key.publicPath)
+    }
+    const complains = (code: string) =>
+      fleet.until(written(), code, ({ errors }) => errors.some((error) => error.code === code))
+
+    test('is obeyed once they gave one, and a newer one in its place', async () => {
+      owner = await fleet.key('owner')
+      await fleet.publishKnob('1.0.0', 1, 'acme/owned')
+      node = await fleet.node('owned', {
+        url: liar.url,
+        policy: `owners: [{ key: "${owner.key.fingerprint}" }]`,
+      })
+      await fleet.apply('owned', node, { instances: [{ use: 'acme/owned@^1.0' }] })
+      await complains('policy_missing')
+      expect(xdpProgramOn(node.edge)).toBeUndefined()
+      await push(1)
+      await fleet.untilRuns(node, 'owned', 'acme/owned@1.0.0')
+      await push(2, { licenses: ['ISC'] })
+      await fleet.untilRefused(node, 'owned', 'license_not_allowed')
+      expect(await fleet.answer('trust', 'check', node.trust, '--state', node.state)).toMatchObject({
+        releases: [{ code: 'license_not_allowed', runs: true }],
+      })
+    })
+    test('cannot be taken back, made up or ended by a registry', async () => {
+      const older = readFileSync(fleet.path('owners-1.json'), 'utf8')
+      const tell = (policies: Desired['policies']): void =>
+        liar.tell({ desired: (honest) => ({ ...honest, policies }), blobs: new Map() })
+      tell([{ name: 'owned', revision: 3, envelope: older }])
+      await complains('stale_revision')
+      expect(stateOf(statusOf(written()) ?? expect.fail('no report'), 'owned')).toBe('refused')
+      const forged = fleet.path('forged.json')
+      const args = ['--revision', '9', '--key', fleet.publisher.path, '--out', forged]
+      await fleet.hookline('trust', 'sign', fleet.path('owners.yaml'), ...args)
+      tell([{ name: 'owned', revision: 9, envelope: readFileSync(forged, 'utf8') }])
+      await complains('owner_not_allowed')
+      tell([])
+      await fleet.until(written(), 'silence', ({ errors }) => errors.length === 0)
+      await fleet.untilRefused(written(), 'owned', 'license_not_allowed')
+      liar.tell(undefined)
+      await push(3)
+      await fleet.untilRuns(written(), 'owned', 'acme/owned@1.0.0')
+    })
+  })
 })

@@ -177,11 +177,30 @@ describe('provenance', () => {
 describe('what was verified', () => {
   const digest = (text: string) => sha256Digest(Buffer.from(text))
   const asking = (text: string, fields = '') => ({ ...policyWith(fields), digest: digest(text) })
-  test('is not verified again under the same policy: a key that is gone is not missed', async () => {
+  /** Verdicts that count what was verified. */
+  function counted() {
+    const verdicts = rememberVerdicts()
+    const counting = {
+      verified: 0,
+      recall: <T extends object>(question: readonly unknown[], verify: () => T): T =>
+        verdicts.recall(question, () => {
+          counting.verified++
+          return verify()
+        }),
+    }
+    return counting
+  }
+  test('is not verified again under the same policy', async () => {
+    const [descriptor, verdicts] = [describeRelease(await released()), counted()]
+    for (let pass = 0; pass < 3; pass++)
+      expect(await verdict(descriptor, '', { policy: asking('one'), verdicts })).toBe('accepted')
+    expect(verdicts.verified).toBe(1)
+  })
+  test('is refused when its key is withheld: nothing must be kept that cannot be verified again', async () => {
     const [descriptor, verdicts] = [describeRelease(await released()), rememberVerdicts()]
     const policy = asking('one')
     expect(await verdict(descriptor, '', { policy, verdicts })).toBe('accepted')
-    expect(await verdict(descriptor, '', { policy, verdicts, keys: [] })).toBe('accepted')
+    expect(await verdict(descriptor, '', { policy, verdicts, keys: [] })).toBe('signer_not_allowed')
   })
   test.each<[string, Partial<Judge>, (honest: ReleaseDescriptor) => ReleaseDescriptor]>([
     ['another policy', { policy: asking('two') }, (honest) => honest],
@@ -195,9 +214,9 @@ describe('what was verified', () => {
       }),
     ],
   ])('is verified again under %s', async (_, judge, change) => {
-    const [descriptor, verdicts] = [describeRelease(await released()), rememberVerdicts()]
+    const [descriptor, verdicts] = [describeRelease(await released()), counted()]
     expect(await verdict(descriptor, '', { policy: asking('one'), verdicts })).toBe('accepted')
-    const again = { policy: asking('one'), verdicts, keys: [], ...judge }
-    expect(await verdict(change(descriptor), '', again)).toBe('signer_not_allowed')
+    await verdict(change(descriptor), '', { policy: asking('one'), verdicts, ...judge })
+    expect(verdicts.verified).toBe(2)
   })
 })

@@ -30,7 +30,7 @@ const view = {
   version: '1.4.0',
   files: [{ name: 'hookline.yaml', digest, size: 3 }],
   bundle: '{}',
-  signer: digest,
+  ...{ signer: digest, signers: [digest], bundles: [] },
   publishedAt: '2026-06-01T12:00:00Z',
   summary: 'Limits',
   license: 'GPL-2.0-only',

@@ -23,3 +23,15 @@ CREATE TABLE "release_bundle" (
 
 -- AddForeignKey
 ALTER TABLE "release_bundle" ADD CONSTRAINT "release_bundle_release_id_fkey" FOREIGN KEY ("release_id") REFERENCES "release"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- CreateTable
+CREATE TABLE "policy_revision" (
+    "name" TEXT NOT NULL,
+    "revision" BIGINT NOT NULL,
+    "selector" JSON NOT NULL,
+    "envelope" TEXT NOT NULL,
+    "owner" BYTEA NOT NULL,
+    "applied_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "policy_revision_pkey" PRIMARY KEY ("name","revision")
+);
