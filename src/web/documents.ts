@@ -11,6 +11,7 @@ const DOCUMENTS = [
   { name: 'signing', file: 'docs/signing.md', group: 'Publish' },
   { name: 'function', file: 'docs/function.md', group: 'Run' },
   { name: 'chains', file: 'docs/chains.md', group: 'Run' },
+  { name: 'revocation', file: 'docs/revocation.md', group: 'Run' },
   { name: 'verdicts', file: 'docs/verdicts.md', group: 'Run' },
   { name: 'performance', file: 'docs/performance.md', group: 'Run' },
   { name: 'log', file: 'docs/log.md', group: 'Operate' },

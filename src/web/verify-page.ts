@@ -1,10 +1,12 @@
 import { RELEASE_PREDICATE } from '../attest/release-statement.ts'
+import { logPlace } from '../domain/log.ts'
 import { namespacePath, releaseRef } from '../domain/names.ts'
 import type { NamespaceView } from '../domain/namespace.ts'
 import type { ReleaseView } from '../domain/release.ts'
 import type { Services } from '../http/services.ts'
 import { type Content, type Html, html } from './html.ts'
 import { icon } from './icons.ts'
+import { logPart } from './log-part.ts'
 import { programPage, type Shown, shownBy } from './program-frame.ts'
 import { wholeSigner } from './signer-line.ts'
 import type { Site } from './site.ts'
@@ -14,16 +16,21 @@ import { counted, dayOf } from './text.ts'
 /** Who signed a release, what the signature covers, and how to check it without believing the registry. */
 export function verifyPage(
   site: Site,
-  { catalog, namespaces }: Pick<Services, 'catalog' | 'namespaces'>,
+  { catalog, namespaces, logs }: Pick<Services, 'catalog' | 'namespaces' | 'logs'>,
 ): void {
   site.get('/programs/:ns/:name/v/:version/verify', 'anyone', async (visit) => {
     const shown = await shownBy(visit, catalog)
     const [namespace = ''] = shown.program.split('/')
     const { verified } = await namespaces.view(namespace)
+    const { release } = shown
+    const logged = await logs.published(release.program, release.version)
     const main = html`<div class="verify narrow">
 <section aria-labelledby="signer"><h2 id="signer">Who signed it, as this registry says</h2>
 ${wholeSigner(shown.release.signer)}
-${covers(shown.release)}</section>
+${covers(release)}
+${further(release)}</section>
+<section aria-labelledby="log"><h2 id="log">In the log</h2>
+${logPart(logged && logPlace(logged), release, visit.now)}</section>
 ${checkElsewhere(shown, namespace, verified)}
 ${verifyIt(shown.release)}
 ${otherTools(shown.release)}
@@ -40,6 +47,17 @@ const covers = (
   release: ReleaseView,
 ): Html => html`<p>One signature covers the name, the version, and ${counted(release.files.length, 'file')} by name and digest, no more and no fewer: ${release.files.map(({ name }, at) => html`${at > 0 && ', '}<code>${name}</code>`)}. What is said about a release later, such as a yank, is the registry’s word and not signed.</p>
 <p><a href="${bundlePath(release)}" download="bundle.json">${icon('download')} The signature</a>, a Sigstore bundle.</p>`
+
+/** Who signed besides, and what is said of how it was built. */
+function further({ signer, signers, provenance }: ReleaseView): Content {
+  const others = signers.filter((other) => JSON.stringify(other) !== JSON.stringify(signer))
+  return [
+    others.length > 0 &&
+      html`<p>Signed besides by:</p><ul>${others.map((other) => html`<li>${wholeSigner(other)}</li>`)}</ul>`,
+    provenance !== undefined &&
+      html`<p>It comes with provenance: built by <bdi>${provenance.builder}</bdi>${provenance.source !== undefined && html` from <bdi>${provenance.source}</bdi>`}.</p>`,
+  ]
+}
 
 const PROOFS = { dns: 'the domain', repository: 'the repository' } as const
 
