@@ -129,7 +129,11 @@ function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
   let files: readonly string[] = [path]
   return {
     policy: async () => {
-      const { policy, paths } = await readPolicy(path)
+      const { policy, paths } = await readPolicy(path).catch((thrown: unknown) => {
+        if (!(thrown instanceof DomainError) || thrown.code !== 'file_unreadable') throw thrown
+        const why = `${thrown.message}: without one nothing is trusted`
+        throw new DomainError('file_unreadable', why, { cause: thrown })
+      })
       logTrust(policy) // its keys are read where they are used; what is wrong with them is wrong with the file
       files = paths
       return policy
