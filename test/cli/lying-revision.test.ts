@@ -43,7 +43,7 @@ const at = '2026-06-01T12:00:00Z'
 const resolutions = [{ use: 'acme/limit@^1.0', version: '1.4.0' }]
 const release = {
   ...{ program: 'acme/limit', version: '1.4.0', bundle: '', signer: own.fingerprint, publishedAt: at },
-  ...{ summary: 'Limits', license: 'MIT', hooks: ['xdp'], permissions: [] },
+  ...{ summary: 'Limits', license: 'MIT', hooks: ['xdp'], permissions: [], signers: [] },
   files: [{ name: 'hookline.yaml', digest: sha256Digest(manifest), size: manifest.length }],
 }
 const node = (id: string, labels: Record<string, string>) => ({
