@@ -159,7 +159,10 @@ describeAsRoot('what trust.yaml asks of releases', () => {
     async function push(revision: number, fields: object = {}): Promise<void> {
       const key = owner ?? expect.fail('no owner')
       const [file, out] = [fleet.path('owners.yaml'), fleet.path(`owners-${revision}.json`)]
-      const rule = { match: 'acme/*', signers: [{ key: fleet.publisher.key.fingerprint }], ...fields }
+      const rule = {
+        ...{ match: 'acme/*', signers: [{ key: fleet.publisher.key.fingerprint }] },
+        ...{ permissions: ['drop'], ...fields },
+      }
       writeFileSync(
         file,
         stringify({
