@@ -74,8 +74,10 @@ describeAsRoot('a revocation', () => {
     ...{ onRevoke, instances: [{ use: `${program}@${range}` }] },
   })
   const goneTag = (tag: string) => expect.poll(() => loadedTags().has(tag), { timeout: 10_000 }).toBe(false)
+  // tags are looked for on the whole host: no other test loads a program of these steps
+  let step = 500
   const publish = async (program: string, ...versions: string[]): Promise<void> => {
-    for (const [at, version] of versions.entries()) await fleet.publishKnob(version, at + 1, program)
+    for (const version of versions) await fleet.publishKnob(version, ++step, program)
   }
   const instanceOf = (node: FleetNode, name: string) =>
     statusOf(node)?.functions.find((one) => one.name === name)
