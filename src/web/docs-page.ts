@@ -71,7 +71,7 @@ function groups(): [string, Document[]][] {
 
 /** The contents beside a document; `current` is marked. */
 export const contents = (current?: string): Html => html`<nav class="contents" aria-label="Documentation">
-<details open><summary>Documentation</summary>
+<details class="unfolds"><summary>Documentation</summary>
 ${groups().map(
   ([group, documents]) =>
     html`<h2>${group}</h2><ul>${documents.map(({ name, title }) => item(name, title, current))}</ul>`,

@@ -155,7 +155,7 @@ function chosen(query: URLSearchParams): Html | false {
 
 function facetsOf(facets: Facets, query: URLSearchParams): Html {
   const active = FACETS.filter(({ name }) => query.has(name)).length
-  return html`<aside class="facets" aria-label="Filters"><details open><summary>Filters${active > 0 && html` <span class="count">${active}</span>`}</summary>
+  return html`<aside class="facets" aria-label="Filters"><details class="unfolds"><summary>Filters${active > 0 && html` <span class="count">${active}</span>`}</summary>
 ${FACETS.map(({ name, heading, call }) => {
   const values = facets[name]
   if (values.length === 0) return undefined

@@ -34,8 +34,3 @@ for (const block of document.querySelectorAll('[data-copy]')) {
   })
   block.append(button)
 }
-
-// on a narrow screen filters and contents begin closed
-if (matchMedia('(max-width: 48rem)').matches)
-  for (const closed of document.querySelectorAll('.facets > details, .contents > details'))
-    closed.removeAttribute('open')

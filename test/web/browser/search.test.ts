@@ -24,7 +24,7 @@ test('results come while one types, without a page load, and the address follows
   const before = await page.locator('main h1').innerText()
   await page.locator('#q').pressSequentially('voice')
   await expect.poll(() => page.locator(names).allInnerTexts()).toEqual(['paceline/voice-first'])
-  expect(new URL(page.url()).search).toBe('?q=voice')
+  await expect.poll(() => new URL(page.url()).search).toBe('?q=voice')
   expect(await page.locator('main h1').innerText()).not.toBe(before)
   expect(await page.evaluate('document.activeElement.id')).toBe('q')
   expect(await stayed(page)).toBe(true)
