@@ -1,4 +1,4 @@
-import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
+import type { PublicKey } from '../attest/keys.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { FunctionSpec, Instance } from '../domain/function.ts'
 import { suitedTo } from '../domain/manifest.ts'
@@ -12,6 +12,7 @@ import type { NodeRegistry } from '../ports/node-registry.ts'
 import { requireFeatures, requireKernel } from './host-requirements.ts'
 import { entriesOf, type ReadyEntry } from './instance.ts'
 import type { NodePolicy } from './node-policy.ts'
+import { readableKeys } from './readable-keys.ts'
 import { obtainRelease } from './release-source.ts'
 import type { Judge } from './release-trust.ts'
 import type { Verdicts } from './verdicts.ts'
@@ -166,15 +167,4 @@ export function requireNoStepBack(
       'release_revoked',
       `${releaseRef(program, ran.version)} is revoked, ${version} is older, and onRevoke of ${spec.name} is ${spec.onRevoke}`,
     )
-}
-
-/** Keys that can be read; a registry may send anything. */
-export function readableKeys(texts: readonly string[]): PublicKey[] {
-  return [...new Set(texts)].flatMap((text) => {
-    try {
-      return [parsePublicKey(Buffer.from(text, 'base64'))]
-    } catch {
-      return [] // a key that nobody can read can accept nothing
-    }
-  })
 }

@@ -1,4 +1,4 @@
-import { type PublicKey, parsePublicKey, sha256Digest } from '../attest/keys.ts'
+import { sha256Digest } from '../attest/keys.ts'
 import { refuseRevoker, verifyRevocation } from '../attest/revocation.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { BelievedRevocation, RevocationNote } from '../domain/kept-log.ts'
@@ -9,6 +9,7 @@ import { concerns, type RevocableRelease, revokedText, type SignedRevocation } f
 import { acceptedBy, ruleFor, type TrustPolicy } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
+import { readableKeys } from './readable-keys.ts'
 
 /** What believing revocations works with. */
 export interface RevocationParts {
@@ -143,22 +144,13 @@ function judge(signed: SignedRevocation, digest: Digest, policy: TrustPolicy): B
   const operators = policy.operators.map(({ key }) => key)
   // whoever the policy does not name at all has no document parsed
   const named = [...operators, ...policy.programs.flatMap(acceptedBy)]
-  const keys = readableKey(signed.key).filter(({ fingerprint }) => named.includes(fingerprint))
+  const keys = readableKeys([signed.key]).filter(({ fingerprint }) => named.includes(fingerprint))
   const { revocation, signer } = verifyRevocation(signed.envelope, keys)
   const { revoked } = revocation
   const rule = revoked.kind === 'release' ? ruleFor(policy, revoked.program) : undefined
   const publishers = rule === undefined ? [] : acceptedBy(rule)
   if (!operators.includes(signer) && !publishers.includes(signer)) refuseRevoker(signer, revocation)
   return { ...signed, digest, revocation, signer }
-}
-
-/** A key that nobody can read can have signed nothing. */
-function readableKey(text: string): PublicKey[] {
-  try {
-    return [parsePublicKey(Buffer.from(text, 'base64'))]
-  } catch {
-    return []
-  }
 }
 
 /** Whether a node has to know of what the log notes: of a program that it may run, or a file. */

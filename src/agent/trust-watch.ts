@@ -29,6 +29,8 @@ export class TrustWatch {
   readonly #suspects = new Set<ProgramId>()
   /** How often was acted on a revocation. */
   readonly #actions = { previous: 0, detach: 0, drop: 0 }
+  /** What the policy asked of the logs when it was read last: one that cannot be read now makes nothing fresh. */
+  #trust: LogTrust | undefined
   /** Ends the pause before the logs are looked at again. */
   #pause = new AbortController()
 
@@ -110,6 +112,7 @@ export class TrustWatch {
     try {
       const policy = await this.#parts.policy()
       const trust = logTrust(policy)
+      this.#trust = trust
       if (trust === undefined) return { trust, found: false }
       const signal = AbortSignal.any([stop, AbortSignal.timeout(LIMITS.agent_fetch_ms)])
       const before = this.#follower.problem
@@ -121,7 +124,7 @@ export class TrustWatch {
       this.#suspect(added)
       return { trust, found: added.length > 0 }
     } catch {
-      return { trust: undefined, found: false } // a policy that cannot be read is told of by the next pass
+      return { trust: this.#trust, found: false } // the next pass tells of a policy that cannot be read
     }
   }
 

@@ -15,13 +15,13 @@ import {
   type PreparedFunction,
   type PrepareParts,
   type ReadyFunction,
-  readableKeys,
   requireNoStepBack,
   resolve,
   type Source,
   sourceOf,
   type Withdrawn,
 } from './prepare.ts'
+import { readableKeys } from './readable-keys.ts'
 import { obtainRelease } from './release-source.ts'
 import type { Judge } from './release-trust.ts'
 
