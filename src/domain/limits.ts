@@ -155,9 +155,10 @@ export const LIMITS = {
   search_words: 8,
   search_filters: 20,
   search_facet_values: 50,
-  /** Pages that are kept in memory, and for how long. */
+  /** Pages that are kept in memory; how long one is fresh, and how long it is still answered while it is read anew. */
   search_remembered: 500,
   search_remembered_ms: 30_000,
+  search_stale_ms: 300_000,
   /** Beginning of a README that is searched. */
   search_readme_chars: 16_384,
   /** Beginning of a README that its page shows, and how many pages' READMEs are kept in memory as markup. */
