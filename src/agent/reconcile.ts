@@ -9,14 +9,8 @@ import type { AcceptedOrder, Desired, Proven, WithdrawnInstance } from '../domai
 import { programOf } from '../domain/resolution.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, ChainSite } from '../ports/chain-kernel.ts'
-import {
-  type Brought,
-  BuildRefused,
-  type ChainSet,
-  partOf,
-  type RevokedPart,
-  type WantedChain,
-} from './chain-set.ts'
+import { partOf } from './chain-record.ts'
+import type { ChainSet } from './chain-set.ts'
 import type { ReadyEntry } from './instance.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { acceptedOperators, reviewOrders, type Standing } from './orders.ts'
@@ -33,6 +27,7 @@ import { type Earlier, keepProof, sameProof } from './proof.ts'
 import { readableKeys } from './readable-keys.ts'
 import type { FunctionStatus } from './reporter.ts'
 import type { Vetting } from './vetting.ts'
+import { type Brought, BuildRefused, type RevokedPart, type WantedChain } from './wanted-chain.ts'
 import { actionLine, actionOn, prepareWithout } from './withdraw.ts'
 
 type ActiveStanding = Extract<Standing, { kind: 'active' }>
