@@ -1,5 +1,4 @@
-import type { ChainRecord, GenerationRecord } from '../domain/generation.ts'
-import { entryKey } from '../domain/generation.ts'
+import { type ChainRecord, entryKey, type GenerationRecord } from '../domain/generation.ts'
 import { addCounts, noPackets } from '../domain/hook.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { ChainKernel, PinnedChain } from '../ports/chain-kernel.ts'
