@@ -253,6 +253,8 @@ export const LIMITS = {
   agent_revocations: 65_536,
   /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
   agent_places: 8192,
+  /** What runs is looked at so often while its agent changes it. */
+  running_tries: 3,
   /** A node asks for new checkpoints so often, give or take half. */
   agent_log_ms: 60_000,
   // the ELF reader

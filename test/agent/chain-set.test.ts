@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { BuildRefused, ChainSet, type IsRevoked, type WantedChain } from '../../src/agent/chain-set.ts'
+import { ChainSet, type IsRevoked } from '../../src/agent/chain-set.ts'
 import type { ReadyEntry } from '../../src/agent/instance.ts'
+import { BuildRefused, type WantedChain } from '../../src/agent/wanted-chain.ts'
 import { sha256Digest } from '../../src/attest/keys.ts'
 import { asDomainError, DomainError } from '../../src/domain/errors.ts'
 import type { FunctionPart } from '../../src/domain/generation.ts'
