@@ -31,8 +31,8 @@ export async function timed(work: () => unknown): Promise<number> {
 }
 
 /**
- * The same for work that does not wait, `rounds` times each after as many to warm up. All take turns, so that noise hits all
- * alike.
+ * The same for work that does not wait, `rounds` times each after some to warm up. They take turns of {@link TURN} times, so that
+ * noise hits all alike and no work is measured with the caches that another left.
  */
 export function timedInTurns<Name extends string>(
   works: Readonly<Record<Name, () => unknown>>,
@@ -42,17 +42,18 @@ export function timedInTurns<Name extends string>(
     ...{ name, work },
     times: [] as number[],
   }))
-  for (let round = -Math.min(rounds, MOST_WARM_UPS); round < rounds; round++)
-    for (const { work, times } of entries) {
-      const start = performance.now()
-      work()
-      const took = performance.now() - start
-      if (round >= 0) times.push(took)
-    }
+  for (let round = -TURN; round < rounds; round += TURN)
+    for (const { work, times } of entries)
+      for (let at = round; at < Math.min(round + TURN, rounds); at++) {
+        const start = performance.now()
+        work()
+        if (round >= 0) times.push(performance.now() - start)
+      }
   return Object.fromEntries(entries.map(({ name, times }) => [name, timesOf(times)])) as Record<Name, Times>
 }
 
-const MOST_WARM_UPS = 500
+/** Times that a work is done in a row. */
+const TURN = 100
 
 /** Lines of a table for people: what was measured, and its times. */
 export function timesTable(rows: readonly (readonly [string, Times])[]): string {
