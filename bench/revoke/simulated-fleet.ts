@@ -38,6 +38,9 @@ export async function startSimulated(
   /** When each node did it last, by what it did. */
   const [ran, let_go] = [new Map<string, number>(), new Map<string, number>()]
   const waiting = new Set<() => void>()
+  child.once('exit', () => {
+    for (const look of waiting) look()
+  })
   let joined = false
   createInterface({ input: child.stdout }).on('line', (line) => {
     const value: unknown = JSON.parse(line)
@@ -60,9 +63,9 @@ export async function startSimulated(
       const timer = setTimeout(() => end(() => reject(new Error(`simulated nodes: ${what}`))), most_ms)
       const look = (): void => {
         if (holds()) end(resolve)
+        else if (hasEnded(child)) end(() => reject(new Error('the simulator ended')))
       }
       waiting.add(look)
-      child.once('exit', () => end(() => reject(new Error('the simulator ended'))))
       look()
     })
   await until(() => joined, 'they did not join', JOIN_MS)
@@ -77,8 +80,10 @@ export async function startSimulated(
 }
 const JOIN_MS = 120_000
 
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
+
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (hasEnded(child)) return
   child.kill('SIGTERM')
   await once(child, 'exit')
 }
