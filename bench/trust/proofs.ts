@@ -9,7 +9,6 @@ import type { NoteKey } from '../../src/tlog/note-key.ts'
 import { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from '../../src/tlog/proof.ts'
 import { verifyEntry } from '../../src/tlog/publication.ts'
 import { tileHashReader } from '../../src/tlog/tile-reader.ts'
-import { type Times, timedInTurns } from '../times.ts'
 
 const POLICY = { maxAge_s: LIMITS.log_fresh_s, witnesses: { keys: [], threshold: 0 } }
 
@@ -22,14 +21,13 @@ export type ProofCase =
   | 'inclusion, root known'
 
 /**
- * Times to check that an entry is in the log whose checkpoint is at hand, and that the checkpoint continues an earlier one: the
+ * Checks, to be timed, that an entry is in the log whose checkpoint is at hand, and that the checkpoint continues an earlier one: the
  * checkpoint is parsed, its signature checked, and the hashes lead to its root. "Fresh" is all that a reader asks of a checkpoint,
  * with the log's second signature over the time; with the root known, as an agent has it for each further release, only hashes are left.
  */
-export async function measureProofs(
+export async function proofChecks(
   logs: Pick<RegistryLogs, 'key' | 'checkpoint' | 'tile' | 'entry' | 'refresh'>,
-  rounds: number,
-): Promise<Record<ProofCase, Times>> {
+): Promise<Record<ProofCase, () => unknown>> {
   await logs.refresh('catalog', 0)
   const [key, note] = [await logs.key('catalog'), await logs.checkpoint('catalog')]
   const { size, root } = parseCheckpoint(parseNote(note).text)
@@ -43,19 +41,16 @@ export async function measureProofs(
   const seen: LogState = { ...unseenLog(key), size: from, root: frontierRoot(await readFrontier(from, read)) }
   const further = await consistencyProof(from, size, read)
   const now = new Date()
-  return timedInTurns(
-    {
-      inclusion: () => verifyInclusion({ index, leaf: leafHash(entry), ...signedHead(note, key), proof }),
-      consistency: () => {
-        const { size: to, root: toRoot } = signedHead(note, key)
-        verifyConsistency({ from, fromRoot: seen.root, to, toRoot, proof: further })
-      },
-      'inclusion, fresh': () => verifyEntry({ index, entry, proof, note }, key, POLICY, now),
-      'consistency, fresh': () => acceptCheckpoint(seen, { note, proof: further }, POLICY, now),
-      'inclusion, root known': () => verifyInclusion({ index, leaf: leafHash(entry), size, root, proof }),
+  return {
+    inclusion: () => verifyInclusion({ index, leaf: leafHash(entry), ...signedHead(note, key), proof }),
+    consistency: () => {
+      const { size: to, root: toRoot } = signedHead(note, key)
+      verifyConsistency({ from, fromRoot: seen.root, to, toRoot, proof: further })
     },
-    rounds,
-  )
+    'inclusion, fresh': () => verifyEntry({ index, entry, proof, note }, key, POLICY, now),
+    'consistency, fresh': () => acceptCheckpoint(seen, { note, proof: further }, POLICY, now),
+    'inclusion, root known': () => verifyInclusion({ index, leaf: leafHash(entry), size, root, proof }),
+  }
 }
 
 /** Size and root that the log's key signed. */
