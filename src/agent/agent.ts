@@ -136,8 +136,9 @@ export class Agent {
         this.#setRegistryProblem(undefined)
         if (answer !== undefined) {
           this.#desired = answer.desired
-          this.#trust.wake()
           await this.#serially(() => this.#reconcile())
+          // behind the pass, which acts on what was sent and asks the logs itself for what it needs of them
+          this.#trust.wake()
           etag = answer.etag
         }
         await this.#sleep(LIMITS.agent_poll_pause_ms)

@@ -8,7 +8,7 @@ import type { FunctionPart } from '../../src/domain/generation.ts'
 import { packetsOf } from '../../src/domain/hook.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { ObservedChain } from '../../src/domain/node.ts'
-import { Crash, FakeHost, keyOf, openHost, type Refusal } from './fake-chain-kernel.ts'
+import { Crash, FakeHost, keyOf, openHost, type Refusal } from '../../tools/lab/fake-chain-kernel.ts'
 
 /** What is to run on every interface. */
 interface Wanted {
