@@ -31,7 +31,7 @@ ${records.length === 0 ? html`<p class="empty">No more.</p>` : recordTable(recor
 }
 
 const recordTable = (records: readonly AuditRecord[]): Html =>
-  html`<div class="scroll" tabindex="0" role="region" aria-label="Changes"><table class="rows">
+  html`<div class="scroll" tabindex="0" role="region" aria-label="Changes"><table class="rows audited">
 <thead><tr><th scope="col">When (UTC)</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Of</th><th scope="col">Before and after</th></tr></thead>
 <tbody>${records.map(
     ({ at, actor, address, action, subject, before, after }) => html`<tr>
