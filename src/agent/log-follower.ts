@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { KeptLog, RevocationNote } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -111,7 +112,23 @@ export class LogFollower {
     }
   }
 
+  /**
+   * Goes on to the newest checkpoint of one log. Witnesses sign it after the change that made it is there: until they have, within
+   * LIMITS.witness_patience_ms, it is asked for again rather than complained of.
+   */
   async #followOne(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
+    const patience = performance.now() + LIMITS.witness_patience_ms
+    for (;;) {
+      try {
+        return await this.#look(log, trust, signal)
+      } catch (error) {
+        if (asDomainError(error).code !== 'witnesses_missing' || performance.now() > patience) throw error
+      }
+      await setTimeout(LIMITS.witness_look_ms, undefined, { signal })
+    }
+  }
+
+  async #look(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
     const kept = await this.#open(log, trust.keys[log])
     const key = trust.keys[log]
     const note = await this.#file(log, 'checkpoint', LIMITS.note_bytes, signal)

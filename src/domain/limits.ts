@@ -231,7 +231,10 @@ export const LIMITS = {
   audit_requests: 8,
   audit_wait_ms: 5000,
   audit_waits: 60,
-  /** How often, and after which pause, a checkpoint is asked for again that witnesses have not signed yet. */
+  /** How long a node goes on looking at a checkpoint that the witnesses have not signed yet, and between two looks. */
+  witness_patience_ms: 3000,
+  witness_look_ms: 50,
+  /** How often, and after which pause, the command line asks again for one. */
   witness_waits: 5,
   witness_wait_ms: 1000,
   /** Entries listed at a time. */
