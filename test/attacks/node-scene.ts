@@ -9,7 +9,7 @@ import { Fleet, type FleetNode, type KeyFile, KNOB_MANIFEST, knobObject } from '
 import type { BuiltRelease } from '../http/release-builder.ts'
 
 /** A node, and the registry double that it hears. */
-export interface Watched {
+interface Watched {
   readonly node: FleetNode
   readonly liar: LyingRegistry
   /** The function that it runs. */
