@@ -322,6 +322,21 @@ export const ERRORS = {
     'Files differ from what was signed',
     'do not use this release; report it',
   ),
+  manifest_mismatch: entry(
+    'untrusted',
+    'Manifest differs from what was signed',
+    'do not use this release; report it',
+  ),
+  subject_missing: entry(
+    'untrusted',
+    'A file that was signed is missing',
+    'do not use this release; report it',
+  ),
+  subject_unsigned: entry(
+    'untrusted',
+    'A file was not signed with the others',
+    'do not use this release; report it',
+  ),
   digest_mismatch: entry('untrusted', 'Bytes differ from their digest', 'report it to the registry’s owner'),
   policy_denied: entry(
     'untrusted',

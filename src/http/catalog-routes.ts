@@ -68,6 +68,7 @@ const tags = ['catalog']
 const SIGNATURE_REFUSALS = [
   ...(['bundle_missing', 'bundle_invalid', 'signer_not_allowed', 'signature_invalid'] as const),
   ...(['statement_invalid', 'release_mismatch', 'subject_mismatch', 'key_expired'] as const),
+  ...(['manifest_mismatch', 'subject_missing', 'subject_unsigned'] as const),
   ...(['certificate_invalid', 'no_trusted_root'] as const),
 ]
 

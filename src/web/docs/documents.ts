@@ -17,6 +17,7 @@ const DOCUMENTS = [
   { name: 'log', file: 'docs/log.md', group: 'Operate' },
   { name: 'running', file: 'docs/running.md', group: 'Operate' },
   { name: 'trust-policy', file: 'docs/trust-policy.md', group: 'Operate' },
+  { name: 'security', file: 'docs/security.md', group: 'Operate' },
   { name: 'access', file: 'docs/access.md', group: 'Operate' },
   { name: 'architecture', file: 'docs/architecture.md', group: 'Operate' },
 ] as const
