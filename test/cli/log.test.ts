@@ -456,4 +456,22 @@ describe('log show, entries, proof and check', () => {
       ...{ code: 3, failure: 'log_untrusted' },
     })
   })
+  test('verify asks the log that its policy names, and nothing of it when told so', async () => {
+    await entriesOf('catalog')
+    const verified = async (key: string, ...flags: string[]) => {
+      const path = join(home, 'trust.yaml')
+      await writeFile(
+        path,
+        `log: { key: "${key}" }\nprograms:\n  - { match: "acme/*", signers: [{ key: "${publisher.fingerprint}" }], permissions: [drop] }\n`,
+      )
+      return run('verify', 'acme/limit@2.0.0', '--policy', path, '--json', ...flags)
+    }
+    const good = await verified(formatNoteKey(signerOf('catalog').key))
+    expect(good).toMatchObject({ code: 0, json: { logIndex: expect.any(Number) } })
+    const other = formatNoteKey(newSigner(`${base}/catalog`).key)
+    expect(await verified(other)).toMatchObject({ code: 3, failure: 'log_untrusted' })
+    const skipped = await verified(other, '--skip-log')
+    expect(skipped.code).toBe(0)
+    expect(skipped.json).not.toHaveProperty('logIndex')
+  })
 })
