@@ -474,6 +474,11 @@ export const ERRORS = {
     'Release differs from what was logged',
     'do not use it; keep it and report it: others were shown another one',
   ),
+  log_backdated: entry(
+    'untrusted',
+    'Entry of the log is dated back',
+    'do not count the age of what it publishes from its date, and ask the registry’s operator how it came to be',
+  ),
   log_standing_differs: entry(
     'untrusted',
     'What became of a release differs from the log',

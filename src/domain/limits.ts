@@ -256,6 +256,8 @@ export const LIMITS = {
   agent_revocations: 65_536,
   /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
   agent_places: 8192,
+  /** Looks at a log that a node remembers, to a 16th of their age: those of ten years are 2 × 16 × ln(10 years / 1 s) = 630. */
+  agent_sightings: 1024,
   /** What runs is looked at so often while its agent changes it. */
   running_tries: 3,
   /** A node asks for new checkpoints so often, give or take half. */
