@@ -11,6 +11,7 @@ import type { ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
 import { distinctSigners, type Signer } from '../domain/signer.ts'
 import type { Catalog, NewRelease } from '../ports/catalog.ts'
+import { touchBlobs } from './blob-claims.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
 import { announceNamespace, isOpen } from './log-changes.ts'
@@ -186,14 +187,9 @@ async function addRelease(
     const wasOpen = await isOpen(transaction, namespace)
     const programId = await programForRelease(transaction, namespaceId, release)
     await requireRoom(transaction, { namespaceId, namespace, programId }, release)
-    await requireNoneRevoked(
-      transaction,
-      files.map(({ digest }) => digest),
-    )
-    await transaction.blob.createMany({
-      data: files.map(({ digest, size }) => ({ digest, size })),
-      skipDuplicates: true,
-    })
+    const digests = files.map(({ digest }) => digest)
+    await requireNoneRevoked(transaction, digests)
+    await touchBlobs(transaction, digests)
     const row = await transaction.release.create({
       data: {
         programId,
