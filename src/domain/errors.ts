@@ -378,6 +378,11 @@ export const ERRORS = {
     'Signed policy cannot be read',
     'sign it again with `hookline trust sign`',
   ),
+  policy_owner_changed: entry(
+    'forbidden',
+    'Policy is another owner’s',
+    'sign it with the key that signed the revision before; where that is to change, an administrator pushes the new one',
+  ),
   owner_not_allowed: entry(
     'untrusted',
     'Policy is signed by no owner',
