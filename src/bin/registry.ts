@@ -84,6 +84,7 @@ export function composeRegistry(
     proofPlaces,
     uploads: databaseUploads(database),
     webhooks,
+    privateWebhooks,
     webhookWorker: startWebhookWorker(webhooks, clock, {
       allowPrivate: privateWebhooks,
       report: (error) => report(error, 'telling webhooks'),

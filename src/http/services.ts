@@ -55,6 +55,8 @@ export interface Services {
   readonly protection: Protection
   readonly trustedPublishers: TrustedPublishers
   readonly webhooks: Webhooks
+  /** Whether webhooks may lead to addresses that are not of the internet, and without TLS. */
+  readonly privateWebhooks: boolean
   readonly logins: Logins
   readonly loginDesk: LoginDesk
   readonly proofPlaces: ProofPlaces

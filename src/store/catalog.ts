@@ -191,6 +191,7 @@ async function addRelease(
     await requireNoneRevoked(transaction, digests)
     await touchBlobs(transaction, digests)
     const row = await transaction.release.create({
+      include: { program: { select: { visibility: true } } },
       data: {
         programId,
         version: manifest.version,
@@ -299,8 +300,16 @@ async function programForRelease(
   })
   if (known === null) {
     const look = lookOf(ref.slice(ref.indexOf('/') + 1))
-    const other = await transaction.program.findFirst({ where: { namespaceId, look }, select: { ref: true } })
-    if (other !== null) throw new DomainError('name_look_alike', `${ref} looks like ${other.ref}`)
+    const other = await transaction.program.findFirst({
+      where: { namespaceId, look },
+      select: { ref: true, visibility: true, quarantined: true },
+    })
+    if (other !== null) {
+      // who publishes one program need not be one who may read the others
+      const named =
+        other.visibility === 'public' && other.quarantined === null ? other.ref : 'another program'
+      throw new DomainError('name_look_alike', `${ref} looks like ${named}`)
+    }
     const count = await transaction.program.count({ where: { namespaceId } })
     if (count >= LIMITS.namespace_programs)
       throw new DomainError(
