@@ -277,6 +277,11 @@ export const ERRORS = {
     'Blob store does not do its part',
     'check its address, bucket and keys (HOOKLINE_S3_...), and that it runs',
   ),
+  blob_being_removed: entry(
+    'unavailable',
+    'The same bytes are being removed',
+    'try again in a few minutes: nothing named these bytes any more, and they can be kept anew when they are gone',
+  ),
   not_ready: entry('unavailable', 'Not ready', 'see the log of the registry'),
   registry_unavailable: entry(
     'unavailable',
@@ -387,6 +392,11 @@ export const ERRORS = {
     'untrusted',
     'Signed policy cannot be read',
     'sign it again with `hookline trust sign`',
+  ),
+  policy_owner_changed: entry(
+    'forbidden',
+    'Policy is another owner’s',
+    'sign it with the key that signed the revision before; where that is to change, an administrator pushes the new one',
   ),
   owner_not_allowed: entry(
     'untrusted',

@@ -115,6 +115,19 @@ export const LIMITS = {
   database_lost_ms: 500,
   /** One request to an S3 store. */
   blob_store_ms: 30_000,
+  /** Bytes that nothing names any more stay for so long: longer than the longest request takes to publish what it has put. */
+  blob_grace_s: 3600,
+  /** How often a process looks for such bytes, and how many it removes at a time. */
+  blob_collect_ms: 600_000,
+  blob_batch: 100,
+  /** A batch is given up after this time: what is asked of the store then, or before, is over long before `blob_settle_s`. */
+  blob_lease_ms: 60_000,
+  /** Bytes whose removal failed may be kept again after this time, and are tried again after that one. */
+  blob_settle_s: 300,
+  blob_retry_s: 3600,
+  /** How long who keeps bytes waits for their removal to be over, and how often he looks. */
+  blob_claim_ms: 3000,
+  blob_claim_pause_ms: 100,
   /** Until a database that is kept elsewhere must have let the registry in. */
   database_connect_ms: 10_000,
   /** Entries that are no longer in a chain whose packets are still remembered, the latest. */

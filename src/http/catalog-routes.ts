@@ -102,7 +102,7 @@ export function catalogRoutes(app: App, services: Services): void {
           'object_mismatch',
         ] as const),
         ...SIGNATURE_REFUSALS,
-        'provenance_invalid',
+        ...(['provenance_invalid', 'blob_being_removed'] as const),
       ],
     },
     { querystring: PublishQuery, body: ReleaseUpload, response: { 201: ReleaseView } },
