@@ -12,10 +12,11 @@ import { replayEntries } from '../tlog/audit.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { parseEntry } from '../tlog/entry.ts'
 import { acceptCheckpoint, type LogState } from '../tlog/log-state.ts'
-import { EMPTY_ROOT } from '../tlog/merkle.ts'
+import { EMPTY_FRONTIER, EMPTY_ROOT } from '../tlog/merkle.ts'
 import { parseNote, verifyNote } from '../tlog/note.ts'
-import { asCosigner, formatNoteKey, type NoteKey } from '../tlog/note-key.ts'
+import { asCosigner, formatNoteKey, type NoteKey, parseNoteKey } from '../tlog/note-key.ts'
 import { consistencyProof, inclusionProof, verifyInclusion } from '../tlog/proof.ts'
+import { followRecoveries, type Recovered } from '../tlog/recovery.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
 import { absentUntil, sighted } from './log-sightings.ts'
 import type { LogTrust } from './log-trust.ts'
@@ -26,6 +27,7 @@ export interface LogFollowerParts {
   readonly state: Pick<AgentState, 'log' | 'saveLog'>
   readonly registry: Pick<NodeRegistry, 'logFile'>
   readonly clock: Clock
+  readonly say: (line: string) => void
 }
 
 /**
@@ -47,6 +49,21 @@ export class LogFollower {
   /** What the entries of the revocations say, up to the newest checkpoint that was believed. */
   get notes(): readonly RevocationNote[] {
     return this.#kept.get('revocations')?.notes ?? []
+  }
+
+  /** Logs that were begun anew lately, at the cost of entries that were seen here. */
+  get losses(): DomainError[] {
+    const now_s = this.#parts.clock().getTime() / 1000
+    return [...this.#kept].flatMap(([log, { recovered, epoch }]) =>
+      recovered === undefined || recovered.lost === 0 || now_s > recovered.at + LIMITS.log_recovery_told_s
+        ? []
+        : [
+            new DomainError(
+              'log_recovered',
+              `the log of ${log} was begun anew (epoch ${epoch}) without ${recovered.lost} entries that this node had seen`,
+            ),
+          ],
+    )
   }
 
   /** Reads what is kept of the logs. */
@@ -135,35 +152,70 @@ export class LogFollower {
 
   async #look(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
     const kept = await this.#open(log, trust.keys[log])
-    const key = trust.keys[log]
     const note = await this.#file(log, 'checkpoint', LIMITS.note_bytes, signal)
     const readTile = this.#readTile(log, signal)
-    const seen: LogState = { key, epoch: kept.epoch, size: kept.size, root: Buffer.from(kept.root, 'base64') }
     const parsed = parseNote(note)
-    verifyNote(parsed, [key]) // a stranger's size is nothing to ask for tiles by
-    const { size } = parseCheckpoint(parsed.text)
+    const { origin, size } = parseCheckpoint(parsed.text)
+    const recovered = await this.#recovered(log, stateOf(kept), origin, trust, signal)
+    const { state: seen, lost } = recovered
+    verifyNote(parsed, [seen.key]) // a stranger's size is nothing to ask for tiles by
     const proof =
-      size > kept.size ? await consistencyProof(kept.size, size, tileHashReader(size, readTile)) : []
+      size > seen.size ? await consistencyProof(seen.size, size, tileHashReader(size, readTile)) : []
     const head = acceptCheckpoint(seen, { note, proof }, trust.policy, this.#parts.clock())
-    const [cosigner] = verifyNote(parsed, [asCosigner(key)])
-    const replayed = log === 'revocations' ? await this.#replay(kept, head, readTile) : {}
+    const [cosigner] = verifyNote(parsed, [asCosigner(seen.key)])
+    // what the lost entries said goes on to count; what leads to the entries that remain is read anew
+    const replayed = log === 'revocations' ? await this.#replay(kept, lost > 0, head, readTile) : {}
     const now_s = Math.floor(this.#parts.clock().getTime() / 1000)
-    await this.#change(log, ({ sightings }) => ({
+    await this.#change(log, ({ places, sightings }) => ({
       sightings: sighted(sightings, head.size, now_s),
       ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
       freshAt: Math.max(kept.freshAt, cosigner?.time ?? 0),
+      ...this.#begunAnew(recovered, places),
     }))
+    if (recovered.notes.size > 0)
+      this.#parts.say(
+        `log: the log of ${log} goes on as ${seen.key.name} (epoch ${seen.epoch}), by its recovery key; ${lost} entries that were seen here are lost`,
+      )
+  }
+
+  /** Goes over to the log that the registry shows, where statements of the policy's recovery key lead there. */
+  #recovered(
+    log: LogName,
+    seen: LogState,
+    origin: string,
+    { recoveryKeys }: LogTrust,
+    signal: AbortSignal,
+  ): Promise<Recovered> {
+    return followRecoveries(seen, origin, recoveryKeys, (epoch) =>
+      this.#file(log, `recovery/${epoch}`, LIMITS.note_bytes, signal).catch((thrown: unknown) => {
+        if (asDomainError(asDomainError(thrown).cause).code === 'not_found') return undefined
+        throw thrown
+      }),
+    )
+  }
+
+  /** What to keep of a log that was gone over to; nothing where it is the one that was followed. */
+  #begunAnew({ state, lost, notes }: Recovered, places: KeptLog['places']): Partial<KeptLog> {
+    if (notes.size === 0) return {}
+    return {
+      ...{ epoch: state.epoch, goesOnAs: formatNoteKey(state.key) },
+      recovered: { lost, at: Math.floor(this.#parts.clock().getTime() / 1000) },
+      places: lost === 0 ? places : places.filter((place) => Number.parseInt(place, 10) < state.size),
+    }
   }
 
   /** Reads the entries that came since; those of private programs, and of later kinds, say nothing here. */
-  async #replay(kept: KeptLog, head: LogState, readTile: ReadTile): Promise<Partial<KeptLog>> {
+  async #replay(kept: KeptLog, anew: boolean, head: LogState, readTile: ReadTile): Promise<Partial<KeptLog>> {
     if (head.size > LIMITS.agent_revocations)
       throw new DomainError('too_large', `the log has more than ${LIMITS.agent_revocations} revocations`)
     const notes = [...kept.notes]
-    const from = { size: kept.size, hashes: kept.frontier.map((hash) => Buffer.from(hash, 'base64')) }
+    const known = new Set(notes.map(({ envelope }) => envelope))
+    const hashes = kept.frontier.map((hash) => Buffer.from(hash, 'base64'))
+    const from = anew ? EMPTY_FRONTIER : { size: kept.size, hashes }
     const frontier = await replayEntries({ from, head, readTile }, (entries) => {
       for (const entry of entries.map(parseEntry))
-        if (entry.kind === 'revoke') notes.push({ revoked: entry.revoked, envelope: entry.envelope })
+        if (entry.kind === 'revoke' && !(anew && known.has(entry.envelope)))
+          notes.push({ revoked: entry.revoked, envelope: entry.envelope })
     })
     return { notes, frontier: frontier.hashes.map((hash) => hash.toString('base64')) }
   }
@@ -172,7 +224,7 @@ export class LogFollower {
   async #open(log: LogName, key: NoteKey): Promise<KeptLog> {
     const text = formatNoteKey(key)
     const known = this.#kept.get(log) ?? (await this.#parts.state.log(log))
-    if (known?.key === text) {
+    if (known !== undefined && (known.key === text || known.goesOnAs === text)) {
       this.#kept.set(log, known)
       return known
     }
@@ -224,6 +276,11 @@ export class LogFollower {
     }
   }
 }
+
+/** What was seen of a log, under the key by which it goes on. */
+const stateOf = ({ key, goesOnAs, epoch, size, root }: KeptLog): LogState => ({
+  ...{ key: parseNoteKey(goesOnAs ?? key), epoch, size, root: Buffer.from(root, 'base64') },
+})
 
 const stale = ({ policy: { maxAge_s } }: LogTrust): DomainError =>
   new DomainError('log_stale', `the log did not say within ${maxAge_s} s that nothing newer is in it`)

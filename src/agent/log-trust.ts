@@ -9,6 +9,8 @@ import { type NoteKey, noteKeyOf, parseNoteKey } from '../tlog/note-key.ts'
 export interface LogTrust {
   readonly keys: Readonly<Record<LogName, NoteKey>>
   readonly policy: LogPolicy
+  /** Whose statement leads over to a new log; none where the policy names nobody. */
+  readonly recoveryKeys: readonly NoteKey[]
   readonly onStale: 'keep' | 'revoke'
 }
 
@@ -32,7 +34,13 @@ export function logTrust({ log }: Pick<TrustPolicy, 'log'>): LogTrust | undefine
   if (wrong !== undefined)
     throw invalid(`log.witnesses: the key of ${wrong.name} is not one for cosignatures`)
   const policy = { maxAge_s: durationSeconds(maxAge), witnesses: { keys, threshold: witnesses.threshold } }
-  return { keys: { catalog, revocations }, policy, onStale }
+  const recoveryKeys = log.recovery === undefined ? [] : [keyOf(log.recovery, 'log.recovery')]
+  const unfit = recoveryKeys.find(
+    ({ type, publicKey }) => type !== 'note' || publicKey.equals(catalog.publicKey),
+  )
+  // the log's own key could give up its own history
+  if (unfit !== undefined) throw invalid('log.recovery is the key of the log itself, or one for cosignatures')
+  return { keys: { catalog, revocations }, policy, recoveryKeys, onStale }
 }
 
 function keyOf(text: string, where: string): NoteKey {

@@ -53,8 +53,8 @@ export class TrustWatch {
 
   /** What is wrong with the logs and with revocations that were shown. */
   get problems(): DomainError[] {
-    const { problem } = this.#follower
-    return [...(problem === undefined ? [] : [problem]), ...this.#revocations.problems]
+    const { problem, losses } = this.#follower
+    return [...(problem === undefined ? [] : [problem]), ...losses, ...this.#revocations.problems]
   }
 
   /** What reports count. */

@@ -6,7 +6,7 @@ import { LIMITS } from '../domain/limits.ts'
 import type { LogWitness } from '../registry/witnesses.ts'
 import type { LogIdentity } from '../store/logs.ts'
 import { writeNew } from '../store/new-file.ts'
-import { parseNoteKey } from '../tlog/note-key.ts'
+import { type NoteKey, parseNoteKey } from '../tlog/note-key.ts'
 
 /** The key that signs the registry's logs, and what they are called. */
 export interface LogSettings {
@@ -16,20 +16,30 @@ export interface LogSettings {
   readonly origin?: string | undefined
   /** Who is asked to cosign; default: nobody. */
   readonly witnesses?: readonly LogWitness[]
+  /** Whose statements begin the logs anew after a restore; default: nobody's. */
+  readonly recoveryKey?: NoteKey | undefined
 }
 
 /** Nothing set: a key of its own, and a name that nobody else has. */
 export const NO_LOG_SETTINGS: LogSettings = {}
 
 /**
- * The settings that the environment names: HOOKLINE_LOG_KEY_FILE, HOOKLINE_LOG_ORIGIN, HOOKLINE_LOG_WITNESSES. Throws as
- * {@link parseWitnesses}.
+ * The settings that the environment names: HOOKLINE_LOG_KEY_FILE, HOOKLINE_LOG_ORIGIN, HOOKLINE_LOG_WITNESSES,
+ * HOOKLINE_LOG_RECOVERY_KEY. Throws as {@link parseWitnesses}.
  */
 export const logSettings = (env: Readonly<Record<string, string | undefined>>): LogSettings => ({
   keyFile: env['HOOKLINE_LOG_KEY_FILE'] || undefined,
   origin: env['HOOKLINE_LOG_ORIGIN'] || undefined,
   witnesses: parseWitnesses(env['HOOKLINE_LOG_WITNESSES'] ?? ''),
+  recoveryKey: parseRecoveryKey(env['HOOKLINE_LOG_RECOVERY_KEY'] || undefined),
 })
+
+function parseRecoveryKey(text: string | undefined): NoteKey | undefined {
+  const key = text === undefined ? undefined : parseNoteKey(text)
+  if (key?.type === 'cosignature')
+    throw new DomainError('log_key_invalid', `HOOKLINE_LOG_RECOVERY_KEY: ${key.name} is the key of a witness`)
+  return key
+}
 
 /** Witnesses, `<url> <verifier key>` each, between commas or newlines. Throws `usage`, `log_key_invalid`. */
 function parseWitnesses(text: string): LogWitness[] {
@@ -66,7 +76,10 @@ function parseWitness(line: string): LogWitness {
  * The key of the logs: from the file that is named, or from the data directory, where one is made at the first start. It is kept
  * out of the database: who reads that can sign nothing. Throws `file_unreadable`, `invalid_key`.
  */
-export async function logIdentity(dataDir: string, { keyFile, origin }: LogSettings): Promise<LogIdentity> {
+export async function logIdentity(
+  dataDir: string,
+  { keyFile, origin, recoveryKey }: LogSettings,
+): Promise<LogIdentity> {
   const path = keyFile ?? join(dataDir, 'log.key')
   if (keyFile === undefined) await writeNew(path, () => generateKeyPair('ed25519').privateKey)
   let pem: string
@@ -81,5 +94,5 @@ export async function logIdentity(dataDir: string, { keyFile, origin }: LogSetti
       'invalid_key',
       `${path}: a log is signed with Ed25519, this key is ${publicKey.algorithm}`,
     )
-  return { privateKey: key, origin }
+  return { privateKey: key, origin, recoveryKey }
 }

@@ -2,7 +2,16 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { LIMITS } from '../domain/limits.ts'
 import { LogName } from '../domain/log.ts'
-import { Count, does, durationWithin, example, group, registryFlags, registryShape } from './command.ts'
+import {
+  Count,
+  does,
+  durationWithin,
+  example,
+  group,
+  passphraseFileOption,
+  registryFlags,
+  registryShape,
+} from './command.ts'
 import type { Io } from './io.ts'
 
 const Index = z
@@ -96,6 +105,10 @@ export function defineLogCommands(program: Command, io: Io): void {
         'other, and that the public catalog is what the log says. The exit code is 3 when anything disagrees.',
     )
     .option('--progress', 'show how far it is, also without a terminal', false)
+    .option(
+      '--recovery-key <key...>',
+      'verifier keys whose statements lead over to a log that was begun anew',
+    )
     .addHelpText(
       'after',
       example(
@@ -106,7 +119,60 @@ export function defineLogCommands(program: Command, io: Io): void {
   does(
     io,
     registryFlags(freshFlags(verify)),
-    { ...registryShape, ...freshShape, progress: z.boolean().default(false) },
+    {
+      ...{ ...registryShape, ...freshShape, progress: z.boolean().default(false) },
+      recoveryKey: z.array(z.string()).default([]),
+    },
     async (flags, context) => (await import('./log-verify.ts')).logVerify(flags, context),
+  )
+  defineRecovery(log, io)
+}
+
+function defineRecovery(log: Command, io: Io): void {
+  const signing = (command: Command): Command =>
+    command
+      .requiredOption('--key <file>', 'the recovery key (hookline keygen --algorithm ed25519), kept offline')
+      .addOption(passphraseFileOption())
+      .requiredOption(
+        '--name <name>',
+        'the name under which nodes know it, such as registry.example/recovery',
+      )
+  const signingShape = { key: z.string(), passphraseFile: z.string().optional(), name: z.string() }
+  const key = log
+    .command('recovery-key')
+    .description('Print the verifier key of a recovery key, for log.recovery of trust.yaml.')
+    .addHelpText(
+      'after',
+      example('hookline log recovery-key --key recovery.pem --name registry.example/recovery'),
+    )
+  does(io, signing(key), signingShape, async (flags, context) =>
+    (await import('./log-recover.ts')).logRecoveryKey(flags, context),
+  )
+  const recover = log
+    .command('recover')
+    .summary('Begin the logs of a restored registry anew.')
+    .description(
+      'Begin the logs of a registry anew that lost entries: sign which checkpoints are good and how the logs go on, and hand that in. ' +
+        'Nodes that name the recovery key go over, once. It needs an administrator’s token.',
+    )
+    .option('--log-key <key...>', 'verifier key of the log (else the one that is remembered)')
+    .option('--state <file>', 'what was seen before (default: ~/.local/state/hookline/logs.json)')
+    .option('--seen <file...>', 'signed checkpoints that witnesses, nodes or auditors saw')
+    .option('--catalog-size <count>', 'entries up to which it is as everybody saw it (default: all it has)')
+    .option('--revocations-size <count>', 'the same of the log of revocations')
+    .requiredOption('--out <file>', 'where both statements are kept')
+    .addHelpText(
+      'after',
+      example(
+        'hookline log recover --key recovery.pem --name registry.example/recovery --log-key "$CATALOG_KEY" --out recovery-1.json',
+      ),
+    )
+  const shape = {
+    ...{ ...registryShape, ...signingShape, logKey: trustShape.logKey, state: trustShape.state },
+    ...{ seen: z.array(z.string()).default([]), out: z.string() },
+    ...{ catalogSize: Index.optional(), revocationsSize: Index.optional() },
+  }
+  does(io, registryFlags(signing(recover)), shape, async (flags, context) =>
+    (await import('./log-recover.ts')).logRecover(flags, context),
   )
 }

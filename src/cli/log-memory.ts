@@ -23,6 +23,8 @@ const Remembered = z.strictObject({
   trust: Trust,
   since: z.iso.datetime(),
   size: z.int().min(0).max(LIMITS.log_size),
+  /** How often it was begun anew. */
+  epoch: z.int().min(0).default(0),
   root: z.base64(),
   /** The signed checkpoint: with another that contradicts it, it convicts the log. */
   checkpoint: z.string().max(LIMITS.note_bytes),
@@ -70,16 +72,16 @@ export async function openLogMemory(io: Io, file: string | undefined): Promise<L
 }
 
 /** What is remembered, as what a reader goes on from. Throws `log_key_invalid`. */
-export const seenLog = ({ key, size, root }: Remembered): LogState => ({
-  ...{ key: parseNoteKey(key), epoch: 0, size, root: Buffer.from(root, 'base64') },
+export const seenLog = ({ key, epoch, size, root }: Remembered): LogState => ({
+  ...{ key: parseNoteKey(key), epoch, size, root: Buffer.from(root, 'base64') },
 })
 
 /** What to remember of a log. */
 export const remembered = (
-  { key, size, root }: LogState,
+  { key, epoch, size, root }: LogState,
   checkpoint: Buffer | string,
   { trust, since }: Pick<Remembered, 'trust' | 'since'>,
 ): Remembered => ({
-  ...{ key: formatNoteKey(key), trust, since, size },
+  ...{ key: formatNoteKey(key), trust, since, epoch, size },
   ...{ root: root.toString('base64'), checkpoint: checkpoint.toString() },
 })

@@ -35,12 +35,15 @@ export async function pinnedKey(
 ): Promise<PinnedKey> {
   const given = givenKey(log, logKey.map(parseNoteKey))
   const known = memory.of(client.registry, log)
-  if (known !== undefined && given !== undefined && known.key !== formatNoteKey(given))
+  // one who names the first key, and was led on from there, is not contradicted
+  const isLedOn =
+    known !== undefined && known.epoch > 0 && given?.publicKey.equals(parseNoteKey(known.key).publicKey)
+  if (known !== undefined && given !== undefined && known.key !== formatNoteKey(given) && !isLedOn)
     throw new DomainError(
       'log_untrusted',
       `${memory.path} remembers another key of the log of ${log}: ${known.key}`,
     )
-  if (given !== undefined) return { key: given, trust: 'given' }
+  if (given !== undefined && !isLedOn) return { key: given, trust: 'given' }
   if (known !== undefined) return { key: parseNoteKey(known.key), trust: known.trust }
   const shown = (await client.logs()).find((one) => one.log === log)
   if (shown === undefined) throw new DomainError('registry_answer', `the registry has no log of ${log}`)

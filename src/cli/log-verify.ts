@@ -7,6 +7,7 @@ import { type AuditedLog, auditFurther, auditWhole, compareRevocations, keepEvid
 import { compareCatalog, readCatalog, type ShownCatalog } from './log-catalog.ts'
 import { type LogMemory, openLogMemory, remembered, seenLog } from './log-memory.ts'
 import { type LogTrustFlags, logPolicyOf, type PinnedKey, pinnedKey } from './log-pin.ts'
+import { followRecovered } from './log-recovered.ts'
 import { countingBar } from './progress-bar.ts'
 import { connect, connectLog, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
@@ -16,6 +17,8 @@ import { counted } from './terminal.ts'
 export interface LogVerifyFlags extends RegistryFlags, LogTrustFlags {
   /** Show how far it is, also where there is no terminal. */
   readonly progress: boolean
+  /** Verifier keys whose statements lead over to a log that was begun anew. */
+  readonly recoveryKey: readonly string[]
 }
 
 /** An audit under way. */
@@ -38,6 +41,7 @@ export async function logVerify(flags: LogVerifyFlags, context: Context): Promis
   const registry = await connect({ ...context.io, note: () => {} }, flags)
   const memory = await openLogMemory(context.io, flags.state)
   const audit: Audit = { client, memory, policy: logPolicyOf(flags), flags, context }
+  await followRecovered(flags, audit)
   const pins = {
     catalog: await pinnedKey('catalog', flags, audit),
     revocations: await pinnedKey('revocations', flags, audit),

@@ -1,5 +1,6 @@
+import { asDomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { LogList, type LogName, LogProof, type LogView } from '../domain/log.ts'
+import { LogList, type LogName, LogProof, type LogRecoveryUpload, type LogView } from '../domain/log.ts'
 import type { ProgramId } from '../domain/names.ts'
 import type { ReadTile } from '../tlog/tile-reader.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
@@ -12,6 +13,10 @@ export interface LogClient {
   /** The newest checkpoint, a signed note. */
   checkpoint(log: LogName): Promise<Buffer>
   tiles(log: LogName): ReadTile
+  /** The statement by which an epoch began, a signed note; undefined for one that did not. */
+  recovery(log: LogName, epoch: number): Promise<Buffer | undefined>
+  /** Begins both logs anew by signed statements. Needs an administrator's token. */
+  recover(statements: LogRecoveryUpload): Promise<LogView[]>
   /** Throws `not_found` for a release that was never logged, and for one that may not be read. */
   releaseProof(program: ProgramId, version: string): Promise<LogProof>
 }
@@ -27,6 +32,22 @@ export function logClient(url: string, token: string | undefined): LogClient {
     logs: async () => readJson(await get('/api/v1/logs', LIMITS.answer_bytes), LogList, 'the logs').logs,
     checkpoint: async (log) => (await get(`/log/${log}/checkpoint`, LIMITS.note_bytes)).body,
     tiles: (log) => async (path) => (await get(`/log/${log}/${path}`, LIMITS.log_tile_bytes)).body,
+    recovery: async (log, epoch) => {
+      try {
+        return (await get(`/log/${log}/recovery/${epoch}`, LIMITS.note_bytes)).body
+      } catch (thrown) {
+        if (asDomainError(thrown).code === 'not_found') return undefined
+        throw thrown
+      }
+    },
+    recover: async (statements) => {
+      const answer = await callRegistry(registry, {
+        ...{ method: 'POST', path: '/api/v1/logs/recovery', maxBytes: LIMITS.answer_bytes },
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify(statements),
+      })
+      return readJson(answer, LogList, 'the logs').logs
+    },
     releaseProof: async (program, version) => {
       const path = `/api/v1/programs/${program}/versions/${encodeURIComponent(version)}/log-proof`
       return readJson(await get(path, LIMITS.answer_bytes), LogProof, 'the proof')

@@ -509,6 +509,11 @@ export const ERRORS = {
     'Recovery statement does not fit',
     'take the statements of the log’s epochs in their order',
   ),
+  log_recovered: entry(
+    'untrusted',
+    'Log was begun anew and lost entries',
+    'nothing, if the log’s operator announced it; else report it: somebody has the recovery key',
+  ),
   not_logged: entry(
     'untrusted',
     'Release is not in the log',

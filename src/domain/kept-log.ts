@@ -13,6 +13,10 @@ export const KeptLog = z.strictObject({
   /** The log's verifier key; another one in the policy begins anew. */
   key: z.string(),
   epoch: z.int().min(0),
+  /** The verifier key under which the log goes on since `epoch`; absent while that is {@link key}. */
+  goesOnAs: z.string().optional(),
+  /** How many entries that were seen here the last recovery cost, and when that was, in POSIX seconds. */
+  recovered: z.strictObject({ lost: z.int().min(0), at: z.int().min(0) }).optional(),
   size: z.int().min(0),
   root: z.base64(),
   /** When the log last said that it had nothing newer, in POSIX seconds; before the first time, when it began to be followed. */

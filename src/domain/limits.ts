@@ -216,6 +216,10 @@ export const LIMITS = {
   checkpoint_extensions: 16,
   /** Hashes of one proof: two for each level of a tree whose size is a JSON number at most; C2SP tlog-witness allows 63. */
   log_proof_hashes: 63,
+  /** How often one log may begin anew: each time is a ceremony of people. */
+  log_epochs: 64,
+  /** How long a node reports that a log lost entries that it had seen. */
+  log_recovery_told_s: 86_400,
   /** Clock skew accepted in the time of a checkpoint. */
   log_skew_s: 300,
   /** An idle log says so often that it has nothing newer; its checkpoints are looked at so often. */

@@ -12,6 +12,8 @@ export type LogName = z.infer<typeof LogName>
 export const LogView = z.strictObject({
   log: LogName,
   key: z.string(),
+  /** How often it was begun anew after a loss. */
+  epoch: z.int().min(0),
   size: z.int().min(0),
   root: z.base64(),
   /** When the log last said that it has nothing newer. */
@@ -23,6 +25,13 @@ export type LogView = z.infer<typeof LogView>
 
 /** All logs. */
 export const LogList = z.strictObject({ logs: z.array(LogView) })
+
+/** The signed statements by which both logs of a registry are begun anew. */
+export const LogRecoveryUpload = z.strictObject({
+  catalog: z.string().max(LIMITS.note_bytes),
+  revocations: z.string().max(LIMITS.note_bytes),
+})
+export type LogRecoveryUpload = z.infer<typeof LogRecoveryUpload>
 
 /** The text of an entry as the log holds it: canonical JSON. */
 const EntryText = z.string().max(LIMITS.log_entry_bytes)

@@ -67,7 +67,8 @@ const FollowedLog = z
       })
       .refine(({ keys, threshold }) => threshold <= keys.length, 'a threshold beyond the number of keys')
       .default({ keys: [], threshold: 0 }),
-    recovery: z.string().optional(),
+    /** Verifier key whose statements lead over to a new log when this one lost entries. */
+    recovery: z.string().max(LIMITS.note_key_chars).optional(),
   })
   .optional()
 
@@ -100,20 +101,15 @@ export const TrustPolicy = z
   })
 export type TrustPolicy = z.infer<typeof TrustPolicy>
 
-/** Reads trust.yaml. Throws `invalid_policy`, `too_large`, or `not_supported_yet` for a rule that would be ignored. */
+/** Reads trust.yaml. Throws `invalid_policy`, `too_large`. */
 export function parseTrustPolicy(text: string): TrustPolicy {
   const policy = parseYaml(text, TrustPolicy, {
     code: 'invalid_policy',
     what: 'trust.yaml',
     maxBytes: LIMITS.policy_bytes,
   })
-  if (policy.log?.recovery !== undefined) refuse('log.recovery')
   requireSound(policy, 'trust.yaml')
   return policy
-}
-
-const refuse = (part: string): never => {
-  throw new DomainError('not_supported_yet', `trust.yaml: ${part} is not supported yet`)
 }
 
 /** Refuses a policy that contradicts itself. Throws `invalid_policy`. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { LogList, LogName, LogProof, logPlace, PlacedEntryView } from '../domain/log.ts'
+import { LogList, LogName, LogProof, LogRecoveryUpload, logPlace, PlacedEntryView } from '../domain/log.ts'
 import { Name, Version } from '../domain/names.ts'
 import { readableBy } from '../registry/access.ts'
 import { logView, releaseProof } from '../registry/log-proof.ts'
@@ -20,6 +20,9 @@ const tags = ['log']
 export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): void {
   // after a change all nodes ask for the same, at the same time
   const [checkpoints, tiles] = [sharingReads<string>(), sharingReads<Buffer | undefined>()]
+  const list = async () => ({
+    logs: await Promise.all(LogName.options.map((log) => logView(logs, log, logWitnesses))),
+  })
   app.get(
     '/log/:log/checkpoint',
     described(
@@ -60,13 +63,61 @@ export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): 
     },
   )
   app.get(
+    '/log/:log/recovery/:epoch',
+    described(
+      'anyone',
+      {
+        ...{ operationId: 'getLogRecovery', tags, errors: ['not_found'] },
+        summary: 'The signed statement by which an epoch of a log began, after it lost entries',
+      },
+      {
+        params: z.strictObject({
+          log: LogName,
+          epoch: z.coerce.number().int().min(1).max(LIMITS.log_epochs),
+        }),
+        response: { 200: bytes('the statement', 'text/plain') },
+      },
+    ),
+    async ({ params: { log, epoch } }, reply) => {
+      const note = await logs.recovery(log, epoch)
+      if (note === undefined) throw new DomainError('not_found', `the log of ${log} has no epoch ${epoch}`)
+      return reply
+        .header('cache-control', 'no-cache')
+        .type('text/plain; charset=utf-8')
+        .send(Buffer.from(note))
+    },
+  )
+  app.post(
+    '/api/v1/logs/recovery',
+    described(
+      'admin',
+      {
+        ...{ operationId: 'recoverLogs', tags },
+        summary: 'Begin both logs anew after a restore, by statements that the recovery key signed',
+        errors: [
+          'log_malformed',
+          'log_untrusted',
+          'log_recovery_invalid',
+          'log_fork',
+          'log_proof_invalid',
+          'too_large',
+        ],
+      },
+      { body: LogRecoveryUpload, response: { 200: LogList } },
+    ),
+    async ({ body, actor }) => {
+      await logs.beginAnew(body, actor)
+      return list()
+    },
+  )
+  app.get(
     '/api/v1/logs',
     described(
       'anyone',
       { operationId: 'listLogs', tags, summary: 'The logs, with the keys that sign them' },
       { response: { 200: LogList } },
     ),
-    async () => ({ logs: await Promise.all(LogName.options.map((log) => logView(logs, log, logWitnesses))) }),
+    list,
   )
   app.get(
     '/api/v1/logs/:log/entries/:index',

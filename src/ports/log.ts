@@ -1,3 +1,4 @@
+import type { Actor } from '../domain/account.ts'
 import type { LogName } from '../domain/log.ts'
 import type { LogEntry } from '../domain/log-entry.ts'
 import type { ProgramId } from '../domain/names.ts'
@@ -28,6 +29,16 @@ export interface Logs {
   published(program: ProgramId, version: string): Promise<PlacedEntry | undefined>
   /** Signs the newest checkpoint anew when that was done longer than `age_s` ago, so that readers see that nothing is withheld. */
   refresh(log: LogName, age_s: number): Promise<void>
+  /** How often a log was begun anew. */
+  epoch(log: LogName): Promise<number>
+  /** The statement by which an epoch of a log began; undefined for one that did not. */
+  recovery(log: LogName, epoch: number): Promise<string | undefined>
+  /**
+   * Begins both logs anew by signed statements, one for each: under the names of their keys, with all their entries, an entry `epoch`
+   * behind them. Statements that are in force already change nothing. Throws `log_untrusted`, `log_recovery_invalid`, `log_fork`,
+   * `log_proof_invalid` for one that is not about what this log is.
+   */
+  beginAnew(statements: Readonly<Record<LogName, string>>, by: Actor): Promise<void>
   /** Keeps a witness's signature line of a checkpoint of `size`, if that is still the newest. */
   addCosignature(log: LogName, witness: string, size: number, line: string): Promise<void>
 }

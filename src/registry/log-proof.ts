@@ -11,7 +11,7 @@ import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
 
 /** A log as it stands, with what its witnesses said of its newest checkpoint. */
 export async function logView(
-  logs: Pick<Logs, 'key' | 'checkpoint'>,
+  logs: Pick<Logs, 'key' | 'checkpoint' | 'epoch'>,
   log: LogName,
   witnesses: readonly NoteKey[],
 ): Promise<LogView> {
@@ -22,7 +22,7 @@ export async function logView(
     return signed?.time === undefined ? undefined : new Date(signed.time * 1000).toISOString()
   }
   return {
-    ...{ log, key: formatNoteKey(key), size, root: root.toString('base64') },
+    ...{ log, key: formatNoteKey(key), epoch: await logs.epoch(log), size, root: root.toString('base64') },
     signedAt: timeOf(asCosigner(key)) ?? new Date(0).toISOString(),
     witnesses: witnesses.map((witness) => {
       const signedAt = timeOf(witness)

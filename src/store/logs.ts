@@ -1,4 +1,5 @@
 import { type KeyObject, randomBytes } from 'node:crypto'
+import { sha256Digest } from '../attest/keys.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LogName } from '../domain/log.ts'
 import type { LogEntry } from '../domain/log-entry.ts'
@@ -16,10 +17,11 @@ import {
   leafHash,
 } from '../tlog/merkle.ts'
 import { type NoteSignerKey, parseNote, verifyNote } from '../tlog/note.ts'
-import { noteKeyOf } from '../tlog/note-key.ts'
+import { type NoteKey, noteKeyOf } from '../tlog/note-key.ts'
 import { TILE_WIDTH, type Tile, tileHashes } from '../tlog/tile.ts'
 import type { Database, Transaction } from './database.ts'
 import type { LogTree } from './generated/client.ts'
+import { beginEpoch } from './log-epochs.ts'
 
 /** The key of the lock under which logs grow: taken last, and held until the transaction that makes the change ends. */
 const LOG_LOCK = 72707373
@@ -45,50 +47,59 @@ export interface LogIdentity {
   readonly privateKey: KeyObject
   /** Name of logs that begin; undefined: a random one. */
   readonly origin: string | undefined
+  /** Whose statements begin them anew, as nodes know it; undefined: nobody's. */
+  readonly recoveryKey?: NoteKey | undefined
 }
 
 /** The logs in the database; they are begun at the first use. */
 export function databaseLogs(
   database: Database,
-  { privateKey, origin }: LogIdentity,
+  { privateKey, origin, recoveryKey }: LogIdentity,
   clock: Clock,
 ): RegistryLogs {
   const { prisma } = database
   const base = origin ?? `hookline-${randomBytes(4).toString('hex')}`
-  const begin = async (transaction: Transaction, log: LogName): Promise<NoteSignerKey> => {
-    await lockLogs(transaction)
-    const known = await transaction.logTree.findUnique({ where: { log } })
-    const name = known?.origin ?? `${base}/${log}`
-    const signer = { key: noteKeyOf(name, 'note', privateKey), privateKey }
-    if (known === null) await writeTree(transaction, log, signer, EMPTY_FRONTIER, clock())
-    else requireOwn(known, signer)
+  const signers = new Map<string, NoteSignerKey>()
+  const signerOf = ({ origin }: { readonly origin: string }): NoteSignerKey => {
+    const signer = signers.get(origin) ?? { key: noteKeyOf(origin, 'note', privateKey), privateKey }
+    signers.set(origin, signer)
     return signer
   }
-  const signers = new Map<LogName, Promise<NoteSignerKey>>()
-  const signerOf = (log: LogName): Promise<NoteSignerKey> => {
-    const known = signers.get(log)
+  const begin = async (transaction: Transaction, log: LogName): Promise<void> => {
+    await lockLogs(transaction)
+    const known = await transaction.logTree.findUnique({ where: { log } })
+    if (known !== null) requireOwn(known, signerOf(known))
+    else await writeTree(transaction, log, signerOf({ origin: `${base}/${log}` }), EMPTY_FRONTIER, clock())
+  }
+  const begun = new Map<LogName, Promise<void>>()
+  const open = (log: LogName): Promise<void> => {
+    const known = begun.get(log)
     if (known !== undefined) return known
     const beginning = database.transact((transaction) => begin(transaction, log))
-    signers.set(log, beginning)
+    begun.set(log, beginning)
     // what failed must not be remembered
-    beginning.catch(() => signers.delete(log))
+    beginning.catch(() => begun.delete(log))
     return beginning
   }
   const append: RegistryLogs['append'] = async (transaction, log, entries) => {
-    const signer = await signerOf(log)
+    await open(log)
     await lockLogs(transaction)
-    const [tree] = await transaction.$queryRaw<Pick<LogTree, 'size' | 'frontier'>[]>`
-      SELECT "size", "frontier" FROM "log_tree" WHERE "log" = ${log}`
+    // its name is read anew each time: another registry on the database may have begun the log anew
+    const [tree] = await transaction.$queryRaw<Pick<LogTree, 'origin' | 'size' | 'frontier'>[]>`
+      SELECT "origin", "size", "frontier" FROM "log_tree" WHERE "log" = ${log}`
     if (tree === undefined) throw new DomainError('internal', `the log of ${log} was never begun`)
-    return grow(transaction, log, signer, frontierOf(tree), entries.map(stored), clock())
+    return grow(transaction, log, signerOf(tree), frontierOf(tree), entries.map(stored), clock())
   }
   return {
     open: async () => {
-      for (const log of LogName.options) await signerOf(log)
+      for (const log of LogName.options) await open(log)
     },
-    key: async (log) => (await signerOf(log)).key,
+    key: async (log) => {
+      await open(log)
+      return signerOf(await prisma.logTree.findUniqueOrThrow({ where: { log } })).key
+    },
     checkpoint: async (log) => {
-      await signerOf(log)
+      await open(log)
       const [tree, lines] = await database.readTogether(async (transaction) => [
         await transaction.logTree.findUniqueOrThrow({ where: { log } }),
         await transaction.logCosignature.findMany({ where: { log } }),
@@ -111,13 +122,34 @@ export function databaseLogs(
       return placed(await prisma.logEntry.findUniqueOrThrow({ where }))
     },
     refresh: async (log, age_s) => {
-      const signer = await signerOf(log)
+      await open(log)
       await database.transact(async (transaction) => {
         await lockLogs(transaction)
         const tree = await transaction.logTree.findUniqueOrThrow({ where: { log } })
         const now = clock()
         if (now.getTime() - tree.signedAt.getTime() >= age_s * 1000)
-          await writeTree(transaction, log, signer, frontierOf(tree), now)
+          await writeTree(transaction, log, signerOf(tree), frontierOf(tree), now)
+      })
+    },
+    epoch: (log) => prisma.logRecovery.count({ where: { log } }),
+    recovery: async (log, epoch) =>
+      (await prisma.logRecovery.findUnique({ where: { log_epoch: { log, epoch } } }))?.note,
+    beginAnew: async (statements, by) => {
+      for (const log of LogName.options) await open(log)
+      await database.change(async (transaction) => {
+        await lockLogs(transaction)
+        for (const log of LogName.options) {
+          const note = statements[log]
+          const epoch = await beginEpoch(
+            transaction,
+            { log, note, signerOf, recoveryKey, tile: (tile) => readTile(database, log, tile) },
+            by,
+          )
+          if (epoch === undefined) continue
+          const at = Math.floor(clock().getTime() / 1000)
+          const entry = { v: 1, kind: 'epoch', at, epoch, recovery: sha256Digest(Buffer.from(note)) } as const
+          await append(transaction, log, [{ entry, isPrivate: false }])
+        }
       })
     },
     addCosignature: async (log, witness, size, line) => {

@@ -1,4 +1,5 @@
 import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { canonicalBase64, canonicalNumber } from './canonical.ts'
 import type { LogState } from './log-state.ts'
 import { HASH_BYTES } from './merkle.ts'
@@ -58,6 +59,56 @@ export function acceptRecovery(
   return seen.size <= size
     ? { state: { key, epoch, size: seen.size, root: seen.root }, lost: 0 }
     : { state: { key, epoch, size, root }, lost: seen.size - size }
+}
+
+/** A reader who went over to a new log, by how many statements and what it cost. */
+export interface Recovered {
+  readonly state: LogState
+  /** Entries that were seen and are in the log no more. */
+  readonly lost: number
+  /** The statements by which the reader went over, by epoch. */
+  readonly notes: ReadonlyMap<number, Buffer>
+}
+
+/**
+ * Goes over from the log that was seen to the one called `origin`, by the statements that `read` gives by epoch (undefined behind
+ * the last), in their order and each once. Statements about logs that were given up before are passed over. A reader who
+ * follows that log already, or whom no statement leads there, stays where he is.
+ *
+ * Throws as {@link acceptRecovery}, and what `read` throws.
+ */
+export async function followRecoveries(
+  seen: LogState,
+  origin: string,
+  recoveryKeys: readonly NoteKey[],
+  read: (epoch: number) => Promise<Buffer | undefined>,
+): Promise<Recovered> {
+  let [state, lost] = [seen, 0]
+  const notes = new Map<number, Buffer>()
+  for (let epoch = seen.epoch + 1; state.key.name !== origin && epoch <= LIMITS.log_epochs; epoch++) {
+    const note = recoveryKeys.length === 0 ? undefined : await read(epoch)
+    if (note === undefined) break
+    const statement = readRecovery(note)
+    if (statement.epoch !== epoch) throw invalid(`it begins epoch ${statement.epoch}, shown as ${epoch}`)
+    if (statement.origin !== state.key.name && state.epoch === 0) continue
+    const accepted = acceptRecovery(state, note, recoveryKeys)
+    state = accepted.state
+    lost += accepted.lost
+    notes.set(epoch, note)
+  }
+  return { state, lost, notes }
+}
+
+/** What a statement says, nobody's signature checked. Throws `log_malformed`, `log_recovery_invalid`. */
+export const readRecovery = (note: string | Buffer): Recovery => parseRecovery(parseNote(note).text)
+
+/**
+ * The name of the log that goes on from `origin` in an epoch: `registry.example/catalog` goes on as
+ * `registry.example/epoch-1/catalog`, and that as `registry.example/epoch-2/catalog`.
+ */
+export function epochOrigin(origin: string, epoch: number): string {
+  const [, base = '', log = ''] = /^(.*?)(?:\/epoch-\d+)?\/([^/]+)$/.exec(origin) ?? []
+  return `${base}/epoch-${epoch}/${log}`
 }
 
 function parseRecovery(text: string): Recovery {

@@ -169,7 +169,6 @@ describeAsRoot('joining a registry', () => {
     })
     test.each([
       ['a policy that cannot be read', 'operators: [', 'invalid_policy'],
-      ['a policy that it would not heed in full', 'log: { key: x, recovery: y }', 'not_supported_yet'],
       ['a policy whose log has no key that can be read', 'log: { key: x }', 'invalid_policy'],
     ])('with %s', async (_, text, expected) => {
       const path = fleet.path('bad-trust.yaml')

@@ -141,6 +141,10 @@ export class Fleet {
   get url(): string {
     return this.#url
   }
+  /** An administrator’s token. */
+  get token(): string {
+    return this.#token
+  }
   path(...parts: string[]): string {
     return join(this.dir, ...parts)
   }

@@ -1,64 +1,175 @@
-import { expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { LogFollower } from '../../src/agent/log-follower.ts'
-import type { LogTrust } from '../../src/agent/log-trust.ts'
+import { logTrust } from '../../src/agent/log-trust.ts'
+import { DomainError } from '../../src/domain/errors.ts'
 import type { KeptLog } from '../../src/domain/kept-log.ts'
 import type { LogName } from '../../src/domain/log.ts'
-import { parseNote, signatureLine } from '../../src/tlog/note.ts'
-import { memoryLog, newSigner } from '../support/memory-log.ts'
+import type { LogEntry } from '../../src/domain/log-entry.ts'
+import type { Digest } from '../../src/domain/names.ts'
+import { encodeEntry } from '../../src/tlog/entry.ts'
+import { appendLeaves, EMPTY_FRONTIER, frontierRoot, leafHash } from '../../src/tlog/merkle.ts'
+import { formatNoteKey, noteKeyOf } from '../../src/tlog/note-key.ts'
+import { type Recovery, signRecovery } from '../../src/tlog/recovery.ts'
+import { type MemoryLog, memoryLog, newSigner } from '../support/memory-log.ts'
 
-const [catalog, revocations] = [
-  newSigner('registry.example/catalog'),
-  newSigner('registry.example/revocations'),
-]
-const logs = { catalog: memoryLog(catalog, ['one', 'two', 'three']), revocations: memoryLog(revocations, []) }
-const witness = newSigner('witness.example', 'cosignature')
-const trust: LogTrust = {
-  keys: { catalog: catalog.key, revocations: revocations.key },
-  policy: { maxAge_s: 3600, witnesses: { keys: [witness.key], threshold: 1 } },
-  onStale: 'keep',
-}
-const never = new AbortController().signal
+const digestOf = (n: number): Digest => `sha256:${n.toString(16).padStart(64, '0')}`
+const revoke = (n: number): LogEntry => ({
+  ...{ v: 1, kind: 'revoke', at: n, reason: 'faulty', envelope: digestOf(n) },
+  revoked: { kind: 'file', digest: digestOf(n) },
+})
+const epoch = (number: number): LogEntry => ({
+  ...{ v: 1, kind: 'epoch', at: 1, epoch: number, recovery: digestOf(0) },
+})
+const rootOf = (entries: readonly LogEntry[]): Buffer =>
+  frontierRoot(appendLeaves(EMPTY_FRONTIER, entries.map(encodeEntry).map(leafHash)).frontier)
 
-/** A follower of logs in memory, whose witness signs a checkpoint that is asked for for the `signs`th time. */
-function followed(signs: number) {
-  const disk = new Map<LogName, KeptLog>()
-  let asked = 0
-  const follower = new LogFollower({
-    state: { log: async (log) => disk.get(log), saveLog: async (log, kept) => void disk.set(log, kept) },
+const recoverer = newSigner('registry.test/recovery')
+const catalog = newSigner('registry.test/catalog')
+const signerOf = (log: LogName, name = 'registry.test') => ({
+  ...{ key: noteKeyOf(`${name}/${log}`, 'note', catalog.privateKey), privateKey: catalog.privateKey },
+})
+
+/** What a registry shows of each log. */
+const shown = new Map<LogName, MemoryLog>()
+let statements = new Map<string, string>()
+const kept = new Map<LogName, KeptLog>()
+let said: string[] = []
+const trust =
+  logTrust({
+    log: {
+      ...{ key: formatNoteKey(catalog.key), recovery: formatNoteKey(recoverer.key), maxAge: '1h' },
+      ...{ onStale: 'keep', witnesses: { keys: [], threshold: 0 } },
+    },
+  }) ?? expect.fail('no trust')
+
+const follower = (): LogFollower =>
+  new LogFollower({
+    state: {
+      log: async (log) => kept.get(log),
+      saveLog: async (log, now) => {
+        kept.set(log, now)
+      },
+    },
     registry: {
       logFile: async (log, path) => {
-        if (path !== 'checkpoint') return logs[log].tile(path) ?? expect.fail(`there is no ${path}`)
-        const note = logs[log].checkpoint(logs[log].size)
-        const time_s = Math.floor(Date.now() / 1000)
-        const isSigned = log === 'revocations' || ++asked >= signs
-        return Buffer.from(note + (isSigned ? signatureLine(parseNote(note).text, witness, time_s) : ''))
+        const one = shown.get(log) ?? expect.fail('no log')
+        const found =
+          path === 'checkpoint'
+            ? one.checkpoint(one.size)
+            : (statements.get(`${log}/${path}`) ?? one.tile(path))
+        if (found === undefined) throw new DomainError('not_found', path)
+        return Buffer.from(found)
       },
     },
     clock: () => new Date(),
+    say: (line) => said.push(line),
   })
-  return { follower, disk, asked: () => asked }
+const follow = async (): Promise<LogFollower> => {
+  const one = follower()
+  await one.follow(trust, AbortSignal.timeout(5000))
+  return one
 }
-
-test('a checkpoint that its witnesses have not signed yet is waited for, and is no problem', async () => {
-  const { follower, disk, asked } = followed(4)
-  await follower.follow(trust, never)
-  expect(follower.problem).toBe(undefined)
-  expect(disk.get('catalog')?.size).toBe(3)
-  expect(asked()).toBe(4)
+const show = (entries: readonly LogEntry[], name?: string): void => {
+  shown.set('catalog', memoryLog(signerOf('catalog', name), entries.map(encodeEntry)))
+  shown.set('revocations', memoryLog(signerOf('revocations', name), entries.map(encodeEntry)))
+}
+/** Has statements about both logs served as those of an epoch. */
+function state(
+  number: number,
+  change: Partial<Recovery> & { good: readonly LogEntry[]; by?: typeof recoverer },
+) {
+  const { good, by = recoverer, ...rest } = change
+  for (const log of ['catalog', 'revocations'] as const) {
+    const { key } = signerOf(log, `registry.test/epoch-${number}`)
+    const origin = `registry.test${number === 1 ? '' : `/epoch-${number - 1}`}/${log}`
+    const recovery = { origin, epoch: number, size: good.length, root: rootOf(good), key, ...rest }
+    statements.set(`${log}/recovery/${number}`, signRecovery(recovery, by))
+  }
+}
+afterEach(() => {
+  kept.clear()
+  statements = new Map()
+  said = []
 })
 
-test('one that they never sign is not believed', async () => {
-  const { follower, disk, asked } = followed(Number.POSITIVE_INFINITY)
-  await follower.follow(trust, never)
-  expect(follower.problem?.code).toBe('witnesses_missing')
-  expect(disk.get('catalog')?.size).toBe(0)
-  expect(asked()).toBeGreaterThan(4)
-})
+const [before, lost] = [
+  [revoke(1), revoke(2)],
+  [revoke(3), revoke(4), revoke(5)],
+]
+const restored = [...before, epoch(1), revoke(6)]
 
-test('an agent that ends does not go on looking', async () => {
-  const { follower, disk } = followed(Number.POSITIVE_INFINITY)
-  const ending = AbortSignal.timeout(20)
-  await follower.follow(trust, ending)
-  expect(follower.problem).toBe(undefined)
-  expect(disk.get('catalog')?.size).toBe(0)
+describe('a log that lost entries', () => {
+  const seeAll = async (): Promise<void> => {
+    show([...before, ...lost])
+    expect((await follow()).problem).toBe(undefined)
+  }
+
+  test('is refused until its recovery key leads on, once, and what it said before goes on to count', async () => {
+    await seeAll()
+    show(before)
+    expect((await follow()).problem?.code).toBe('log_rollback')
+    show(restored, 'registry.test/epoch-1')
+    expect((await follow()).problem?.code).toBe('log_untrusted')
+    state(1, { good: before })
+    const { problem, losses, notes } = await follow()
+    expect(problem).toBe(undefined)
+    expect(losses.map(({ code }) => code)).toEqual(['log_recovered', 'log_recovered'])
+    expect(notes.map(({ envelope }) => envelope)).toEqual([1, 2, 3, 4, 5, 6].map(digestOf))
+    expect(kept.get('revocations')).toMatchObject({ epoch: 1, size: 4, recovered: { lost: 3 } })
+    expect(said).toHaveLength(2)
+    // it goes on as any log, and says nothing again
+    show([...restored, revoke(7)], 'registry.test/epoch-1')
+    const after = await follow()
+    expect([after.problem, after.notes.length, said.length]).toEqual([undefined, 7, 2])
+    show(restored, 'registry.test/epoch-1')
+    expect((await follow()).problem?.code).toBe('log_rollback')
+  })
+  test('costs a reader nothing who saw no more than what is good', async () => {
+    show(before)
+    await follow()
+    show(restored, 'registry.test/epoch-1')
+    state(1, { good: before })
+    const { problem, losses, notes } = await follow()
+    expect([problem, losses, notes.length]).toEqual([undefined, [], 3])
+  })
+  test('twice leads on who knows only the first key', async () => {
+    state(1, { good: before })
+    state(2, { good: restored })
+    show([...restored, epoch(2)], 'registry.test/epoch-2')
+    const { problem, notes } = await follow()
+    expect([problem, notes.length, kept.get('catalog')?.epoch]).toEqual([undefined, 3, 2])
+  })
+  test.each<[string, Parameters<typeof state>[1], string]>([
+    ['another key signed', { good: before, by: newSigner('registry.test/recovery') }, 'log_untrusted'],
+    ['the log itself signed', { good: before, by: catalog }, 'log_untrusted'],
+    ['is about another log', { good: before, origin: 'registry.other/catalog' }, 'log_untrusted'],
+    ['names a root that was not seen at its size', { good: [...lost, ...before] }, 'log_fork'],
+    ['says another epoch than it is shown as', { good: before, epoch: 2 }, 'log_recovery_invalid'],
+    ['names a root that the new log does not have', { good: [...before, ...lost].slice(0, 4) }, 'log_fork'],
+  ])('is refused by a statement that %s', async (_, change, code) => {
+    await seeAll()
+    const was = structuredClone(kept.get('catalog'))
+    show(restored, 'registry.test/epoch-1')
+    state(1, change)
+    expect((await follow()).problem?.code).toBe(code)
+    expect(kept.get('catalog')).toEqual(was)
+  })
+  test('is not led back by the statement of an earlier epoch', async () => {
+    state(1, { good: before })
+    show(restored, 'registry.test/epoch-1')
+    await follow()
+    const first = new Map(statements)
+    state(2, { good: restored })
+    show([...restored, epoch(2)], 'registry.test/epoch-2')
+    await follow()
+    statements = new Map(
+      [...first].flatMap(([path, note]) => [
+        [path, note],
+        [path.replace('1', '3'), note],
+      ]),
+    )
+    show(restored, 'registry.test/epoch-1')
+    expect((await follow()).problem?.code).toBe('log_recovery_invalid')
+    expect(kept.get('catalog')?.epoch).toBe(2)
+  })
 })

@@ -48,7 +48,7 @@ test.each([
     `key: "${CATALOG}", witnesses: { keys: ["${CATALOG}"], threshold: 1 }`,
     'invalid_policy',
   ],
-  ['a recovery key, so far', `key: "${CATALOG}", recovery: "${CATALOG}"`, 'not_supported_yet'],
+  ['the own key as that of recovery', `key: "${CATALOG}", recovery: "${CATALOG}"`, 'invalid_policy'],
 ])('%s is refused', (_, text, code) => {
   expect(() => trustOf(`log: { ${text} }`)).toThrow(expect.objectContaining({ code }))
 })

@@ -67,6 +67,8 @@ describe('help', () => {
       'log check',
       'log entries',
       'log proof',
+      'log recover',
+      'log recovery-key',
       'log show',
       'log verify',
       'login',
