@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { asDomainError } from '../../src/domain/errors.ts'
 import { ensureBpffs, removeIfEmpty, removeTree } from '../../src/kernel/bpffs.ts'
+import { machine } from '../machine.ts'
 import { type BuildTimes, measureBuilds } from './builds.ts'
 import { FORMS, type Form, type LoadedChain, Workshop } from './forms.ts'
 import { measure, stayOnOneCpu } from './measure.ts'
@@ -23,7 +23,6 @@ const BPFFS = '/sys/fs/bpf'
 const DOCS = fileURLToPath(new URL('../../docs', import.meta.url))
 /** The tables stand between these two lines of docs/performance.md. */
 const [BEGIN, END] = ['<!-- npm run bench:chain -- --docs writes from here -->', '<!-- to here -->']
-const GIB = 2 ** 30
 
 const repeated = (kinds: readonly Kind[], times: number): Kind[] => Array(times).fill(kinds).flat()
 const MIXTURES: Readonly<Record<string, readonly Kind[]>> = {
@@ -81,12 +80,6 @@ function figuresOf(measured: ReadonlyMap<Measured, number>, builds: BuildTimes):
       ]),
     ),
   }
-}
-
-function machine(): string {
-  const memory = Number(/^MemTotal:\s*(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0) * 1024
-  const model = cpus()[0]?.model.trim() ?? process.arch
-  return `${model}, ${cpus().length} cpus, ${(memory / GIB).toFixed(0)} GiB, Linux ${release()}`
 }
 
 function json({ totals, mixtures, coldBuildMs, changeMs }: Figures): string {

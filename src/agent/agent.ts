@@ -7,9 +7,10 @@ import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { followPolicy } from './owner-policy.ts'
-import { keepProof, sameProof } from './proof.ts'
+import { keepProof, wantedFiles } from './proof.ts'
 import { type ReconcileParts, reconcile } from './reconcile.ts'
 import { type FunctionStatus, Reporter } from './reporter.ts'
+import { allowTakenBack, forgetProofs, markTakenBack } from './taken-back.ts'
 import { TrustWatch } from './trust-watch.ts'
 
 /** What an agent is made of. */
@@ -26,9 +27,6 @@ export interface AgentParts extends ReconcileParts {
   /** After so long without the registry a change is taken back, in ms; 0: never. */
   readonly confirm_ms: number
 }
-
-const withEarlier = (proven: Proven): Pick<Proven, 'releases'>[] =>
-  proven.before === undefined ? [proven] : [proven, proven.before]
 
 /** Chains that one line of the log names. */
 const MOST_NAMED = 8
@@ -138,8 +136,9 @@ export class Agent {
         this.#setRegistryProblem(undefined)
         if (answer !== undefined) {
           this.#desired = answer.desired
-          this.#trust.wake()
           await this.#serially(() => this.#reconcile())
+          // behind the pass, which acts on what was sent and asks the logs itself for what it needs of them
+          this.#trust.wake()
           etag = answer.etag
         }
         await this.#sleep(LIMITS.agent_poll_pause_ms)
@@ -238,8 +237,8 @@ export class Agent {
     const changes = this.#chains.unconfirmedChanges()
     const changed = new Set(changes.flatMap(({ functions }) => functions))
     for (const name of changed) this.#proofs.delete(name)
-    await this.#markTakenBack(changed)
-    await this.#forgetProofs(changed)
+    await markTakenBack(this.#parts.state, this.#statuses, changed)
+    await forgetProofs(this.#parts.state, this.#statuses, changed)
     for (const { key } of await this.#chains.takeBack())
       this.#parts.say(
         `the registry did not answer through ${key} within ${this.#parts.confirm_ms} ms: taken back`,
@@ -249,29 +248,10 @@ export class Agent {
     await this.#reconcile()
   }
 
-  /** Remembers what was made of the functions, so that it is not made again. */
-  async #markTakenBack(names: ReadonlySet<string>): Promise<void> {
-    for (const order of await this.#parts.state.acceptedOrders()) {
-      const made = this.#statuses.find(({ name }) => name === order.name)?.made
-      if (names.has(order.name) && made !== undefined)
-        await this.#parts.state.saveAcceptedOrder({ ...order, takenBack: made })
-    }
-  }
-
-  /** A first build that is taken back is nothing to fall back to. */
-  async #forgetProofs(names: ReadonlySet<string>): Promise<void> {
-    for (const kept of await this.#parts.state.proven()) {
-      const proof = this.#statuses.find(({ name }) => name === kept.function)?.proof
-      if (names.has(kept.function) && sameProof(proof, kept))
-        await this.#parts.state.removeProven(kept.function)
-    }
-  }
-
   /** The registry is away with or without the change. */
   async #acquit(): Promise<void> {
     this.#parts.say('the registry is away for another reason: what was taken back is made again')
-    for (const { takenBack, ...order } of await this.#parts.state.acceptedOrders())
-      if (takenBack !== undefined) await this.#parts.state.saveAcceptedOrder(order)
+    await allowTakenBack(this.#parts.state)
     await this.#reconcile()
   }
 
@@ -379,13 +359,7 @@ export class Agent {
     await this.#chains.retire()
     // files are let go only when all that is wanted was obtained: a registry that withholds empties no cache
     if (statuses.every(({ problem }) => problem === undefined))
-      await this.#parts.state.collectBlobs(
-        new Set(
-          [this.#desired, ...(await this.#parts.state.proven()).flatMap(withEarlier)].flatMap(
-            ({ releases }) => releases.flatMap(({ files }) => files.map(({ digest }) => digest)),
-          ),
-        ),
-      )
+      await this.#parts.state.collectBlobs(await wantedFiles(this.#desired, this.#parts.state))
   }
 
   /** Notes what has to be confirmed before it is kept. */

@@ -9,6 +9,10 @@ const REVOKED = ' (revoked)'
 /** Whether an entry drops every packet in place of what was revoked. */
 export const isDropEntry = ({ release }: Pick<EntryRecord, 'release'>): boolean => release.endsWith(REVOKED)
 
+/** The drop entry that a record is of. */
+export const redoneDropEntry = ({ function: name, instance, release }: EntryRecord, hook: Hook): ReadyEntry =>
+  dropEntry(name, instance, release.slice(0, -REVOKED.length), hook)
+
 /** What stands in a chain for an instance that has nothing it may run: every packet is dropped. `release` is what it ran. */
 export function dropEntry(functionName: string, instance: string, release: string, hook: Hook): ReadyEntry {
   const made = {

@@ -80,9 +80,12 @@ export class LogFollower {
     const place = `${index}:${leaf.toString('hex')}`
     let kept = await this.#open('catalog', trust.keys.catalog)
     if (kept.places.includes(place)) return at
-    if (kept.size <= index || this.problem !== undefined) await this.follow(trust, signal)
-    if (this.problem !== undefined) throw this.problem
-    kept = await this.#open('catalog', trust.keys.catalog)
+    // one look may have been under way, and have asked before the entry was there
+    for (let looks = 0; looks < 2 && (kept.size <= index || this.problem !== undefined); looks++) {
+      await this.follow(trust, signal)
+      if (this.problem !== undefined) throw this.problem
+      kept = await this.#open('catalog', trust.keys.catalog)
+    }
     const { size } = kept
     if (size <= index)
       throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)

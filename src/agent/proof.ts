@@ -1,4 +1,5 @@
-import type { Proven } from '../domain/node.ts'
+import type { Digest } from '../domain/names.ts'
+import type { Desired, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 
 /** What a function ran from before what it runs from now. */
@@ -28,4 +29,11 @@ function earlierThan(proof: Proven, known: Proven): Earlier | undefined {
   if (JSON.stringify(known.releases) === JSON.stringify(proof.releases)) return known.before
   const { resolutions, releases, keys } = known
   return { resolutions, releases, keys }
+}
+
+/** Files that a node needs: of what is desired, of what runs, and of what that goes back to. */
+export async function wantedFiles(desired: Desired, state: Pick<AgentState, 'proven'>): Promise<Set<Digest>> {
+  const proven = (await state.proven()).flatMap((one) => [one, ...(one.before ? [one.before] : [])])
+  const releases = [desired, ...proven].flatMap((source) => source.releases)
+  return new Set(releases.flatMap(({ files }) => files.map(({ digest }) => digest)))
 }

@@ -4,7 +4,7 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { type Manifest, parseManifest, requireSupported } from '../domain/manifest.ts'
 import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
-import { requireGranted } from '../domain/permission.ts'
+import { type PermissionFinding, requireGranted } from '../domain/permission.ts'
 import type { ReleaseDescriptor, ReleaseFile } from '../domain/release.ts'
 import type { Signer } from '../domain/signer.ts'
 import { type BpfObject, readObject } from '../elf/bpf-object.ts'
@@ -50,7 +50,7 @@ export async function obtainRelease(
   const obtain = async (file: ReleaseFile): Promise<void> =>
     void files.set(file.name, await obtainFile(ref, file, state, registry, signal))
   for (const file of descriptor.files) if (file.name === MANIFEST_FILE) await obtain(file)
-  const manifest = parseManifest(files.get(MANIFEST_FILE)?.toString('utf8') ?? '')
+  const manifest = manifestOf(files.get(MANIFEST_FILE) ?? Buffer.alloc(0), judge)
   if (manifest.name !== program || manifest.version !== version)
     throw new DomainError(
       'release_mismatch',
@@ -67,7 +67,7 @@ export async function obtainRelease(
   )
   checkManifestAgainstObjects(manifest, objects)
   // by the bytes that were verified, never by what the manifest says of them
-  requireGranted(ref, rule.permissions, findPermissions(entriesOf(manifest, objects)))
+  requireGranted(ref, rule.permissions, permissionsOf(manifest, objects, files, judge))
   return { ref, manifest, signers: voucher === undefined ? signers : [...signers, voucher], files, objects }
 }
 
@@ -76,6 +76,24 @@ const entriesOf = (manifest: Manifest, objects: ReadonlyMap<string, BpfObject>):
     const object = objects.get(file)
     return object === undefined ? [] : [{ object, entry, hook }]
   })
+
+/** What a manifest's bytes say; the same bytes are parsed once. Throws as {@link parseManifest}. */
+const manifestOf = (bytes: Buffer, { verdicts }: Judge): Manifest =>
+  verdicts.recall(['manifest', sha256Digest(bytes)], () => parseManifest(bytes.toString('utf8')))
+
+/** What entries can do, which depends on their objects' bytes alone: the same are followed through once, not at every pass. */
+function permissionsOf(
+  manifest: Manifest,
+  objects: ReadonlyMap<string, BpfObject>,
+  files: ReadonlyMap<string, Buffer>,
+  { verdicts }: Judge,
+): PermissionFinding[] {
+  const asked = manifest.programs.map(({ object, entry, hook }) => {
+    const bytes = files.get(object)
+    return [bytes === undefined ? undefined : sha256Digest(bytes), object, entry, hook]
+  })
+  return verdicts.recall(['permissions', asked], () => findPermissions(entriesOf(manifest, objects)))
+}
 
 /** Digests by file name. Throws `too_large`, `subject_mismatch` for a name that is listed twice. */
 function listedDigests(ref: string, { files }: ReleaseDescriptor): Map<string, Digest> {

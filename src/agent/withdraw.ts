@@ -5,7 +5,7 @@ import { HOOKS, type Hook } from '../domain/hook.ts'
 import { releaseRef } from '../domain/names.ts'
 import type { Proven, WithdrawnInstance } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
-import type { ChainSet, RevokedPart } from './chain-set.ts'
+import type { ChainSet } from './chain-set.ts'
 import { dropEntry, isDropEntry } from './drop-entry.ts'
 import type { ReadyEntry } from './instance.ts'
 import type { NodePolicy } from './node-policy.ts'
@@ -24,6 +24,7 @@ import {
 import { readableKeys } from './readable-keys.ts'
 import { obtainRelease } from './release-source.ts'
 import type { Judge } from './release-trust.ts'
+import type { RevokedPart } from './wanted-chain.ts'
 
 /**
  * A function without its instances for which there is nothing but what is revoked: their entries are left out, or, by

@@ -25,6 +25,7 @@ import type { AgentState } from '../ports/agent-state.ts'
 import { openAgentState } from '../store/agent-state.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
 import { makeDirectory } from '../store/make-directory.ts'
+import { LOADER } from './loader-module.ts'
 
 /**
  * Runs the agent until SIGTERM or SIGINT, which leave its chains in place; with `detach`, removes all that it owns and
@@ -54,9 +55,6 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
     await lock.release()
   }
 }
-
-/** The loading process's file: .ts from the sources, .js from the package. */
-const LOADER = new URL(import.meta.url.endsWith('.ts') ? 'loader.ts' : 'loader.js', import.meta.url)
 
 /** Runs the agent until it is told to stop. */
 async function follow(

@@ -62,6 +62,7 @@ process.exitCode = await runCli(
     },
     witness: async (flags, context) => (await import('./witness.ts')).runWitness(flags, context),
     agent: async (flags, context) => (await import('./agent.ts')).runAgent(flags, context, version),
+    verifyRunning: async (flags) => (await import('./verify-running.ts')).verifyAgent(flags),
     doctor: async (flags) => (await import('./doctor.ts')).examineHost(flags),
   },
   version,

@@ -12,7 +12,8 @@ import type { Frontier } from '../tlog/merkle.ts'
 import { parseNote } from '../tlog/note.ts'
 import type { NoteKey } from '../tlog/note-key.ts'
 import { consistencyProof } from '../tlog/proof.ts'
-import { tileHashReader } from '../tlog/tile-reader.ts'
+import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
+import { patiently } from './patiently.ts'
 
 /** A disagreement: what about, and what was found. */
 export interface Finding {
@@ -37,6 +38,12 @@ interface Reading {
   readonly policy: LogPolicy
 }
 
+/** The tiles of a log. A long one has more than a registry gives at once: a few thousand requests a minute. */
+const tilesOf =
+  ({ client, log }: Omit<Reading, 'policy'>): ReadTile =>
+  (path) =>
+    patiently(() => client.tiles(log)(path))
+
 /**
  * Goes on to the newest checkpoint of a log, from what was seen. One that witnesses have not signed yet is asked for again: it may be
  * new. Throws what {@link acceptCheckpoint} does.
@@ -46,9 +53,9 @@ async function nextCheckpoint(
   seen: LogState,
 ): Promise<{ state: LogState; note: Buffer }> {
   for (let waits = 0; ; waits++) {
-    const note = await client.checkpoint(log)
+    const note = await patiently(() => client.checkpoint(log))
     const { size } = parseCheckpoint(parseNote(note).text)
-    const readHashes = tileHashReader(size, client.tiles(log))
+    const readHashes = tileHashReader(size, tilesOf({ client, log }))
     // a shorter log has no proof to give: it is refused for that
     const proof = size <= seen.size ? [] : await consistencyProof(seen.size, size, readHashes)
     try {
@@ -72,7 +79,7 @@ export async function auditWhole(
 ): Promise<AuditedLog> {
   const { state, note } = await nextCheckpoint(reading, 'root' in seen ? seen : unseenLog(seen))
   const history = emptyHistory()
-  const readTile = reading.client.tiles(reading.log)
+  const readTile = tilesOf(reading)
   const frontier = await auditLog({ head: state, readTile }, (entries, index) => {
     history.take(entries, index)
     onEntries(index + entries.length, state.size)
@@ -83,7 +90,7 @@ export async function auditWhole(
 /** Reads what a log got since it was audited; its history goes on. Throws likewise. */
 export async function auditFurther(reading: Reading, audited: AuditedLog): Promise<AuditedLog> {
   const { state, note } = await nextCheckpoint(reading, audited.state)
-  const readTile = reading.client.tiles(reading.log)
+  const readTile = tilesOf(reading)
   const { history } = audited
   const frontier = await replayEntries({ from: audited.frontier, head: state, readTile }, history.take)
   return { state, note, frontier, history }

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { sha256Digest } from '../attest/keys.ts'
 import type { LogClient } from '../client/log-client.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
@@ -11,6 +10,7 @@ import { hides, parseEntry } from '../tlog/entry.ts'
 import { type LoggedRelease, type LoggedSet, type LogHistory, revokedBy, ruleText } from '../tlog/history.ts'
 import { requirePublication } from '../tlog/publication.ts'
 import type { Finding } from './log-audit.ts'
+import { patiently } from './patiently.ts'
 
 /** A release as the catalog shows it, with what a program's page says of it. */
 interface ShownRelease {
@@ -217,18 +217,6 @@ function differenceOf(
     less.length > 0 && `${less.join(', ')} logged and not shown`,
   ]
   return parts.filter((part) => part !== false).join('; ')
-}
-
-/** Waits when the registry says that it is asked too often. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  for (let waits = 0; ; waits++)
-    try {
-      return await work()
-    } catch (thrown) {
-      const { code } = asDomainError(thrown)
-      if ((code !== 'rate_limited' && code !== 'overloaded') || waits === LIMITS.audit_waits) throw thrown
-      await pause(LIMITS.audit_wait_ms)
-    }
 }
 
 /** Undefined for what went away since it was listed. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { DomainError } from '../domain/errors.ts'
 import { HOOKS } from '../domain/hook.ts'
 import { Name } from '../domain/names.ts'
 import { SearchRequest, SearchSort } from '../domain/search.ts'
@@ -15,11 +16,16 @@ import {
   trustShape,
 } from './command.ts'
 import type { Io } from './io.ts'
+import type { Services } from './service-commands.ts'
 
 const Address = z.url({ protocol: /^https?$/ }).optional()
 
 /** The commands of those who write, publish and check releases. */
-export function defineReleaseCommands(program: Command, io: Io): void {
+export function defineReleaseCommands(
+  program: Command,
+  io: Io,
+  services: Pick<Services, 'verifyRunning'>,
+): void {
   const keygen = program
     .command('keygen')
     .summary('Make a key pair.')
@@ -160,28 +166,43 @@ export function defineReleaseCommands(program: Command, io: Io): void {
   const verify = program
     .command('verify')
     .summary('Check who signed a release, and that its files are the signed ones.')
-    .description('Check a release as a node does: one of the registry, or one in a directory.')
-    .argument('<target>', 'namespace/name@version, @range, or without either the newest; or a directory')
+    .description(
+      'Check a release as a node does: one of the registry, or one in a directory. With --running, on a node and as root: ' +
+        'check that what its kernel runs is what signed releases make; no network is needed.',
+    )
+    .argument('[target]', 'namespace/name@version, @range, or without either the newest; or a directory')
     .option(
       '--bundle <file>',
       'Sigstore bundle of the release in the directory <target> (default: its bundle.json)',
     )
     .option('--log-key <key...>', 'demand that it is in the registry’s log, which this verifier key signs')
+    .option('--running', 'verify what the agent of this host runs, in place of a release', false)
+    .option('--state <directory>', 'with --running: state directory of the agent', '/var/lib/hookline-agent')
+    .option('--trust <file>', 'with --running: trust policy of the node', '/etc/hookline/trust.yaml')
+    .option('--bpffs <path>', 'with --running: BPF file system', '/sys/fs/bpf')
     .addHelpText(
       'after',
       example(
         'hookline verify acme/ratelimit@1.4.0 --signer keys/acme.pub.pem',
         'hookline verify ./pulled --policy trust.yaml',
+        'hookline verify --running',
       ),
     )
   does(
     io,
     registryFlags(trustFlags(verify)),
     {
-      ...{ ...registryShape, ...trustShape, target: z.string(), bundle: z.string().optional() },
-      logKey: z.array(z.string()).default([]),
+      ...{ ...registryShape, ...trustShape, target: z.string().optional(), bundle: z.string().optional() },
+      ...{ logKey: z.array(z.string()).default([]), running: z.boolean().default(false) },
+      ...{ state: z.string(), trust: z.string(), bpffs: z.string() },
     },
-    async (flags, context) => (await import('./verify.ts')).verify(flags, context),
+    async ({ target, running, ...flags }, context) => {
+      if (running === (target !== undefined))
+        throw new DomainError('usage', 'say what to check: a release or a directory, or --running')
+      if (target !== undefined) return (await import('./verify.ts')).verify({ ...flags, target }, context)
+      const chains = await services.verifyRunning(flags)
+      return (await import('./verify-running.ts')).showRunning(chains, context)
+    },
   )
 
   const show = program

@@ -60,7 +60,7 @@ function buildProgram(
       '\nSettings: --url and --token-file or --token, else HOOKLINE_URL and HOOKLINE_TOKEN, else ~/.config/hookline/config.json.\n' +
         'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by trust, 4 not found, 5 the kernel refused.',
     )
-  defineReleaseCommands(program, io)
+  defineReleaseCommands(program, io, services)
   defineLifecycleCommands(program, io)
   defineRevocationCommands(program, io)
   definePublisherCommands(program, io)

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { Labels } from '../domain/function.ts'
 import type { HostReport } from '../domain/host-check.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { RunningChain } from '../domain/running.ts'
 import { does, example, passphraseFileOption } from './command.ts'
 import type { Context, Io } from './io.ts'
 import type { PassphraseFlags } from './key-file.ts'
@@ -40,6 +41,13 @@ export interface DoctorFlags {
   readonly bpffs: string
 }
 
+/** Flags of `hookline verify --running`. */
+export interface VerifyRunningFlags {
+  readonly state: string
+  readonly trust: string
+  readonly bpffs: string
+}
+
 /** Flags of `hookline witness`. */
 export interface WitnessFlags extends PassphraseFlags {
   readonly key: string
@@ -57,6 +65,7 @@ export interface Services {
   witness(flags: WitnessFlags, context: Context): Promise<void>
   agent(flags: AgentFlags, context: Context): Promise<void>
   doctor(flags: DoctorFlags): Promise<HostReport>
+  verifyRunning(flags: VerifyRunningFlags): Promise<RunningChain[]>
 }
 
 /** The commands that use more of a machine than files and a registry: those that keep running, and the doctor. */

@@ -1,6 +1,5 @@
 import type { NodePolicy } from '../agent/node-policy.ts'
 import { acceptedOperators } from '../agent/orders.ts'
-import { followPolicy } from '../agent/owner-policy.ts'
 import { publicationOf } from '../agent/publication.ts'
 import { obtainRelease } from '../agent/release-source.ts'
 import type { Judge } from '../agent/release-trust.ts'
@@ -11,9 +10,9 @@ import { LIMITS } from '../domain/limits.ts'
 import { releaseRef } from '../domain/names.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
-import { type AgentStateReader, readAgentState } from '../store/agent-state.ts'
+import { readAgentState } from '../store/agent-state.ts'
 import type { Context, Outcome } from './io.ts'
-import { readPolicy } from './policy-file.ts'
+import { policyInForce } from './policy-in-force.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 import { counted } from './terminal.ts'
@@ -80,20 +79,6 @@ export async function checkTrust(flags: TrustCheckFlags, { io }: Context): Promi
     ].join('\n'),
     refused: stopping > 0,
   }
-}
-
-/** A trust.yaml with the policy of its owners, where it names any, as the node keeps it. */
-async function policyInForce(path: string, kept: AgentStateReader | undefined): Promise<NodePolicy> {
-  const { policy } = await readPolicy(path)
-  if (policy.owners === undefined) return policy
-  if (kept === undefined)
-    throw new DomainError(
-      'usage',
-      `${path} names owners, whose policy a node keeps: name its directory by --state`,
-    )
-  const labels = (await kept.identity())?.labels ?? {}
-  const state = { ...kept, saveAcceptedPolicy: async () => {} }
-  return (await followPolicy(policy, { keys: [] }, state, labels)).policy
 }
 
 /** What a policy says of one release. */

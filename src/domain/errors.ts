@@ -582,6 +582,27 @@ export const ERRORS = {
     'Programs differ in multi-buffer support',
     'use separate interfaces',
   ),
+  // what runs
+  running_differs: entry(
+    'untrusted',
+    'What runs is not what its releases make',
+    'find out who changed it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+  ),
+  running_unknown: entry(
+    'untrusted',
+    'Hook carries something else',
+    'find out who attached it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+  ),
+  running_missing: entry(
+    'untrusted',
+    'Chain is not attached',
+    'see whether the agent runs (`hookline status`): it attaches anew what is missing',
+  ),
+  running_unverified: entry(
+    'untrusted',
+    'Release does not verify any more',
+    'see the cause; `hookline trust check` says what a policy accepts of what runs',
+  ),
   // kernel
   kernel_refused: entry('kernel', 'The kernel refused', 'see the kernel’s message'),
   loader_failed: entry('kernel', 'Loading process failed', 'see the message; the program may be at fault'),

@@ -155,9 +155,10 @@ export const LIMITS = {
   search_words: 8,
   search_filters: 20,
   search_facet_values: 50,
-  /** Pages that are kept in memory, and for how long. */
+  /** Pages that are kept in memory; how long one is fresh, and how long it is still answered while it is read anew. */
   search_remembered: 500,
   search_remembered_ms: 30_000,
+  search_stale_ms: 300_000,
   /** Beginning of a README that is searched. */
   search_readme_chars: 16_384,
   /** Beginning of a README that its page shows, and how many pages' READMEs are kept in memory as markup. */
@@ -252,6 +253,8 @@ export const LIMITS = {
   agent_revocations: 65_536,
   /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
   agent_places: 8192,
+  /** What runs is looked at so often while its agent changes it. */
+  running_tries: 3,
   /** A node asks for new checkpoints so often, give or take half. */
   agent_log_ms: 60_000,
   // the ELF reader

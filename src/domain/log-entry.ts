@@ -102,7 +102,8 @@ export type LogEntry = z.infer<typeof LogEntry>
 const KINDS: ReadonlySet<string> = new Set(LogEntry.options.map(({ shape }) => shape.kind.value))
 
 /** Whether this version knows what an entry's fields mean: it knows its kind, in this form. */
-export const isKnownEntry = (head: EntryHead): boolean => head.v === 1 && KINDS.has(head.kind)
+export const isKnownEntry = (head: { readonly v?: unknown; readonly kind?: unknown }): boolean =>
+  head.v === 1 && typeof head.kind === 'string' && KINDS.has(head.kind)
 
 /** What entries of all times have, those of later versions too. */
 export const EntryHead = z.looseObject({

@@ -5,7 +5,8 @@ import { LogList, LogName, LogProof, logPlace, PlacedEntryView } from '../domain
 import { Name, Version } from '../domain/names.ts'
 import { readableBy } from '../registry/access.ts'
 import { logView, releaseProof } from '../registry/log-proof.ts'
-import { parseTilePath, TILE_WIDTH } from '../tlog/tile.ts'
+import { sharingReads } from '../registry/share-reads.ts'
+import { parseTilePath, TILE_WIDTH, tilePath } from '../tlog/tile.ts'
 import { type App, bytes, described } from './route.ts'
 import type { Services } from './services.ts'
 
@@ -17,6 +18,8 @@ const tags = ['log']
  * who has no client for that. What is private is in them as a commitment.
  */
 export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): void {
+  // after a change all nodes ask for the same, at the same time
+  const [checkpoints, tiles] = [sharingReads<string>(), sharingReads<Buffer | undefined>()]
   app.get(
     '/log/:log/checkpoint',
     described(
@@ -28,7 +31,7 @@ export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): 
       reply
         .header('cache-control', 'no-cache')
         .type('text/plain; charset=utf-8')
-        .send(Buffer.from(await logs.checkpoint(log))),
+        .send(Buffer.from(await checkpoints(log, () => logs.checkpoint(log)))),
   )
   app.get(
     '/log/:log/tile/*',
@@ -47,7 +50,9 @@ export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): 
     ),
     async ({ params }, reply) => {
       const tile = parseTilePath(`tile/${params['*']}`)
-      const found = tile === undefined ? undefined : await logs.tile(params.log, tile)
+      const { log } = params
+      const found =
+        tile === undefined ? undefined : await tiles(`${log} ${tilePath(tile)}`, () => logs.tile(log, tile))
       if (tile === undefined || found === undefined)
         throw new DomainError('not_found', `the log has no tile ${params['*']}`)
       const age = tile.width === TILE_WIDTH ? 'max-age=31536000, immutable' : 'max-age=60'

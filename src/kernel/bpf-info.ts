@@ -1,26 +1,48 @@
 import { attr, textOf } from './bpf-attr.ts'
 import type { OpenFile } from './fd.ts'
-import { bpf, KernelError } from './libc.ts'
+import { addressOf, bpf, KernelError } from './libc.ts'
 
 /** BPF_OBJ_GET_INFO_BY_FD, linux/bpf.h. */
 const BPF_OBJ_GET_INFO_BY_FD = 15
 
+const PROG_INFO_BYTES = 232
+
 function infoOf(fd: OpenFile, bytes: number): Buffer {
   const info = Buffer.alloc(bytes)
+  readInfo(fd, info)
+  return info
+}
+
+/** Fills `info`, in which pointers and the room behind them may be set. */
+function readInfo(fd: OpenFile, info: Buffer): void {
   const request = attr(16, [
     [0, 'u32', fd.number],
-    [4, 'u32', bytes],
+    [4, 'u32', info.length],
     [8, 'pointer', info],
   ])
   const result = bpf(BPF_OBJ_GET_INFO_BY_FD, request)
   if (result < 0) throw new KernelError('read a BPF object’s information', -result)
-  return info
 }
 
 /** struct bpf_prog_info, its first fields. `tag` is the kernel's digest of the loaded instructions, 16 hex digits. */
 export function programInfo(fd: OpenFile): { id: number; tag: string; name: string } {
-  const info = infoOf(fd, 232)
+  const info = infoOf(fd, PROG_INFO_BYTES)
   return { id: info.readUInt32LE(4), tag: info.toString('hex', 8, 16), name: textOf(info.subarray(64, 80)) }
+}
+
+/**
+ * Ids of the maps that a program names, in the order in which its instructions first do (`map_ids` of struct
+ * bpf_prog_info); undefined when it names more than `most`. Throws KernelError.
+ */
+export function programMaps(fd: OpenFile, most: number): number[] | undefined {
+  const ids = Buffer.alloc(4 * most)
+  const info = Buffer.alloc(PROG_INFO_BYTES)
+  info.writeUInt32LE(most, 52)
+  info.writeBigUInt64LE(addressOf(ids), 56)
+  readInfo(fd, info)
+  const count = info.readUInt32LE(52)
+  if (count > most) return undefined
+  return Array.from({ length: count }, (_, at) => ids.readUInt32LE(at * 4))
 }
 
 /** struct bpf_map_info, its first fields. */

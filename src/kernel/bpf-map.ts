@@ -29,6 +29,13 @@ export function mapById(id: number): Fd {
   return new Fd(result)
 }
 
+/** A key or value of 4 bytes. */
+export function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32LE(value)
+  return bytes
+}
+
 /** Creates a map with keys of 4 bytes. */
 function createMap(name: string, type: number, valueBytes: number, entries: number): Fd {
   const request = attr(72, [

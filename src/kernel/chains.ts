@@ -36,6 +36,12 @@ export interface ChainsOptions {
   readonly tc?: 'tcx' | 'clsact'
 }
 
+/** Where all that an agent pins lies. */
+export const agentFolder = (bpffs: string, agent: string): string => join(bpffs, 'hookline', pinName(agent))
+
+/** Where in it the state maps of its instances lie. */
+export const mapsFolder = (root: string): string => join(root, 'maps')
+
 /**
  * Chains on the hooks of one network namespace, kept below `<bpffs>/hookline/<agent>`:
  * `<netns inode>-<ifindex>-<hook>/{link,gen-<n>/{program,counters,links,arrays/<n>}}` and
@@ -48,8 +54,8 @@ export function hookChains({
   loader,
   tc = tcxSupported() ? 'tcx' : 'clsact',
 }: ChainsOptions): ChainKernel {
-  const root = join(bpffs, 'hookline', pinName(agent))
-  const maps = join(root, 'maps')
+  const root = agentFolder(bpffs, agent)
+  const maps = mapsFolder(root)
   const originals = new Originals(loader, maps)
   const folderOf = (key: string): string => join(root, key)
   const pointOf = (key: string, allowGeneric = false): HookPoint => {

@@ -1,18 +1,16 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { emitGroup, type GroupEntry, type GroupProgram, requireChainLength } from '../bytecode/group.ts'
+import { requireChainLength } from '../bytecode/group.ts'
 import { formOf, type Layout, type LayoutEntry, layoutsOf } from '../bytecode/layout.ts'
-import { counterBytes, proceedMask, rulesOf, type VerdictRules } from '../bytecode/verdict-rules.ts'
+import { counterBytes, rulesOf } from '../bytecode/verdict-rules.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { EntryForm } from '../domain/hook.ts'
-import { LIMITS } from '../domain/limits.ts'
-import { mergeFunctionTypes } from '../elf/merge-btf.ts'
 import type { EntryImage } from '../ports/chain-kernel.ts'
 import { mapInfo } from './bpf-info.ts'
-import { createPercpuArray, createProgramArray, updateElement } from './bpf-map.ts'
-import { type FunctionTypes, PROG_FLAG_FRAGS } from './bpf-program.ts'
+import { createPercpuArray, createProgramArray, u32, updateElement } from './bpf-map.ts'
 import { pin, removeTree } from './bpffs.ts'
 import type { Fd } from './fd.ts'
+import { type ChainParts, groupImage } from './group-image.ts'
 import type { Loader } from './loader.ts'
 import { type Original, type Originals, takeBack } from './originals.ts'
 
@@ -50,7 +48,8 @@ export async function buildGeneration(
     const hook = images[0]?.hook ?? 'xdp'
     const rules = rulesOf(hook, tc)
     using counters = createPercpuArray('hl_counters', counterBytes(rules) * images.length, 1)
-    const built = await loadFastest(loader, { images, parts, rules, counters }, layouts(parts))
+    const chain = { images, parts, rules, countersMap: mapInfo(counters).id }
+    const built = await loadFastest(loader, chain, layouts(parts))
     try {
       removeTree(folder) // left over from a build that was cut short
       mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -95,13 +94,6 @@ function requireFragsAlike(images: readonly EntryImage[], parts: readonly Origin
     )
 }
 
-interface ChainParts {
-  readonly images: readonly EntryImage[]
-  readonly parts: readonly Original[]
-  readonly rules: VerdictRules
-  readonly counters: Fd
-}
-
 interface LoadedChain {
   readonly layout: Layout
   /** The chain's first program: it is what is attached. */
@@ -139,8 +131,10 @@ async function loadLayout(loader: Loader, chain: ChainParts, layout: Layout): Pr
   const links = layout.length > 1 ? createProgramArray('hl_links', layout.length) : undefined
   let root: Fd | undefined
   try {
+    const linksMap = links && mapInfo(links).id
     for (const index of layout.keys()) {
-      const program = await loadGroup(loader, chain, layout, index, links).catch((error: unknown) => {
+      const image = groupImage(chain, layout, index, linksMap)
+      const program = await loader.program(image).catch((error: unknown) => {
         const [only, ...others] = layout[index] ?? []
         const refused = asDomainError(error).code === 'verifier_refused'
         if (!refused || only === undefined || others.length > 0) throw error
@@ -159,90 +153,4 @@ async function loadLayout(loader: Loader, chain: ChainParts, layout: Layout): Pr
     links?.close()
     throw error
   }
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
-  return bytes
-}
-
-function loadGroup(
-  loader: Loader,
-  { images, parts, rules, counters }: ChainParts,
-  layout: Layout,
-  index: number,
-  links: Fd | undefined,
-): Promise<Fd> {
-  const group = layout[index] ?? []
-  const entries = group.flatMap(
-    ({ position, called }): (GroupEntry & { image: EntryImage; part: Original })[] => {
-      const [image, part] = [images[position], parts[position]]
-      if (image === undefined || part === undefined) return []
-      return [
-        {
-          ...{
-            image,
-            part,
-            called,
-            body: part.body,
-            stackBytes: part.stackBytes[0] ?? 0,
-            modules: part.modules,
-          },
-          proceedMask: proceedMask(image.hook, rules, image.proceed),
-          onMissing: onMissingFrom(images, position, layout),
-        },
-      ]
-    },
-  )
-  const last = index === layout.length - 1
-  const program = emitGroup(entries, {
-    rules,
-    countersMap: mapInfo(counters).id,
-    first: group[0]?.position ?? 0,
-    next: last || links === undefined ? undefined : { map: mapInfo(links).id, index: index + 1 },
-  })
-  return loader.program({
-    name: layout.length === 1 ? 'hl_chain' : `hl_chain_${index}`,
-    hook: images[0]?.hook ?? 'xdp',
-    code: program.code,
-    license: entries.every(({ image }) => image.gplCompatible) ? 'GPL' : (entries[0]?.image.license ?? ''),
-    flags: images.every(({ frags }) => frags) ? PROG_FLAG_FRAGS : 0,
-    types: typesOf(program, entries),
-    modules: program.modules,
-  })
-}
-
-/**
- * The verdict of a packet that cannot go on behind an entry. It is dropped if any entry from there on wants that, and also
- * where entries before it may have used up the tail calls that the kernel allows a packet: none may decide for those that
- * it keeps from running.
- */
-function onMissingFrom(
-  images: readonly EntryImage[],
-  position: number,
-  layout: Layout,
-): EntryImage['onMissing'] {
-  const before = images.slice(0, position + 1)
-  const calls = before.reduce((sum, { tailCalls }) => sum + tailCalls, layout.length - 1)
-  const wanted = images.slice(position).some(({ onMissing }) => onMissing === 'drop')
-  return wanted || (calls > LIMITS.bpf_tail_calls && before.some(({ tailCalls }) => tailCalls > 0))
-    ? 'drop'
-    : 'pass'
-}
-
-/** The types of a group's functions, if all are known. Its main function has the type of its first entry's. */
-function typesOf(
-  { functions }: GroupProgram,
-  entries: readonly { readonly image: EntryImage; readonly part: Original }[],
-): FunctionTypes | undefined {
-  if (!entries.every(({ part }) => part.typed)) return undefined
-  const wanted = functions.flatMap(({ entry, position, called }) => {
-    const { btf, functions: named } = entries[entry]?.image ?? {}
-    const { typeId, global } = named?.[position] ?? {}
-    return btf === undefined || typeId === undefined ? [] : [{ btf, typeId, makeStatic: called || !global }]
-  })
-  if (wanted.length < functions.length) return undefined
-  const { btf, typeIds } = mergeFunctionTypes(wanted)
-  return { btf, functions: functions.map(({ slot }, at) => ({ slot, typeId: typeIds[at] ?? 0 })) }
 }

@@ -13,6 +13,7 @@ import { openPin, pin, pinName, unpin } from './bpffs.ts'
 import type { Fd } from './fd.ts'
 import type { LoadedOriginal, Loader } from './loader.ts'
 import { fillMap } from './map-fill.ts'
+import type { OriginalRequest } from './original.ts'
 
 /** An entry that was loaded as it is and analysed: what a chain is made from. */
 export interface Original extends LayoutEntry {
@@ -53,7 +54,7 @@ export class Originals {
     known?.loaded.close()
     const loaded = await this.#load(image, newPins)
     try {
-      const original = describe(image, loaded)
+      const original = describeOriginal(image, loaded)
       this.#known.set(key, { image, original, loaded })
       return original
     } catch (error) {
@@ -103,15 +104,7 @@ export class Originals {
         const fd = stateKey === undefined ? undefined : openPin(this.#pinOf(stateKey))
         if (fd !== undefined) kept.set(name, fd)
       }
-      const loaded = await this.#loader.original({
-        bytes: image.bytes,
-        entry: image.entry,
-        hook: image.hook,
-        arrayPrograms: image.arrayPrograms,
-        kernelFunctions: image.kernelFunctions,
-        variables: image.variables,
-        reuse: new Map([...kept].map(([name, fd]) => [name, fd.number])),
-      })
+      const loaded = await this.#loader.original(requestOf(image, kept))
       try {
         for (const map of image.maps)
           if (map.stateKey !== undefined && !kept.has(map.name))
@@ -137,8 +130,19 @@ export class Originals {
   }
 }
 
+/** How an entry is loaded on maps that are there already. */
+export const requestOf = (image: EntryImage, kept: ReadonlyMap<string, Fd>): OriginalRequest => ({
+  bytes: image.bytes,
+  entry: image.entry,
+  hook: image.hook,
+  arrayPrograms: image.arrayPrograms,
+  kernelFunctions: image.kernelFunctions,
+  variables: image.variables,
+  reuse: new Map([...kept].map(([name, fd]) => [name, fd.number])),
+})
+
 /** What drops every packet needs no object, and no load of its own. */
-const dropOriginal = ({ entry, hook }: EntryImage): Original => ({
+export const dropOriginal = ({ entry, hook }: EntryImage): Original => ({
   ...{ name: entry, body: dropAll(hook), stackBytes: [0], verified: 2, gplCompatible: true, typed: false },
   ...{ maps: new Map(), modules: new Map(), programArrays: [] },
 })
@@ -148,7 +152,8 @@ export const takeBack = (newPins: NewPins): void => {
   for (const path of newPins) unpin(path)
 }
 
-function describe(
+/** What a chain is made from, of an entry that was loaded. Throws `chain_instruction`. */
+export function describeOriginal(
   image: EntryImage,
   { code, stackBytes, verified, maps, modules }: LoadedOriginal,
 ): Original {

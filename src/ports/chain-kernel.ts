@@ -127,3 +127,38 @@ export interface ChainKernel {
   /** Removes the pinned state maps whose keys are not in `keep`. */
   collectMaps(keep: ReadonlySet<string>): void
 }
+
+/** A program of a chain that runs, and what it would be if it were what the chain's entries make. Tags are in hex. */
+export interface ComparedProgram {
+  /** 0 where there is none. */
+  readonly programId: number
+  /** As the kernel tells it; empty where there is no program. */
+  readonly tag: string
+  /** As computed from the entries. */
+  readonly madeTag: string
+}
+
+/** A chain that runs, held against its entries. */
+export interface ComparedChain {
+  /** The one that is attached first, then those that it tail-calls. */
+  readonly programs: readonly ComparedProgram[]
+  /** What is not as the entries make it, a sentence each; none: the chain is what they make. */
+  readonly differences: readonly string[]
+}
+
+/** Looks at chains that run. It attaches, pins and changes nothing. */
+export interface ChainExaminer {
+  /** As of {@link ChainKernel}. */
+  pinned(): PinnedChain[]
+  /**
+   * Makes the chain of these entries anew, without attaching it, and compares: programs by their tags, the maps that they use,
+   * and what constants and arrays of programs hold. `programId` is what is attached, of the generation of that number.
+   * Throws what loading an entry does.
+   */
+  compare(
+    key: string,
+    generation: number,
+    programId: number,
+    entries: readonly EntryImage[],
+  ): Promise<ComparedChain>
+}

@@ -46,9 +46,7 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     saveDesired: (desired) => replace(dir, DESIRED, desired),
     saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
     removeProven: (functionName) => rm(join(dir, 'proven', `${functionName}.json`), { force: true }),
-    log: (name) => readParsed(join(dir, 'log', `${name}.json`), KeptLog),
     saveLog: (name, kept) => replace(join(dir, 'log'), `${name}.json`, kept),
-    revocations: () => readAll(join(dir, 'revocations'), BelievedRevocation),
     saveRevocation: (revocation) =>
       replace(join(dir, 'revocations'), `${revocation.digest.slice('sha256:'.length)}.json`, revocation),
     saveBlob: async (digest, bytes) => {
@@ -68,7 +66,6 @@ export async function openAgentState(dir: string): Promise<AgentState> {
         await replace(dir, SEEN, latest({ ...seen, [content]: first.toISOString() }))
       return first
     },
-    chains: () => readAll(join(dir, 'chains'), ChainRecord),
     saveChain: (record) => replace(join(dir, 'chains'), `${record.key}.json`, record),
     removeChain: async (key) => {
       for (const path of [chainPath(key), asideOf(chainPath(key))]) await rm(path, { force: true })
@@ -101,7 +98,16 @@ const latest = (seen: SeenReleases): SeenReleases =>
 /** What is read of a state directory without its agent's leave: nothing is made or changed. */
 export type AgentStateReader = Pick<
   AgentState,
-  'identity' | 'acceptedOrders' | 'acceptedPolicies' | 'desired' | 'proven' | 'blob' | 'releaseSeen'
+  | 'identity'
+  | 'acceptedOrders'
+  | 'acceptedPolicies'
+  | 'desired'
+  | 'proven'
+  | 'log'
+  | 'revocations'
+  | 'blob'
+  | 'releaseSeen'
+  | 'chains'
 >
 
 /** Looks into the state directory of an agent, which may run. Throws `file_unreadable` at the first look into one that is none. */
@@ -111,7 +117,10 @@ export const readAgentState = (dir: string): AgentStateReader => ({
   acceptedPolicies: () => readAll(join(dir, 'policies'), AcceptedPolicy),
   desired: () => readParsed(join(dir, DESIRED), Desired),
   proven: () => readAll(join(dir, 'proven'), Proven),
+  log: (name) => readParsed(join(dir, 'log', `${name}.json`), KeptLog),
+  revocations: () => readAll(join(dir, 'revocations'), BelievedRevocation),
   blob: (digest) => readIfThere(objectPath(dir, digest)),
+  chains: () => readAll(join(dir, 'chains'), ChainRecord),
   releaseSeen: async (content, now) => {
     const known = (await readParsed(join(dir, SEEN), SeenReleases))?.[content]
     return known === undefined ? now : new Date(Math.min(Date.parse(known), now.getTime()))

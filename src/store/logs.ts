@@ -77,7 +77,9 @@ export function databaseLogs(
   const append: RegistryLogs['append'] = async (transaction, log, entries) => {
     const signer = await signerOf(log)
     await lockLogs(transaction)
-    const tree = await transaction.logTree.findUniqueOrThrow({ where: { log } })
+    const [tree] = await transaction.$queryRaw<Pick<LogTree, 'size' | 'frontier'>[]>`
+      SELECT "size", "frontier" FROM "log_tree" WHERE "log" = ${log}`
+    if (tree === undefined) throw new DomainError('internal', `the log of ${log} was never begun`)
     return grow(transaction, log, signer, frontierOf(tree), entries.map(stored), clock())
   }
   return {
@@ -159,7 +161,7 @@ function stored({ entry, isPrivate }: NewEntry): StoredEntry {
   return { data: encodeEntry(hideEntry(entry, salt)), hidden: encodeEntry(entry), salt }
 }
 
-const frontierOf = ({ size, frontier }: LogTree): Frontier => ({
+const frontierOf = ({ size, frontier }: Pick<LogTree, 'size' | 'frontier'>): Frontier => ({
   size: Number(size),
   hashes: Array.from({ length: frontier.length / HASH_BYTES }, (_, at) =>
     Buffer.from(frontier.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)),
@@ -212,12 +214,12 @@ async function writeTree(
     signer,
     Math.floor(now.getTime() / 1000),
   )
-  const state = {
-    size: BigInt(frontier.size),
-    frontier: new Uint8Array(Buffer.concat(frontier.hashes)),
-    ...{ checkpoint, signedAt: now },
-  }
-  await transaction.logTree.upsert({ where: { log }, create: { log, origin, ...state }, update: state })
+  // by hand: each change of the catalog waits for it, and a statement that must be made first takes twice as long
+  await transaction.$executeRaw`
+    INSERT INTO "log_tree" ("log", "origin", "size", "frontier", "checkpoint", "signed_at")
+    VALUES (${log}, ${origin}, ${frontier.size}, ${Buffer.concat(frontier.hashes)}, ${checkpoint}, ${now})
+    ON CONFLICT ("log") DO UPDATE SET "size" = EXCLUDED."size", "frontier" = EXCLUDED."frontier",
+      "checkpoint" = EXCLUDED."checkpoint", "signed_at" = EXCLUDED."signed_at"`
 }
 
 async function readTile(

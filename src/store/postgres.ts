@@ -26,8 +26,9 @@ export interface Postgres {
 /** The server's environment: nothing of ours, such as tokens, is passed on. */
 const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
 const USER = 'hookline'
-/** Small on purpose: one registry process with few connections is the only client. */
-const SETTINGS = { shared_buffers: '16MB', max_connections: '24', jit: 'off', log_min_messages: 'warning' }
+/** Few connections, since one registry process is the only client; PostgreSQL's own default of memory, a quarter of which holds
+ * the table that searches read. */
+const SETTINGS = { shared_buffers: '128MB', max_connections: '24', jit: 'off', log_min_messages: 'warning' }
 /** Part of the socket's name, `.s.PGSQL.<port>`; no TCP port is opened. */
 const PORT = '5432'
 const START_ATTEMPTS = 5

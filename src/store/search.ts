@@ -51,32 +51,38 @@ export function databaseSearch({ prisma, notices }: Database): Search {
 }
 
 /**
- * The same search again is answered from memory, until something is published or changed anywhere, and for half a minute at
- * most: downloads are counted without telling anybody.
+ * The same search again is answered from memory, until something is published or changed anywhere. Downloads are counted
+ * without telling anybody: what is older than LIMITS.search_remembered_ms is still answered at once, and read anew behind the
+ * answer; what is older than LIMITS.search_stale_ms is read first.
  */
 function rememberPages(
   notices: ChangeNotices,
 ): (key: string, find: () => Promise<SearchPage>) => Promise<SearchPage> {
-  const pages = new Map<string, { page: Promise<SearchPage>; until_ms: number }>()
+  const pages = new Map<string, { page: Promise<SearchPage>; made_ms: number }>()
   let as_of = notices.seen
-  return (key, find) => {
-    if (as_of !== notices.seen) {
-      pages.clear()
-      as_of = notices.seen
-    }
-    const known = pages.get(key)
-    if (known !== undefined && known.until_ms > performance.now()) return known.page
+  const read = (key: string, find: () => Promise<SearchPage>): Promise<SearchPage> => {
+    const page = find()
+    const kept = { page, made_ms: performance.now() }
     pages.delete(key)
     const [oldest] = pages.keys()
     if (pages.size >= LIMITS.search_remembered && oldest !== undefined) pages.delete(oldest)
-    const page = find()
-    const kept = { page, until_ms: performance.now() + LIMITS.search_remembered_ms }
     pages.set(key, kept)
     // a failed search must not be remembered
     page.catch(() => {
       if (pages.get(key) === kept) pages.delete(key)
     })
     return page
+  }
+  return (key, find) => {
+    if (as_of !== notices.seen) {
+      pages.clear()
+      as_of = notices.seen
+    }
+    const known = pages.get(key)
+    const age_ms = known === undefined ? Number.POSITIVE_INFINITY : performance.now() - known.made_ms
+    if (known === undefined || age_ms > LIMITS.search_stale_ms) return read(key, find)
+    if (age_ms > LIMITS.search_remembered_ms) void read(key, find)
+    return known.page
   }
 }
 
@@ -165,10 +171,11 @@ function pageQuery(
         "updated_at", (${rank})::float8 AS "rank"
       FROM "program"
       WHERE "latest" <> '' AND ${visible(readable)} AND ${where}
-    ), "page" AS (
-      SELECT *, ${value}::text AS "sorted", row_number() OVER (ORDER BY ${value} ${direction}, "ref") AS "place"
-      FROM "hit" WHERE ${but(undefined)} AND ${behind}
+    ), "first" AS (
+      SELECT *, ${value} AS "value" FROM "hit" WHERE ${but(undefined)} AND ${behind}
       ORDER BY ${value} ${direction}, "ref" LIMIT ${request.limit + 1}
+    ), "page" AS (
+      SELECT *, "value"::text AS "sorted", row_number() OVER (ORDER BY "value" ${direction}, "ref") AS "place" FROM "first"
     ), "shown" AS (
       SELECT "page".*, "latest", "summary", "deprecated" FROM "page" JOIN "program" USING ("ref")
     ), "group" AS (

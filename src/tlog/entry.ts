@@ -1,9 +1,9 @@
+import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
-import { asDomainError, DomainError } from '../domain/errors.ts'
+import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { EntryHead, isKnownEntry, LogEntry } from '../domain/log-entry.ts'
 import type { Digest } from '../domain/names.ts'
-import { parseStrictJson } from '../domain/strict-json.ts'
 import { parseWith } from '../domain/yaml.ts'
 
 /** An entry of a kind, or in a form, that a later version brought: it is a leaf like any, and means nothing here. */
@@ -29,10 +29,11 @@ export function encodeEntry(entry: LogEntry): Buffer {
  */
 export function parseEntry(bytes: Buffer): LogEntry | OpaqueEntry {
   requireSize(bytes)
-  const value = parseJson(bytes)
-  if (!Buffer.from(canonicalJson(value)).equals(bytes)) throw invalid('it is not canonical JSON')
+  const value = parseCanonical(bytes)
+  // an audit reads millions: the head is looked at by itself only where it is all that is known
+  if (typeof value === 'object' && value !== null && isKnownEntry(value))
+    return parseWith(LogEntry, value, 'log_entry_invalid', 'log entry')
   const { v, kind, at } = parseWith(EntryHead, value, 'log_entry_invalid', 'log entry')
-  if (isKnownEntry({ v, kind, at })) return parseWith(LogEntry, value, 'log_entry_invalid', 'log entry')
   return { kind: 'opaque', head: { v, kind, at }, bytes }
 }
 
@@ -66,7 +67,7 @@ const COMMITMENT = Buffer.from('hookline-log-commitment/v1\n')
 /** RFC 8785, for what JSON.parse gives: keys by their UTF-16 code units, numbers and strings as JSON.stringify writes them. */
 function canonicalJson(value: unknown, depth = 0): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (depth === LIMITS.log_entry_depth) throw invalid(`it is deeper than ${LIMITS.log_entry_depth} levels`)
+  if (depth === LIMITS.log_entry_depth) throw tooDeep()
   if (Array.isArray(value)) return `[${value.map((part) => canonicalJson(part, depth + 1)).join(',')}]`
   const parts = Object.entries(value)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -74,18 +75,42 @@ function canonicalJson(value: unknown, depth = 0): string {
   return `{${parts.join(',')}}`
 }
 
-function parseJson(bytes: Buffer): unknown {
+/**
+ * Reads JSON that is written as RFC 8785 has it. A key that stands twice is lost in the value, so that no text with one is written
+ * like it; bytes that are no UTF-8 are in no text at all.
+ */
+function parseCanonical(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw invalid('it is not UTF-8')
+  const text = bytes.toString('utf8')
+  let value: unknown
   try {
-    return parseStrictJson(UTF8.decode(bytes), 'log entry')
+    value = JSON.parse(text)
   } catch (cause) {
-    const why = cause instanceof TypeError ? 'log entry: it is not UTF-8' : asDomainError(cause).message
-    throw new DomainError('log_entry_invalid', why, { cause })
+    throw new DomainError('log_entry_invalid', 'log entry: it is not JSON', { cause })
   }
+  // written as it was read, with its keys in order, it is canonical; else it may be all the same: numbers are keys of their own order
+  const isCanonical = (isSorted(value) && JSON.stringify(value) === text) || canonicalJson(value) === text
+  if (!isCanonical) throw invalid('it is not canonical JSON')
+  return value
 }
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Whether the keys of all objects stand in order. Throws `log_entry_invalid` for what is too deep. */
+function isSorted(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (depth === LIMITS.log_entry_depth) throw tooDeep()
+  if (Array.isArray(value)) return value.every((part) => isSorted(part, depth + 1))
+  let last: string | undefined
+  for (const [key, part] of Object.entries(value)) {
+    if ((last !== undefined && last > key) || !isSorted(part, depth + 1)) return false
+    last = key
+  }
+  return true
+}
 
 function requireSize({ length }: Buffer): void {
   if (length > LIMITS.log_entry_bytes) throw invalid(`it has more than ${LIMITS.log_entry_bytes} bytes`)
 }
+
+const tooDeep = (): DomainError => invalid(`it is deeper than ${LIMITS.log_entry_depth} levels`)
 
 const invalid = (why: string): DomainError => new DomainError('log_entry_invalid', `log entry: ${why}`)

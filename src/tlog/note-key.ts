@@ -50,9 +50,11 @@ export function noteKeyOf(name: string, type: SignatureType, key: KeyObject): No
 }
 
 /** The same key under the same name for cosignatures: with it a log says when its checkpoint was the newest. */
-export const asCosigner = ({ name, publicKey }: NoteKey): NoteKey => noteKey(name, 'cosignature', publicKey)
+export const asCosigner = ({ name, publicKey, key }: NoteKey): NoteKey =>
+  noteKey(name, 'cosignature', publicKey, key)
 
-function noteKey(name: string, type: SignatureType, publicKey: Buffer): NoteKey {
+/** `known` is the same key, where it was read before: reading it takes as long as checking a signature. */
+function noteKey(name: string, type: SignatureType, publicKey: Buffer, known?: KeyObject): NoteKey {
   if (!NAME.test(name) || !name.isWellFormed()) throw invalid(`${JSON.stringify(name)} cannot name a key`)
   const id = hash(
     'sha256',
@@ -60,7 +62,7 @@ function noteKey(name: string, type: SignatureType, publicKey: Buffer): NoteKey 
     'buffer',
   ).subarray(0, 4)
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: publicKey.toString('base64url') }
-  return { name, type, id, publicKey, key: createPublicKey({ key: jwk, format: 'jwk' }) }
+  return { name, type, id, publicKey, key: known ?? createPublicKey({ key: jwk, format: 'jwk' }) }
 }
 
 const keyBytes = (type: SignatureType, publicKey: Buffer): Buffer =>

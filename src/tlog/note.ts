@@ -125,8 +125,12 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 function requireText(text: string): void {
   if (!text.isWellFormed()) throw malformed('it is not Unicode')
   if (!text.endsWith('\n')) throw malformed('its last line does not end')
-  if ([...text].some((char) => char < ' ' && char !== '\n')) throw malformed('it has control characters')
+  for (let at = 0; at < text.length; at++)
+    if (text.charCodeAt(at) < SPACE && text[at] !== '\n') throw malformed('it has control characters')
 }
+
+/** The first character that is no control character of ASCII. */
+const SPACE = 0x20
 
 const malformed = (why: string, cause?: unknown): DomainError =>
   new DomainError('log_malformed', `signed note: ${why}`, { cause })

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { BuildRefused, ChainSet, type IsRevoked, type WantedChain } from '../../src/agent/chain-set.ts'
+import { ChainSet, type IsRevoked } from '../../src/agent/chain-set.ts'
 import type { ReadyEntry } from '../../src/agent/instance.ts'
+import { BuildRefused, type WantedChain } from '../../src/agent/wanted-chain.ts'
 import { sha256Digest } from '../../src/attest/keys.ts'
 import { asDomainError, DomainError } from '../../src/domain/errors.ts'
 import type { FunctionPart } from '../../src/domain/generation.ts'
 import { packetsOf } from '../../src/domain/hook.ts'
 import { LIMITS } from '../../src/domain/limits.ts'
 import { ObservedChain } from '../../src/domain/node.ts'
-import { Crash, FakeHost, keyOf, openHost, type Refusal } from './fake-chain-kernel.ts'
+import { Crash, FakeHost, keyOf, openHost, type Refusal } from '../../tools/lab/fake-chain-kernel.ts'
 
 /** What is to run on every interface. */
 interface Wanted {

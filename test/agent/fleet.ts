@@ -182,7 +182,7 @@ export class Fleet {
     const code = await runCli(
       [...args, '--json'],
       io,
-      { serve: never, witness: never, agent: never, doctor: never },
+      { serve: never, witness: never, agent: never, doctor: never, verifyRunning: never },
       'test',
     )
     const answer: unknown = JSON.parse(out)

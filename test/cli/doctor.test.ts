@@ -36,7 +36,13 @@ async function runOn(
   ...args: string[]
 ): Promise<{ code: number; out: string }> {
   const notHere = (): Promise<never> => Promise.reject(new Error('not here'))
-  const services = { serve: notHere, witness: notHere, agent: notHere, doctor: async () => report }
+  const services = {
+    serve: notHere,
+    witness: notHere,
+    agent: notHere,
+    doctor: async () => report,
+    verifyRunning: notHere,
+  }
   const code = await runCli(['doctor', ...args], io, services, '1.2.3')
   expect(io.err).toBe('')
   return { code, out: io.out }

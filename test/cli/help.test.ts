@@ -6,6 +6,7 @@ const services = {
   serve: () => Promise.reject(new Error('not here')),
   agent: () => Promise.reject(new Error('not here')),
   witness: () => Promise.reject(new Error('not here')),
+  verifyRunning: () => Promise.reject(new Error('not here')),
   doctor: () => Promise.reject(new Error('not here')),
 }
 async function help(...path: string[]): Promise<string> {

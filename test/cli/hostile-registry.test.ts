@@ -49,7 +49,7 @@ interface Lie {
 }
 
 const notHere = (): Promise<never> => Promise.reject(new Error('not here'))
-const services = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere }
+const services = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere, verifyRunning: notHere }
 let double: HttpDouble | undefined
 afterEach(async () => {
   await double?.close()

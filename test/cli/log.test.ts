@@ -29,7 +29,7 @@ import { type MemoryLog, memoryLog, newSigner } from '../support/memory-log.ts'
 import { memoryIo, scratch } from './hookline.ts'
 
 const notHere = () => Promise.reject(new Error('not here'))
-const services = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere }
+const services = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere, verifyRunning: notHere }
 const publisher = newKey()
 const second = newKey('ed25519')
 let registry: RunningRegistry

@@ -97,7 +97,13 @@ async function run(claim: Claim | undefined, ...args: string[]) {
   const io = memoryIo()
   const notHere = (): Promise<never> => Promise.reject(new Error('not here'))
   const flags = ['--key', file('own.pem'), '--url', double.url, '--token', 't']
-  const services = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere }
+  const services = {
+    serve: notHere,
+    witness: notHere,
+    agent: notHere,
+    doctor: notHere,
+    verifyRunning: notHere,
+  }
   const code = await runCli(['function', ...args, ...flags], io, services, '0')
   return { code, signed, io }
 }

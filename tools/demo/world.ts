@@ -14,7 +14,13 @@ import { type Service, startService } from './processes.ts'
 const ROLE = 'edge'
 const notHere = (): Promise<never> => Promise.reject(new Error('not in this process'))
 /** Services run as processes of their own here. */
-const noServices = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere }
+const noServices = {
+  serve: notHere,
+  witness: notHere,
+  agent: notHere,
+  doctor: notHere,
+  verifyRunning: notHere,
+}
 const SETTLE_MS = 20_000
 const LOOK_MS = 20
 

@@ -26,7 +26,7 @@ export type Refusal = (
 
 /**
  * What outlives an agent: a bpffs and a state directory, in memory. It stands in for the kernel only where failures are
- * injected; what a kernel really does is tested on one.
+ * injected and where a fleet is simulated; what a kernel really does is tested on one.
  */
 export class FakeHost {
   readonly interfaces: NetworkInterface[] = [

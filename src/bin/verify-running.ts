@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs'
+import { arch, release } from 'node:os'
+import { rememberVerdicts } from '../agent/verdicts.ts'
+import { verifyRunning } from '../agent/verify-running.ts'
+import { policyInForce } from '../cli/policy-in-force.ts'
+import type { VerifyRunningFlags } from '../cli/service-commands.ts'
+import { DomainError } from '../domain/errors.ts'
+import type { RunningChain } from '../domain/running.ts'
+import { chainExaminer } from '../kernel/chain-examiner.ts'
+import { childLoader } from '../kernel/child-loader.ts'
+import { readAgentState } from '../store/agent-state.ts'
+import { LOADER } from './loader-module.ts'
+
+/**
+ * Verifies what an agent of this host runs, beside it. Throws `needs_root`, `not_found` where no agent has run with the
+ * state directory, what the policy and the state directory throw.
+ */
+export async function verifyAgent({ state: dir, trust, bpffs }: VerifyRunningFlags): Promise<RunningChain[]> {
+  if (process.getuid?.() !== 0)
+    throw new DomainError('needs_root', 'what the kernel runs is told to root, and to nobody else')
+  const state = readAgentState(dir)
+  const identity = await state.identity()
+  if (identity === undefined)
+    throw new DomainError('not_found', `no agent has run with the state directory ${dir}: name it by --state`)
+  const policy = await policyInForce(trust, state)
+  const loader = childLoader(LOADER)
+  try {
+    return await verifyRunning({
+      ...{ state, policy, kernelRelease: release(), arch: arch(), clock: () => new Date() },
+      kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
+      verdicts: rememberVerdicts(),
+      // its network namespace is found by the inode that the pins are named by
+      examiner: chainExaminer({ bpffs, agent: identity.name, netns: undefined, loader }),
+    })
+  } finally {
+    loader.close()
+  }
+}

@@ -1,0 +1,118 @@
+import { join } from 'node:path'
+import { type Layout, layoutsOf } from '../bytecode/layout.ts'
+import { programTag } from '../bytecode/program-tag.ts'
+import { rulesOf } from '../bytecode/verdict-rules.ts'
+import { asDomainError } from '../domain/errors.ts'
+import type { ChainExaminer, ComparedChain, ComparedProgram, EntryImage } from '../ports/chain-kernel.ts'
+import { mapInfo, programInfo } from './bpf-info.ts'
+import { lookupElement, u32 } from './bpf-map.ts'
+import { type ProgramImage, programById } from './bpf-program.ts'
+import { openPin } from './bpffs.ts'
+import { agentFolder, type ChainsOptions, hookChains, mapsFolder } from './chains.ts'
+import { compareMaps } from './compare-maps.ts'
+import type { Fd } from './fd.ts'
+import { generationFolder } from './generation.ts'
+import { type ChainParts, groupImage } from './group-image.ts'
+import { reloadOriginals } from './reloaded-originals.ts'
+import { tagHash } from './tag-hash.ts'
+import { tcxSupported } from './tcx-hook.ts'
+
+/** Looks at the chains that {@link hookChains} of the same options makes. */
+export function chainExaminer(options: ChainsOptions): ChainExaminer {
+  const { bpffs, agent, loader, tc = tcxSupported() ? 'tcx' : 'clsact' } = options
+  const root = agentFolder(bpffs, agent)
+  return {
+    pinned: hookChains(options).pinned,
+    compare: async (key, generation, programId, images) => {
+      using reloaded = await reloadOriginals(loader, mapsFolder(root), images)
+      const folder = generationFolder(join(root, key), generation)
+      return compareGeneration(folder, programId, images, tc, reloaded)
+    },
+  }
+}
+
+type Reloaded = Awaited<ReturnType<typeof reloadOriginals>>
+
+function compareGeneration(
+  folder: string,
+  programId: number,
+  images: readonly EntryImage[],
+  tc: 'tcx' | 'clsact',
+  { parts, unpinned, own }: Reloaded,
+): ComparedChain {
+  using counters = openPin(join(folder, 'counters'))
+  using links = openPin(join(folder, 'links'))
+  const differences = unpinned.map((name) => `its state map ${name} is not pinned`)
+  if (counters === undefined) differences.push('its counters are not pinned')
+  const rules = rulesOf(images[0]?.hook ?? 'xdp', tc)
+  const chain = { images, parts, rules, countersMap: counters === undefined ? 0 : mapInfo(counters).id }
+  const running = runningPrograms(programId, links)
+  const made = closest(candidates(chain, running.length, links && mapInfo(links).id), running)
+  if (made === undefined)
+    return {
+      programs: running.map((one) => ({ ...one, madeTag: '' })),
+      differences: [...differences, `${running.length} programs hang together, which its entries never make`],
+    }
+  const programs = running.map((one, at) => ({ ...one, madeTag: made[at]?.tag ?? '' }))
+  for (const [at, program] of programs.entries())
+    if (program.tag !== program.madeTag) differences.push(differenceOf(program))
+    else if (program.programId !== 0)
+      differences.push(...compareMaps(program.programId, made[at]?.image.code ?? Buffer.alloc(0), own))
+  return { programs, differences }
+}
+
+const differenceOf = ({ programId, tag, madeTag }: ComparedProgram): string =>
+  programId === 0
+    ? `a program is missing that its entries make (tag ${madeTag})`
+    : `program ${programId} has the tag ${tag}, its entries make ${madeTag}`
+
+type RunningProgram = Pick<ComparedProgram, 'programId' | 'tag'>
+
+/** The program that is attached, and those in the array through which the groups of a chain reach each other. */
+function runningPrograms(attached: number, links: Fd | undefined): RunningProgram[] {
+  const groups = links === undefined ? 1 : mapInfo(links).maxEntries
+  const ids = Array.from({ length: groups }, (_, at) =>
+    at === 0 || links === undefined ? attached : (lookupElement(links, u32(at), 4)?.readUInt32LE(0) ?? 0),
+  )
+  return ids.map((programId) => {
+    if (programId === 0) return { programId, tag: '' }
+    using program = programById(programId)
+    return { programId, tag: programInfo(program).tag }
+  })
+}
+
+/** A program as the entries make it. */
+interface MadeProgram {
+  readonly image: ProgramImage
+  readonly tag: string
+}
+
+/** What the entries can be made into, of so many programs: the kernel decided which of them runs. */
+function candidates(chain: ChainParts, groups: number, linksMap: number | undefined): MadeProgram[][] {
+  const hash = tagHash()
+  const make = (layout: Layout): MadeProgram[] =>
+    [...layout.keys()].map((index) => {
+      const image = groupImage(chain, layout, index, linksMap)
+      return { image, tag: programTag(image.code, hash) }
+    })
+  return layoutsOf(chain.parts)
+    .filter((layout) => layout.length === groups)
+    .flatMap((layout) => {
+      try {
+        return [make(layout)]
+      } catch (error) {
+        if (asDomainError(error).code === 'chain_stack') return [] // which the agent passed over, too
+        throw error
+      }
+    })
+}
+
+/** The candidate that has most of the programs that run. */
+function closest(
+  made: readonly MadeProgram[][],
+  running: readonly RunningProgram[],
+): MadeProgram[] | undefined {
+  const alike = (one: readonly MadeProgram[]): number =>
+    one.filter(({ tag }, at) => tag === running[at]?.tag).length
+  return [...made].sort((a, b) => alike(b) - alike(a))[0]
+}
