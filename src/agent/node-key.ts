@@ -33,7 +33,7 @@ export async function replaceNodeKey({ state, registry, clock }: NodeKeyParts): 
 }
 
 /** Whether a key is to be replaced: an attempt is not done, or it is `age_s` old, or nobody knows how old. 0: only the former. */
-export function isKeyDue({ keySince, nextKey }: Identity, age_s: number, now: Date): boolean {
+function isKeyDue({ keySince, nextKey }: Identity, age_s: number, now: Date): boolean {
   if (nextKey !== undefined) return true
   if (age_s === 0) return false
   return keySince === undefined || now.getTime() - Date.parse(keySince) >= age_s * 1000
