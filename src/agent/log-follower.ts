@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { KeptLog, RevocationNote } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -16,6 +17,7 @@ import { parseNote, verifyNote } from '../tlog/note.ts'
 import { asCosigner, formatNoteKey, type NoteKey } from '../tlog/note-key.ts'
 import { consistencyProof, inclusionProof, verifyInclusion } from '../tlog/proof.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
+import { absentUntil, sighted } from './log-sightings.ts'
 import type { LogTrust } from './log-trust.ts'
 import { publicationOf } from './publication.ts'
 
@@ -68,7 +70,9 @@ export class LogFollower {
 
   /**
    * Refuses a release whose publication is not in the log of the catalog as it is: program, version, files, bundle, one of its
-   * signers. Gives when it was published. What was found there once is known without the registry. Throws `not_logged`, and why the log is not believed.
+   * signers. Gives when it was published: as its entry says, but not before a look at the log that had no such entry yet, since the
+   * registry signs its log itself. What was found there once is known without the registry. Throws `not_logged`, and why the log is
+   * not believed.
    */
   async requireLogged(
     release: ReleaseDescriptor,
@@ -76,10 +80,12 @@ export class LogFollower {
     trust: LogTrust,
     signal: AbortSignal,
   ): Promise<Date> {
-    const { index, leaf, at } = publicationOf(release, signers)
+    const { index, leaf, at: said } = publicationOf(release, signers)
     const place = `${index}:${leaf.toString('hex')}`
     let kept = await this.#open('catalog', trust.keys.catalog)
-    if (kept.places.includes(place)) return at
+    const published = (): Date =>
+      new Date(Math.max(said.getTime(), absentUntil(kept.sightings, index) * 1000))
+    if (kept.places.includes(place)) return published()
     // one look may have been under way, and have asked before the entry was there
     for (let looks = 0; looks < 2 && (kept.size <= index || this.problem !== undefined); looks++) {
       await this.follow(trust, signal)
@@ -95,7 +101,7 @@ export class LogFollower {
     await this.#change('catalog', ({ places }) => ({
       places: [...places, place].slice(-LIMITS.agent_places),
     }))
-    return at
+    return published()
   }
 
   async #followAll(trust: LogTrust, signal: AbortSignal): Promise<void> {
@@ -111,7 +117,23 @@ export class LogFollower {
     }
   }
 
+  /**
+   * Goes on to the newest checkpoint of one log. Witnesses sign it after the change that made it is there: until they have, within
+   * LIMITS.witness_patience_ms, it is asked for again rather than complained of.
+   */
   async #followOne(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
+    const patience = performance.now() + LIMITS.witness_patience_ms
+    for (;;) {
+      try {
+        return await this.#look(log, trust, signal)
+      } catch (error) {
+        if (asDomainError(error).code !== 'witnesses_missing' || performance.now() > patience) throw error
+      }
+      await setTimeout(LIMITS.witness_look_ms, undefined, { signal })
+    }
+  }
+
+  async #look(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
     const kept = await this.#open(log, trust.keys[log])
     const key = trust.keys[log]
     const note = await this.#file(log, 'checkpoint', LIMITS.note_bytes, signal)
@@ -125,7 +147,9 @@ export class LogFollower {
     const head = acceptCheckpoint(seen, { note, proof }, trust.policy, this.#parts.clock())
     const [cosigner] = verifyNote(parsed, [asCosigner(key)])
     const replayed = log === 'revocations' ? await this.#replay(kept, head, readTile) : {}
-    await this.#change(log, () => ({
+    const now_s = Math.floor(this.#parts.clock().getTime() / 1000)
+    await this.#change(log, ({ sightings }) => ({
+      sightings: sighted(sightings, head.size, now_s),
       ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
       freshAt: Math.max(kept.freshAt, cosigner?.time ?? 0),
     }))
@@ -154,7 +178,17 @@ export class LogFollower {
     }
     const freshAt = Math.floor(this.#parts.clock().getTime() / 1000)
     const root = EMPTY_ROOT.toString('base64')
-    const begun = { key: text, epoch: 0, size: 0, root, freshAt, places: [], frontier: [], notes: [] }
+    const begun = {
+      key: text,
+      epoch: 0,
+      size: 0,
+      root,
+      freshAt,
+      sightings: [],
+      places: [],
+      frontier: [],
+      notes: [],
+    }
     await this.#keep(log, begun)
     return begun
   }

@@ -1,5 +1,5 @@
 import { DomainError } from '../domain/errors.ts'
-import { type Digest, releaseRef } from '../domain/names.ts'
+import { type Digest, MANIFEST_FILE, releaseRef } from '../domain/names.ts'
 import type { Signer } from '../domain/signer.ts'
 import { sha256Digest } from './keys.ts'
 import { type BundleClaim, openBundle } from './open-bundle.ts'
@@ -27,7 +27,8 @@ export interface DigestClaim extends Omit<ReleaseClaim, 'files'> {
  * Checks that an accepted signer signed exactly these files as exactly this release, and gives the signer. The checks
  * come in this order and each stops an attack of its own; whatever is not understood is refused.
  *
- * Throws `bundle_missing`, `statement_invalid`, `release_mismatch`, `subject_mismatch`, and what {@link openBundle} does.
+ * Throws `bundle_missing`, `statement_invalid`, `release_mismatch`, `subject_mismatch`, `manifest_mismatch`,
+ * `subject_missing`, `subject_unsigned`, and what {@link openBundle} does.
  */
 export function verifyRelease({ files, ...claim }: ReleaseClaim): { signer: Signer } {
   return verifyReleaseDigests({ ...claim, digests: digestsOf(files) })
@@ -79,11 +80,16 @@ function requireSubjects({ subject }: ReleaseStatement, digests: ReadonlyMap<str
     if (seen.has(item.name)) throw mismatch(`the statement names ${item.name} twice`)
     seen.add(item.name)
     const digest = digests.get(item.name)
-    if (digest === undefined) throw mismatch(`${item.name} was signed, but is not among the files`)
-    if (digest !== subjectDigest(item)) throw mismatch(`${item.name} is not the file that was signed`)
+    if (digest === undefined)
+      throw new DomainError('subject_missing', `${item.name} was signed, but is not among the files`)
+    if (digest === subjectDigest(item)) continue
+    if (item.name === MANIFEST_FILE)
+      throw new DomainError('manifest_mismatch', `${item.name} is not the manifest that was signed`)
+    throw mismatch(`${item.name} is not the file that was signed`)
   }
   for (const name of digests.keys())
-    if (!seen.has(name)) throw mismatch(`${name} is among the files, but was not signed`)
+    if (!seen.has(name))
+      throw new DomainError('subject_unsigned', `${name} is among the files, but was not signed`)
 }
 
 const mismatch = (why: string): DomainError => new DomainError('subject_mismatch', why)

@@ -1,6 +1,7 @@
 import type { Protection } from '../http/protection.ts'
 import type { Services } from '../http/services.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
+import { startBlobCollector } from '../registry/blob-collector.ts'
 import { openDesiredDesk } from '../registry/desired.ts'
 import { idTokens } from '../registry/id-token.ts'
 import { startLogWorker } from '../registry/log-worker.ts'
@@ -10,6 +11,7 @@ import { startWebhookWorker } from '../registry/webhook-worker.ts'
 import type { LogWitness } from '../registry/witnesses.ts'
 import { databaseAccounts } from '../store/accounts.ts'
 import { databaseAuditLog } from '../store/audit-log.ts'
+import { databaseBlobClaims } from '../store/blob-claims.ts'
 import { databaseCatalog } from '../store/catalog.ts'
 import type { Database } from '../store/database.ts'
 import { databaseDownloads } from '../store/downloads.ts'
@@ -43,6 +45,7 @@ export function composeRegistry(
   const fleet = databaseFleet(database, logs)
   const nodes = databaseNodes(database)
   const webhooks = databaseWebhooks(database)
+  const blobClaims = databaseBlobClaims(database)
   const [accounts, logins] = [databaseAccounts(database), databaseLogins(database)]
   return {
     accounts,
@@ -65,6 +68,11 @@ export function composeRegistry(
     policies: databasePolicies(database),
     nodes,
     blobs,
+    blobClaims,
+    blobCollector: startBlobCollector({
+      ...{ blobClaims, blobs },
+      report: (error) => report(error, 'removing bytes that nothing names'),
+    }),
     clock,
     nodeDesk: openNodeDesk(nodes, notices, clock),
     desiredDesk: openDesiredDesk(fleet, notices),
@@ -76,6 +84,7 @@ export function composeRegistry(
     proofPlaces,
     uploads: databaseUploads(database),
     webhooks,
+    privateWebhooks,
     webhookWorker: startWebhookWorker(webhooks, clock, {
       allowPrivate: privateWebhooks,
       report: (error) => report(error, 'telling webhooks'),

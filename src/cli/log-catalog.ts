@@ -99,8 +99,8 @@ export async function compareCatalog(
   before: number,
   logs: Pick<LogClient, 'releaseProof'>,
 ): Promise<{ findings: Finding[]; opened: number }> {
-  const findings: Finding[] = history.contradictions.map(({ value, index }) => ({
-    ...{ code: 'log_release_differs' as const, subject: `entry ${index}`, detail: value },
+  const findings: Finding[] = history.contradictions.map(({ code, value, index }) => ({
+    ...{ code, subject: `entry ${index}`, detail: value },
   }))
   let opened = 0
   const found = (code: ErrorCode, subject: string, detail: string): void => {

@@ -176,6 +176,7 @@ export function defineReleaseCommands(
       'Sigstore bundle of the release in the directory <target> (default: its bundle.json)',
     )
     .option('--log-key <key...>', 'demand that it is in the registry’s log, which this verifier key signs')
+    .option('--skip-log', 'leave out what `log` of the policy demands, for which a registry is asked', false)
     .option('--running', 'verify what the agent of this host runs, in place of a release', false)
     .option('--state <directory>', 'with --running: state directory of the agent', '/var/lib/hookline-agent')
     .option('--trust <file>', 'with --running: trust policy of the node', '/etc/hookline/trust.yaml')
@@ -193,7 +194,8 @@ export function defineReleaseCommands(
     registryFlags(trustFlags(verify)),
     {
       ...{ ...registryShape, ...trustShape, target: z.string().optional(), bundle: z.string().optional() },
-      ...{ logKey: z.array(z.string()).default([]), running: z.boolean().default(false) },
+      ...{ logKey: z.array(z.string()).default([]), skipLog: z.boolean().default(false) },
+      running: z.boolean().default(false),
       ...{ state: z.string(), trust: z.string(), bpffs: z.string() },
     },
     async ({ target, running, ...flags }, context) => {

@@ -26,6 +26,10 @@ const powersText = (permissions: readonly Permission[]): string =>
     ? 'let packets pass, and nothing else'
     : permissions.map((name) => `${PERMISSIONS[name].title} (${name})`).join('; ')
 
+/** That it is not for everybody, if so. */
+const privateText = (view: Pick<ReleaseView, 'private'>): string | undefined =>
+  view.private === true ? 'for members of its namespace only, and for the nodes that run it' : undefined
+
 /**
  * Shows a program's versions, or one release, as the registry describes it, with the configuration that its manifest names.
  * Nothing of it is verified. Throws `invalid_name`, `not_found`, `digest_mismatch`, `registry_answer`, `invalid_manifest`.
@@ -52,6 +56,7 @@ export async function show(
         renderFields([
           ['program', view.program],
           ['summary', view.summary],
+          ['private', privateText(view)],
           ['deprecated', view.deprecated],
           ['quarantined', view.quarantined],
         ]),
@@ -72,6 +77,7 @@ export async function show(
       renderFields([
         ['release', name],
         ['summary', view.summary],
+        ['private', privateText(view)],
         ['license', view.license],
         ['hooks', view.hooks.join(', ')],
         ['can', powersText(view.permissions)],

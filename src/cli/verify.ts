@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { LogTrust } from '../agent/log-trust.ts'
 import { sha256Digest } from '../attest/keys.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { releaseRef } from '../domain/names.ts'
 import { signerText } from '../domain/signer.ts'
-import { parseNoteKey } from '../tlog/note-key.ts'
+import type { LogPolicy } from '../tlog/log-state.ts'
+import { type NoteKey, parseNoteKey } from '../tlog/note-key.ts'
 import type { ShownEntry } from '../tlog/publication.ts'
 import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
 import { type CheckedRelease, checkRelease } from './check-release.ts'
@@ -24,8 +26,10 @@ import { bytesText, counted } from './terminal.ts'
 export interface VerifyFlags extends TrustFlags, RegistryFlags {
   readonly target: string
   readonly bundle?: string | undefined
-  /** Verifier keys of the registry's log: then the release must be in it. */
+  /** Verifier keys of the registry's log: then the release must be in it. Without any, the policy says whether it must. */
   readonly logKey: readonly string[]
+  /** Asks no registry for the proof that the policy demands. */
+  readonly skipLog: boolean
 }
 
 /**
@@ -56,7 +60,8 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
     size: bytes.length,
     digest: sha256Digest(bytes),
   }))
-  const proof = flags.logKey.length === 0 ? undefined : await requireInLog(io, flags, release)
+  const asked = flags.skipLog ? undefined : askedOfLog(flags.logKey, accepted.log)
+  const proof = asked === undefined ? undefined : await requireInLog(io, flags, release, asked)
   const rows = files.map(({ name, size, digest }) => [name, bytesText(size), digest])
   const ref = releaseRef(program, version)
   const text = [
@@ -71,19 +76,40 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
   return { json: { program, version, signer: signers[0], signers, files, ...log }, text }
 }
 
-/** The proof that just this release is in the log of the registry. Throws as {@link checkedProof}, `log_key_invalid`. */
+/** What a proof of the log is held to. */
+interface AskedOfLog {
+  readonly key: NoteKey
+  readonly policy: LogPolicy
+}
+
+/** What is asked of the log: by the keys that are named, else by the policy; undefined for nothing. Throws `log_key_invalid`. */
+function askedOfLog(named: readonly string[], trust: LogTrust | undefined): AskedOfLog | undefined {
+  const key = givenKey('catalog', named.map(parseNoteKey))
+  if (key === undefined) return trust && { key: trust.keys.catalog, policy: trust.policy }
+  return { key, policy: { maxAge_s: LIMITS.log_fresh_s, witnesses: { keys: [], threshold: 0 } } }
+}
+
+/** The proof that just this release is in the log of the registry. Throws as {@link checkedProof}. */
 async function requireInLog(
   io: Context['io'],
   flags: VerifyFlags,
   { program, version, files, bundles }: CheckedRelease,
+  { key, policy }: AskedOfLog,
 ): Promise<ShownEntry> {
-  const key = givenKey('catalog', flags.logKey.map(parseNoteKey))
-  if (key === undefined) throw new DomainError('usage', '--log-key: give the key of the log')
   const digests = [...files].map(([name, bytes]) => ({ name, digest: sha256Digest(bytes) }))
   const [bundle = ''] = bundles // the publisher's, which is the one that was logged
   const release = { program, version, files: digests, bundle: sha256Digest(Buffer.from(bundle)) }
-  const policy = { maxAge_s: LIMITS.log_fresh_s, witnesses: { keys: [], threshold: 0 } }
-  return checkedProof(await connectLog(io, flags), release, key, policy)
+  const client = await connectLog(io, flags).catch(explainMissingLog)
+  return checkedProof(client, release, key, policy)
+}
+
+/** What a policy demands of the log cannot be left out in silence. */
+function explainMissingLog(thrown: unknown): never {
+  if (!(thrown instanceof DomainError) || thrown.code !== 'no_registry') throw thrown
+  throw new DomainError(
+    'no_registry',
+    'the policy demands that the release is in the log: name the registry, or leave that out by --skip-log',
+  )
 }
 
 async function fromRegistry(client: RegistryClient, target: string): Promise<CheckedRelease> {

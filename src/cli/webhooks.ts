@@ -39,18 +39,21 @@ export async function addWebhook(
 /** Lists webhooks. */
 export async function listWebhooks({ namespace, ...flags }: WebhookFlags, { io }: Context): Promise<Outcome> {
   const webhooks = await (await connectWithToken(io, flags)).webhooks(namespace)
-  const rows = webhooks.map(({ id, url, events, failingSince, disabledAt }) => [
+  const rows = webhooks.map(({ id, url, events, createdBy, failingSince, disabledAt }) => [
     ...[url, events.join(', ')],
     disabledAt !== undefined
       ? `disabled ${disabledAt}`
       : failingSince !== undefined
         ? `fails since ${failingSince}`
         : 'good',
-    id,
+    ...[createdBy ?? '', id],
   ])
   return {
     json: { webhooks },
-    text: rows.length === 0 ? 'no webhooks' : renderTable(io, ['address', 'events', 'state', 'id'], rows),
+    text:
+      rows.length === 0
+        ? 'no webhooks'
+        : renderTable(io, ['address', 'events', 'state', 'made by', 'id'], rows),
   }
 }
 

@@ -282,6 +282,11 @@ export const ERRORS = {
     'Blob store does not do its part',
     'check its address, bucket and keys (HOOKLINE_S3_...), and that it runs',
   ),
+  blob_being_removed: entry(
+    'unavailable',
+    'The same bytes are being removed',
+    'try again in a few minutes: nothing named these bytes any more, and they can be kept anew when they are gone',
+  ),
   not_ready: entry('unavailable', 'Not ready', 'see the log of the registry'),
   registry_unavailable: entry(
     'unavailable',
@@ -325,6 +330,21 @@ export const ERRORS = {
   subject_mismatch: entry(
     'untrusted',
     'Files differ from what was signed',
+    'do not use this release; report it',
+  ),
+  manifest_mismatch: entry(
+    'untrusted',
+    'Manifest differs from what was signed',
+    'do not use this release; report it',
+  ),
+  subject_missing: entry(
+    'untrusted',
+    'A file that was signed is missing',
+    'do not use this release; report it',
+  ),
+  subject_unsigned: entry(
+    'untrusted',
+    'A file was not signed with the others',
     'do not use this release; report it',
   ),
   digest_mismatch: entry('untrusted', 'Bytes differ from their digest', 'report it to the registry’s owner'),
@@ -377,6 +397,11 @@ export const ERRORS = {
     'untrusted',
     'Signed policy cannot be read',
     'sign it again with `hookline trust sign`',
+  ),
+  policy_owner_changed: entry(
+    'forbidden',
+    'Policy is another owner’s',
+    'sign it with the key that signed the revision before; where that is to change, an administrator pushes the new one',
   ),
   owner_not_allowed: entry(
     'untrusted',
@@ -463,6 +488,11 @@ export const ERRORS = {
     'untrusted',
     'Release differs from what was logged',
     'do not use it; keep it and report it: others were shown another one',
+  ),
+  log_backdated: entry(
+    'untrusted',
+    'Entry of the log is dated back',
+    'do not count the age of what it publishes from its date, and ask the registry’s operator how it came to be',
   ),
   log_standing_differs: entry(
     'untrusted',

@@ -17,6 +17,11 @@ export const KeptLog = z.strictObject({
   root: z.base64(),
   /** When the log last said that it had nothing newer, in POSIX seconds; before the first time, when it began to be followed. */
   freshAt: z.int().min(0),
+  /** When the node last saw the log with so many entries, in POSIX seconds of its own clock, the earliest first. */
+  sightings: z
+    .array(z.strictObject({ size: z.int().min(0), at: z.int().min(0) }))
+    .max(LIMITS.agent_sightings)
+    .default([]),
   /** Leaves that were found in it, `<index>:<hash>`: no later checkpoint can be without them. */
   places: z.array(z.string().max(100)).max(LIMITS.agent_places),
   /** Hashes that the replay goes on from; a log that is not replayed has none. */

@@ -122,6 +122,19 @@ export const LIMITS = {
   database_lost_ms: 500,
   /** One request to an S3 store. */
   blob_store_ms: 30_000,
+  /** Bytes that nothing names any more stay for so long: longer than the longest request takes to publish what it has put. */
+  blob_grace_s: 3600,
+  /** How often a process looks for such bytes, and how many it removes at a time. */
+  blob_collect_ms: 600_000,
+  blob_batch: 100,
+  /** A batch is given up after this time: what is asked of the store then, or before, is over long before `blob_settle_s`. */
+  blob_lease_ms: 60_000,
+  /** Bytes whose removal failed may be kept again after this time, and are tried again after that one. */
+  blob_settle_s: 300,
+  blob_retry_s: 3600,
+  /** How long who keeps bytes waits for their removal to be over, and how often he looks. */
+  blob_claim_ms: 3000,
+  blob_claim_pause_ms: 100,
   /** Until a database that is kept elsewhere must have let the registry in. */
   database_connect_ms: 10_000,
   /** Entries that are no longer in a chain whose packets are still remembered, the latest. */
@@ -238,7 +251,10 @@ export const LIMITS = {
   audit_requests: 8,
   audit_wait_ms: 5000,
   audit_waits: 60,
-  /** How often, and after which pause, a checkpoint is asked for again that witnesses have not signed yet. */
+  /** How long a node goes on looking at a checkpoint that the witnesses have not signed yet, and between two looks. */
+  witness_patience_ms: 3000,
+  witness_look_ms: 50,
+  /** How often, and after which pause, the command line asks again for one. */
   witness_waits: 5,
   witness_wait_ms: 1000,
   /** Entries listed at a time. */
@@ -260,6 +276,8 @@ export const LIMITS = {
   agent_revocations: 65_536,
   /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
   agent_places: 8192,
+  /** Looks at a log that a node remembers, to a 16th of their age: those of ten years are 2 × 16 × ln(10 years / 1 s) = 630. */
+  agent_sightings: 1024,
   /** What runs is looked at so often while its agent changes it. */
   running_tries: 3,
   /** A node asks for new checkpoints so often, give or take half. */

@@ -67,6 +67,9 @@ const Standing = {
   revoked: Message.optional(),
 }
 
+/** Whether only members of its namespace, and nodes that run it, may read a program; absent where everybody may. */
+const Private = z.literal(true).optional()
+
 /** Why, in words for everybody. */
 export const MessageRequest = z.strictObject({ message: Message.refine(isPlainText, NOT_PLAIN) })
 
@@ -127,6 +130,7 @@ export const ReleaseView = z.strictObject({
   hooks: z.array(Hook),
   /** What its bytecode was found able to do. */
   permissions: z.array(Permission),
+  private: Private,
   ...Standing,
 })
 export type ReleaseView = z.infer<typeof ReleaseView>
@@ -140,6 +144,7 @@ export const ProgramView = z.strictObject({
   ),
   /** Movable names of releases. */
   channels: z.record(ChannelName, Version).default({}),
+  private: Private,
   deprecated: Message.optional(),
   quarantined: Message.optional(),
 })

@@ -17,12 +17,16 @@ export const WebhookRequest = z.strictObject({
 })
 export type WebhookRequest = z.infer<typeof WebhookRequest>
 
-/** A webhook as its owners see it. `disabledAt`: it failed for too long; `failingSince`: it fails now. */
+/**
+ * A webhook as its owners see it. `createdBy`: who made it, as the audit names it; `disabledAt`: it failed for too long;
+ * `failingSince`: it fails now.
+ */
 export const WebhookView = z.strictObject({
   id: z.uuid(),
   url: z.string(),
   events: z.array(EventPattern),
   createdAt: z.iso.datetime(),
+  createdBy: z.string().optional(),
   failingSince: z.iso.datetime().optional(),
   disabledAt: z.iso.datetime().optional(),
 })

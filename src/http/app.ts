@@ -81,6 +81,7 @@ export async function buildApp(services: Services, pages: Pages = NO_PAGES): Pro
   )
   app.addHook('onClose', () => services.downloads.close())
   app.addHook('onClose', () => services.webhookWorker.close())
+  app.addHook('onClose', () => services.blobCollector.close())
   app.addHook('onClose', () => services.logWorker.close())
   await app.register(multipart, MULTIPART)
   const guards = await guard(app, services.protection)

@@ -68,6 +68,7 @@ const tags = ['catalog']
 const SIGNATURE_REFUSALS = [
   ...(['bundle_missing', 'bundle_invalid', 'signer_not_allowed', 'signature_invalid'] as const),
   ...(['statement_invalid', 'release_mismatch', 'subject_mismatch', 'key_expired'] as const),
+  ...(['manifest_mismatch', 'subject_missing', 'subject_unsigned'] as const),
   ...(['certificate_invalid', 'no_trusted_root'] as const),
 ]
 
@@ -101,7 +102,7 @@ export function catalogRoutes(app: App, services: Services): void {
           'object_mismatch',
         ] as const),
         ...SIGNATURE_REFUSALS,
-        'provenance_invalid',
+        ...(['provenance_invalid', 'blob_being_removed'] as const),
       ],
     },
     { querystring: PublishQuery, body: ReleaseUpload, response: { 201: ReleaseView } },

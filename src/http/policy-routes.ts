@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Name } from '../domain/names.ts'
 import { PolicyList, PolicyUpload, PolicyView } from '../domain/policy-document.ts'
 import { policyView, pushPolicy } from '../registry/policies.ts'
-import { type App, described } from './route.ts'
+import { type App, described, holderOf } from './route.ts'
 import type { Services } from './services.ts'
 
 const tags = ['functions']
@@ -29,10 +29,11 @@ export function policyRoutes(app: App, { policies }: Services): void {
         errors: [
           ...(['invalid_json', 'invalid_key', 'policy_document_invalid', 'owner_not_allowed'] as const),
           ...(['signature_invalid', 'revision_conflict', 'too_many', 'too_large'] as const),
+          'policy_owner_changed',
         ],
       },
       { params: z.strictObject({ policy: Name }), body: PolicyUpload, response: { 200: PolicyView } },
     ),
-    ({ params, body, actor }) => pushPolicy(policies, actor, params.policy, body),
+    (request) => pushPolicy(policies, holderOf(request), request.params.policy, request.body),
   )
 }

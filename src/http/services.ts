@@ -1,6 +1,7 @@
 import type { TrustedRoot } from '../attest/trusted-root.ts'
 import type { Accounts } from '../ports/accounts.ts'
 import type { AuditLog } from '../ports/audit-log.ts'
+import type { BlobClaims } from '../ports/blob-claims.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -16,6 +17,7 @@ import type { Downloads, Search } from '../ports/search.ts'
 import type { TrustedPublishers } from '../ports/trusted-publishers.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import type { Webhooks } from '../ports/webhooks.ts'
+import type { BlobCollector } from '../registry/blob-collector.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { IdTokens } from '../registry/id-token.ts'
 import type { LogWorker } from '../registry/log-worker.ts'
@@ -45,12 +47,16 @@ export interface Services {
   readonly policies: Policies
   readonly nodes: Nodes
   readonly blobs: BlobStore
+  readonly blobClaims: BlobClaims
+  readonly blobCollector: BlobCollector
   readonly clock: Clock
   readonly nodeDesk: NodeDesk
   readonly desiredDesk: DesiredDesk
   readonly protection: Protection
   readonly trustedPublishers: TrustedPublishers
   readonly webhooks: Webhooks
+  /** Whether webhooks may lead to addresses that are not of the internet, and without TLS. */
+  readonly privateWebhooks: boolean
   readonly logins: Logins
   readonly loginDesk: LoginDesk
   readonly proofPlaces: ProofPlaces

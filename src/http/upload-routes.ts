@@ -27,7 +27,13 @@ export function uploadRoutes(app: App, services: Services): void {
       operationId: 'stageFile',
       tags,
       summary: 'Send a file ahead of its release; it is kept for a day',
-      errors: ['digest_mismatch', 'quota_exceeded', 'too_large', 'unsupported_media_type'],
+      errors: [
+        'digest_mismatch',
+        'quota_exceeded',
+        'too_large',
+        'unsupported_media_type',
+        'blob_being_removed',
+      ],
     },
     { params: z.strictObject({ digest: Digest }), response: { 200: StagedFile } },
   )

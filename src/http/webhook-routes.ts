@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { LIMITS } from '../domain/limits.ts'
 import { Name } from '../domain/names.ts'
 import { DeliveryList, DeliveryView, NewWebhook, WebhookList, WebhookRequest } from '../domain/webhook.ts'
+import { requireAllowedAddress } from '../registry/guarded-fetch.ts'
 import { newWebhookSecret } from '../registry/webhook-worker.ts'
 import { type App, described, empty } from './route.ts'
 import type { Services } from './services.ts'
@@ -12,7 +13,7 @@ const Limit = z.strictObject({
 })
 
 /** Webhooks of namespaces, for their owners, and of the whole registry, for administrators. */
-export function webhookRoutes(app: App, { webhooks }: Services): void {
+export function webhookRoutes(app: App, { webhooks, privateWebhooks }: Services): void {
   for (const [path, right, whose, suffix] of [
     ['/api/v1/namespaces/:ns/webhooks', 'namespace-manage', 'a namespace', 'OfNamespace'],
     ['/api/v1/webhooks', 'admin', 'the registry', ''],
@@ -39,11 +40,12 @@ export function webhookRoutes(app: App, { webhooks }: Services): void {
           operationId: `addWebhook${suffix}`,
           tags,
           summary: `Have an address told of changes of ${whose}`,
-          errors: ['invalid_json', 'not_found', 'too_many'],
+          errors: ['invalid_json', 'address_not_allowed', 'not_found', 'too_many'],
         },
         { params: Owner, body: WebhookRequest, response: { 201: NewWebhook } },
       ),
       async ({ params, body, actor }, reply) => {
+        requireAllowedAddress(new URL(body.url), privateWebhooks)
         const { secret, text } = newWebhookSecret()
         const view = await webhooks.add(ownerOf(params), body, secret, actor)
         return reply.code(201).send({ ...view, secret: text })

@@ -13,6 +13,8 @@ export interface BlobStore {
   put(digest: Digest, bytes: Buffer): Promise<void>
   /** The bytes, or of a `range` its part. Throws `not_found`. The caller consumes or destroys the stream. */
   open(digest: Digest, range?: ByteRange): Promise<Readable>
+  /** Removes the bytes, for good when it resolves. Removing what is not there is fine. */
+  remove(digest: Digest): Promise<void>
   /** Resolves when a blob could be kept now; throws what stands in the way. */
   ready(): Promise<void>
 }

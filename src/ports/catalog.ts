@@ -23,7 +23,7 @@ export interface SignedBundle {
   readonly signer: Signer
 }
 
-/** A checked release, its files already in the blob store. */
+/** A checked release, its files claimed and in the blob store. */
 export interface NewRelease {
   readonly manifest: Manifest
   readonly files: readonly ReleaseFile[]
@@ -119,7 +119,7 @@ export interface Catalog {
   versions(program: ProgramId): Promise<string[] | undefined>
   /**
    * Makes a release visible, all at once, and records a step of each function whose ranges it changes.
-   * Throws `release_exists`, `name_look_alike`, `not_found` for the namespace.
+   * Throws `release_exists`, `name_look_alike`, `not_found` for the namespace, `blob_being_removed` for files that are not claimed.
    */
   addRelease(release: NewRelease, by: Actor): Promise<ReleaseView>
   /** Releases that may be read and have one of these files, the oldest of each first. */

@@ -24,6 +24,9 @@ export interface PolicyHead extends Omit<VerifiedPolicy, 'document'> {
 export interface Policies {
   /** By name. */
   heads(): Promise<PolicyHead[]>
-  /** Keeps a revision. Throws `revision_conflict` unless it is higher than the newest, `too_many`. */
-  put(policy: VerifiedPolicy, by: Actor): Promise<PolicyHead>
+  /**
+   * Keeps a revision. Throws `policy_owner_changed` unless the newest is of the same owner or `anyOwner`, `revision_conflict`
+   * unless it is higher than the newest, `too_many`.
+   */
+  put(policy: VerifiedPolicy, anyOwner: boolean, by: Actor): Promise<PolicyHead>
 }

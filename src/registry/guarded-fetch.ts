@@ -70,16 +70,25 @@ export function isPublicAddress(address: string): boolean {
 }
 
 /**
+ * Refuses an address that may not be asked, as far as its text says; what its name leads to is looked at when it is asked. Throws
+ * `address_not_allowed`.
+ */
+export function requireAllowedAddress({ protocol, hostname, host: place }: URL, allowPrivate: boolean): void {
+  const host = hostname.replace(/^\[|\]$/g, '')
+  if (allowPrivate) return
+  if (protocol !== 'https:')
+    throw new DomainError('address_not_allowed', `${protocol}//${place} is not https`)
+  if (isIP(host) !== 0 && !isPublicAddress(host)) throw notAllowed(host)
+}
+
+/**
  * Asks an address that a user named. The name is resolved here and the connection is made to the very address that was
  * checked, so that no name leads to a private one, now or at the second look. Redirects are answers. Throws
  * `address_not_allowed`, `delivery_failed`.
  */
 export async function guardedFetch(address: string, options: GuardedRequest): Promise<GuardedAnswer> {
   const url = new URL(address)
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (!options.allowPrivate && url.protocol !== 'https:')
-    throw new DomainError('address_not_allowed', `${url.protocol}//${url.host} is not https`)
-  if (!options.allowPrivate && isIP(host) !== 0 && !isPublicAddress(host)) throw notAllowed(host)
+  requireAllowedAddress(url, options.allowPrivate)
   const open = url.protocol === 'https:' ? requestHttps : requestHttp
   const signal = AbortSignal.timeout(options.timeout_ms)
   return new Promise((resolve, reject) => {

@@ -14,11 +14,11 @@ import type { PermissionFinding } from '../domain/permission.ts'
 import type { BuildFacts, ReleaseView, Visibility } from '../domain/release.ts'
 import type { Signer } from '../domain/signer.ts'
 import { checkContents } from '../elf/check-contents.ts'
-import type { BlobStore } from '../ports/blob-store.ts'
 import type { Catalog, NewRelease, SignedBundle } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Namespaces } from '../ports/namespaces.ts'
 import { readableBy, requirePublisher } from './access.ts'
+import { type KeepDependencies, keepBlobs } from './keep-blobs.ts'
 import { signersOf } from './signers.ts'
 
 /** A release as it was sent. */
@@ -38,10 +38,9 @@ export interface Upload {
 }
 
 /** What publishing works on. */
-export interface PublishDependencies {
+export interface PublishDependencies extends KeepDependencies {
   readonly catalog: Pick<Catalog, 'versions' | 'addRelease' | 'holders'>
   readonly namespaces: Pick<Namespaces, 'keys' | 'identities'>
-  readonly blobs: Pick<BlobStore, 'put'>
   /** What signatures by identities are checked against. */
   readonly trustedRoot: TrustedRoot | undefined
   readonly clock: Clock
@@ -60,14 +59,14 @@ interface SoundRelease {
 /**
  * Publishes a release: all of it becomes visible at once, or nothing. Files are stored before the one transaction that names
  * them, so that a release never lacks a file. Throws as {@link checkUpload}, the first check that failed with the list of all,
- * `name_look_alike`, and `program_public` when it is to be private and the program is not.
+ * `name_look_alike`, `blob_being_removed`, and `program_public` when it is to be private and the program is not.
  */
 export async function publish(
   dependencies: PublishDependencies,
   actor: Actor,
   upload: Upload,
 ): Promise<ReleaseView> {
-  const { catalog, blobs } = dependencies
+  const { catalog } = dependencies
   const { checks, sound } = await checkUpload(dependencies, actor, upload)
   const first = checks.find(({ level }) => level === 'error')
   if (first !== undefined || sound === undefined)
@@ -76,7 +75,7 @@ export async function publish(
     })
   const { files, ...signed } = sound
   const { bundle, visibility } = upload
-  const stored = await storeFiles(blobs, files)
+  const stored = await storeFiles(dependencies, files)
   const readme = readmeText(signed.manifest, files)
   return catalog.addRelease({ ...signed, files: stored, bundle, readme, visibility }, actor)
 }
@@ -191,7 +190,7 @@ const readmeText = ({ readme }: Manifest, files: ReadonlyMap<string, Buffer>): s
     .replaceAll('\0', ' ')
 
 async function storeFiles(
-  blobs: Pick<BlobStore, 'put'>,
+  dependencies: KeepDependencies,
   files: ReadonlyMap<string, Buffer>,
 ): Promise<{ name: string; digest: Digest; size: number }[]> {
   const stored = [...files].map(([name, bytes]) => ({
@@ -200,7 +199,6 @@ async function storeFiles(
     size: bytes.length,
     bytes,
   }))
-  const distinct = new Map(stored.map(({ digest, bytes }) => [digest, bytes]))
-  await Promise.all([...distinct].map(([digest, bytes]) => blobs.put(digest, bytes)))
+  await keepBlobs(dependencies, new Map(stored.map(({ digest, bytes }) => [digest, bytes])))
   return stored.map(({ name, digest, size }) => ({ name, digest, size }))
 }

@@ -8,17 +8,20 @@ import type { StagedFile, StagedNames } from '../domain/upload.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Uploads } from '../ports/uploads.ts'
+import { type KeepDependencies, keepBlobs } from './keep-blobs.ts'
 
 /** What sending ahead works on. */
 interface UploadDependencies {
   readonly uploads: Uploads
-  readonly blobs: Pick<BlobStore, 'put' | 'open'>
+  readonly blobs: Pick<BlobStore, 'open'>
   readonly clock: Clock
 }
 
-/** Keeps a file that is sent ahead of its release, for a day. Throws `digest_mismatch`, `quota_exceeded`. */
+/**
+ * Keeps a file that is sent ahead of its release, for a day. Throws `digest_mismatch`, `quota_exceeded`, `blob_being_removed`.
+ */
 export async function stageFile(
-  { uploads, blobs, clock }: UploadDependencies,
+  { uploads, clock, ...keeping }: Omit<UploadDependencies, 'blobs'> & KeepDependencies,
   { account }: TokenActor,
   digest: Digest,
   bytes: Buffer,
@@ -37,7 +40,13 @@ export async function stageFile(
     now,
     new Date(now.getTime() + LIMITS.staged_s * 1000),
   )
-  await blobs.put(digest, bytes)
+  try {
+    await keepBlobs(keeping, new Map([[digest, bytes]]))
+  } catch (thrown) {
+    // it must be sent again, and is not listed as what is there
+    await uploads.forget(account.id, [digest])
+    throw thrown
+  }
   return staged
 }
 

@@ -11,6 +11,7 @@ import type { ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
 import { distinctSigners, type Signer } from '../domain/signer.ts'
 import type { Catalog, NewRelease } from '../ports/catalog.ts'
+import { touchBlobs } from './blob-claims.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
 import { announceNamespace, isOpen } from './log-changes.ts'
@@ -186,15 +187,11 @@ async function addRelease(
     const wasOpen = await isOpen(transaction, namespace)
     const programId = await programForRelease(transaction, namespaceId, release)
     await requireRoom(transaction, { namespaceId, namespace, programId }, release)
-    await requireNoneRevoked(
-      transaction,
-      files.map(({ digest }) => digest),
-    )
-    await transaction.blob.createMany({
-      data: files.map(({ digest, size }) => ({ digest, size })),
-      skipDuplicates: true,
-    })
+    const digests = files.map(({ digest }) => digest)
+    await requireNoneRevoked(transaction, digests)
+    await touchBlobs(transaction, digests)
     const row = await transaction.release.create({
+      include: { program: { select: { visibility: true } } },
       data: {
         programId,
         version: manifest.version,
@@ -303,8 +300,16 @@ async function programForRelease(
   })
   if (known === null) {
     const look = lookOf(ref.slice(ref.indexOf('/') + 1))
-    const other = await transaction.program.findFirst({ where: { namespaceId, look }, select: { ref: true } })
-    if (other !== null) throw new DomainError('name_look_alike', `${ref} looks like ${other.ref}`)
+    const other = await transaction.program.findFirst({
+      where: { namespaceId, look },
+      select: { ref: true, visibility: true, quarantined: true },
+    })
+    if (other !== null) {
+      // who publishes one program need not be one who may read the others
+      const named =
+        other.visibility === 'public' && other.quarantined === null ? other.ref : 'another program'
+      throw new DomainError('name_look_alike', `${ref} looks like ${named}`)
+    }
     const count = await transaction.program.count({ where: { namespaceId } })
     if (count >= LIMITS.namespace_programs)
       throw new DomainError(

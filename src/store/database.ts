@@ -75,7 +75,7 @@ export async function lockFleet(transaction: Transaction): Promise<void> {
 }
 
 /** Who an audit record names. */
-const actorName = (actor: Actor): string => {
+export const actorName = (actor: Actor): string => {
   if (actor.kind === 'token') return `${actor.account.kind}:${actor.account.name}`
   return actor.kind === 'node' ? `node:${actor.name}` : 'anonymous'
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256Digest } from '../attest/keys.ts'
 import { DomainError } from '../domain/errors.ts'
@@ -32,6 +32,16 @@ export async function openFileBlobs(dir: string): Promise<BlobStore> {
         if (errnoOf(cause) !== 'ENOENT') throw cause
         throw new DomainError('not_found', `there is no blob ${digest}`, { cause })
       }
+    },
+    remove: async (digest) => {
+      const { folder, path } = placeOf(dir, digest)
+      try {
+        await unlink(path)
+      } catch (cause) {
+        if (errnoOf(cause) === 'ENOENT') return
+        throw cause
+      }
+      await syncDirectory(folder)
     },
     ready: async () => {
       const probe = join(aside, randomUUID())

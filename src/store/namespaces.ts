@@ -11,7 +11,7 @@ import { accountOf, addAccount } from './accounts.ts'
 import { audit, type Database, lockAccounts, lockOne, type Transaction } from './database.ts'
 import type { SigningIdentity } from './generated/client.ts'
 import { storedKey } from './keys.ts'
-import { recordOwner, recordSigner } from './log-changes.ts'
+import { isOpen, recordOwner, recordSigner } from './log-changes.ts'
 import type { RegistryLogs } from './logs.ts'
 
 /** Namespaces in the database. */
@@ -162,8 +162,11 @@ async function addNamespace(
   const look = lookOf(name)
   const other = await transaction.namespace.findUnique({ where: { look }, select: { name: true } })
   if (other?.name === name) throw new DomainError('namespace_exists', `namespace "${name}" exists already`)
-  if (other !== null)
-    throw new DomainError('name_look_alike', `"${name}" looks like namespace "${other.name}"`)
+  if (other !== null) {
+    // one without a public program is not there to others
+    const named = (await isOpen(transaction, other.name)) ? `namespace "${other.name}"` : 'another namespace'
+    throw new DomainError('name_look_alike', `"${name}" looks like ${named}`)
+  }
   const { id: namespaceId } = await transaction.namespace.create({ data: { name, look } })
   await audit(transaction, by, 'namespace.create', name, { after: { name } })
   if (by.kind !== 'token') return

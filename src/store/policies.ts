@@ -9,12 +9,17 @@ import { audit, type Database, lockFleet, type Transaction } from './database.ts
 export function databasePolicies({ readTogether, change }: Database): Policies {
   return {
     heads: () => readTogether(readPolicyHeads),
-    put: ({ document, envelope, owner }, by) =>
+    put: ({ document, envelope, owner }, anyOwner, by) =>
       change(async (transaction) => {
         await lockFleet(transaction)
         const { name, revision, selector } = document
         const heads = await readPolicyHeads(transaction)
         const before = heads.find((head) => head.name === name)
+        if (before !== undefined && !anyOwner && !owner.equals(before.owner))
+          throw new DomainError(
+            'policy_owner_changed',
+            `policy "${name}" is signed by ${sha256Digest(before.owner)}, this by ${sha256Digest(owner)}`,
+          )
         if (before !== undefined && revision <= before.revision)
           throw new DomainError(
             'revision_conflict',
@@ -25,7 +30,9 @@ export function databasePolicies({ readTogether, change }: Database): Policies {
         const data = { name, revision: BigInt(revision), selector, envelope, owner: new Uint8Array(owner) }
         const { appliedAt } = await transaction.policyRevision.create({ data })
         await audit(transaction, by, 'policy.apply', name, {
-          ...(before === undefined ? {} : { before: { revision: before.revision } }),
+          ...(before === undefined
+            ? {}
+            : { before: { revision: before.revision, owner: sha256Digest(before.owner) } }),
           after: { revision, owner: sha256Digest(owner) },
         })
         const selectors = [...(before?.selectors ?? []), selector]

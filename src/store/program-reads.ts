@@ -5,7 +5,7 @@ import { FoundProgram } from '../domain/search.ts'
 import type { ListedPrograms, Mark, ProgramDetails, Readable, ReleaseDetails } from '../ports/catalog.ts'
 import type { Transaction } from './database.ts'
 import { absentProgram, absentRelease, readableOnly, readableReleases } from './readable.ts'
-import { BUNDLES, findingsOf, readFiles, releaseView, signerOf, standingOf } from './releases.ts'
+import { BUNDLES, findingsOf, privacyOf, readFiles, releaseView, signerOf, standingOf } from './releases.ts'
 
 type Client = Pick<Transaction, 'release' | 'program' | 'releaseFile' | 'channel' | 'audit'>
 
@@ -46,6 +46,7 @@ export async function readProgram(
     view: {
       ...{ program: ref, summary: row.summary, versions },
       channels: Object.fromEntries(channels.map(({ name, version }) => [name, version])),
+      ...privacyOf(row),
       ...(deprecated === undefined ? {} : { deprecated }),
       ...(quarantined === undefined ? {} : { quarantined }),
     },
@@ -119,7 +120,7 @@ export async function readRelease(
   const row = await client.release.findFirst({
     where: { version, program, ...readableReleases(readable) },
     omit: { readme: true },
-    include: { bundles: BUNDLES },
+    include: { bundles: BUNDLES, program: { select: { visibility: true } } },
   })
   if (row !== null) {
     const files = (await readFiles(client, [row.id])).get(row.id) ?? []

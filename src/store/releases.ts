@@ -9,6 +9,7 @@ import {
   ReleaseDescriptor,
   type ReleaseFile,
   type ReleaseView,
+  type Visibility,
 } from '../domain/release.ts'
 import { Signer } from '../domain/signer.ts'
 import type { Transaction } from './database.ts'
@@ -83,7 +84,14 @@ export const releaseView = (
   {
     built,
     ...release
-  }: DescribedRelease & Marks & SignedRow & { publishedAt: Date; findings: unknown; built: unknown },
+  }: DescribedRelease &
+    Marks &
+    SignedRow & {
+      publishedAt: Date
+      findings: unknown
+      built: unknown
+      program: { visibility: Visibility }
+    },
   manifest: Manifest,
 ): ReleaseView => ({
   ...withoutProvenance(releaseDescriptor(release)),
@@ -95,8 +103,13 @@ export const releaseView = (
   license: manifest.license,
   hooks: [...new Set(manifest.programs.map((program) => program.hook))],
   permissions: permissionsOf(findingsOf(release)),
+  ...privacyOf(release.program),
   ...standingOf(release),
 })
+
+/** Says of a program that is not for everybody that it is private, and nothing of others. */
+export const privacyOf = ({ visibility }: { readonly visibility: Visibility }): { private?: true } =>
+  visibility === 'private' ? { private: true } : {}
 
 const withoutProvenance = ({ provenance: _, ...descriptor }: ReleaseDescriptor) => descriptor
 

@@ -39,6 +39,8 @@ export async function openS3Blobs(settings: S3Settings): Promise<BlobStore> {
         throw thrown
       })
     },
+    remove: (digest) =>
+      within(`blob ${digest} cannot be removed`, client.removeObject(bucket, placeOf(digest))),
     ready: async () => {
       await within('the bucket cannot be written', client.putObject(bucket, 'probe', Buffer.from('probe')))
     },

@@ -3,7 +3,7 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { DeliveryView, WebhookView } from '../domain/webhook.ts'
 import type { DeliveryResult, DueDelivery, WebhookOwner, Webhooks } from '../ports/webhooks.ts'
-import { audit, type Database, lockOne, type Transaction } from './database.ts'
+import { actorName, audit, type Database, lockOne, type Transaction } from './database.ts'
 import type { Webhook, WebhookDelivery } from './generated/client.ts'
 import { namespaceOf } from './namespaces.ts'
 
@@ -31,7 +31,10 @@ export function databaseWebhooks({ prisma, transact }: Database): Webhooks {
         // before it is there: it does not hear of itself
         await audit(transaction, by, 'webhook.add', id, { after: { url, events } }, owner)
         const row = await transaction.webhook.create({
-          data: { id, namespaceId, url, events: [...new Set(events)], secret: new Uint8Array(secret) },
+          data: {
+            ...{ id, namespaceId, url, events: [...new Set(events)], secret: new Uint8Array(secret) },
+            createdBy: actorName(by),
+          },
         })
         return webhookView(row)
       }),
@@ -147,10 +150,11 @@ async function settle(
 const iso = <K extends string>(name: K, at: Date | null): { [P in K]?: string } =>
   (at === null ? {} : { [name]: at.toISOString() }) as { [P in K]?: string }
 
-const webhookView = ({ id, url, events, createdAt, failingSince, disabledAt }: Webhook): WebhookView => ({
+const webhookView = ({ id, url, events, createdAt, createdBy, ...state }: Webhook): WebhookView => ({
   ...{ id, url, events, createdAt: createdAt.toISOString() },
-  ...iso('failingSince', failingSince),
-  ...iso('disabledAt', disabledAt),
+  ...(createdBy === null ? {} : { createdBy }),
+  ...iso('failingSince', state.failingSince),
+  ...iso('disabledAt', state.disabledAt),
 })
 
 const deliveryView = (row: WebhookDelivery): DeliveryView => ({

@@ -1,3 +1,4 @@
+import { LIMITS } from '../domain/limits.ts'
 import type { LogEntry } from '../domain/log-entry.ts'
 import { releaseRef } from '../domain/names.ts'
 import { concerns } from '../domain/revocation.ts'
@@ -11,6 +12,11 @@ type Revocation = Extract<LogEntry, { kind: 'revoke' }>
 interface Since<T> {
   readonly value: T
   readonly index: number
+}
+
+/** An entry that those before it rule out, and how. */
+interface Contradiction extends Since<string> {
+  readonly code: 'log_release_differs' | 'log_backdated'
 }
 
 /** What the log says of a release that was published openly. */
@@ -42,7 +48,7 @@ export interface LogHistory {
   /** Entries of kinds that this version does not know. */
   readonly unknown: number
   /** What entries say that others before them rule out. */
-  readonly contradictions: readonly Since<string>[]
+  readonly contradictions: readonly Contradiction[]
   /** Takes entries in their order, as they stand in the log. Throws `log_entry_invalid`. */
   take(entries: readonly Buffer[], index: number): void
 }
@@ -55,7 +61,9 @@ export function emptyHistory(): LogHistory {
   const [signers, owners] = [new Map<string, LoggedSet>(), new Map<string, LoggedSet>()]
   const revocations: Since<Revocation>[] = []
   const hidden = new Map<number, Extract<LogEntry, { kind: 'private' }>>()
-  const contradictions: Since<string>[] = []
+  const contradictions: Contradiction[] = []
+  const contradict = (code: Contradiction['code'], value: string, index: number): void =>
+    void contradictions.push({ code, value, index })
   let [operators, unknown] = [NOBODY, 0]
   const changeOf = (
     of: Map<string, LoggedSet>,
@@ -69,12 +77,25 @@ export function emptyHistory(): LogHistory {
     const known = releases.get(ref)
     if (known !== undefined) releases.set(ref, { ...known, ...change })
   }
+  let latest = { at: 0, index: -1 }
+  /** Entries are made in the order of the log: one of long before those in front of it was backdated. */
+  const requireOrder = (entry: LogEntry | OpaqueEntry, index: number): void => {
+    if (entry.kind === 'opaque') return
+    if (entry.at < latest.at - LIMITS.log_skew_s)
+      contradict(
+        'log_backdated',
+        `it is dated ${latest.at - entry.at} s before entry ${latest.index}, which came before it`,
+        index,
+      )
+    if (entry.at > latest.at) latest = { at: entry.at, index }
+  }
   const takeOne = (entry: LogEntry | OpaqueEntry, index: number): void => {
+    requireOrder(entry, index)
     switch (entry.kind) {
       case 'publish': {
         const ref = releaseRef(entry.program, entry.version)
         // a release never changes, and the version of one that was deleted stays taken
-        if (releases.has(ref)) contradictions.push({ value: `${ref} was published twice`, index })
+        if (releases.has(ref)) contradict('log_release_differs', `${ref} was published twice`, index)
         const not = { value: false, index }
         releases.set(ref, { publication: entry, index, yanked: not, deleted: not })
         return

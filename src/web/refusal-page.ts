@@ -1,9 +1,9 @@
 import type { Problem } from '../http/problem.ts'
+import { signInUrl, signOutForm } from './account/sign-in-page.ts'
 import { html } from './html.ts'
 import { icon } from './icons.ts'
 import type { Frame } from './layout.ts'
 import type { Page } from './page.ts'
-import { signInUrl, signOutForm } from './sign-in-page.ts'
 import { sentence } from './text.ts'
 
 /** Refusals that another token, or another role, would end. */

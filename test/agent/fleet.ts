@@ -200,7 +200,13 @@ export class Fleet {
   }
 
   /** Publishes a release of these files; `manifest` is hookline.yaml without name and version. */
-  async publish(program: string, version: string, files: Record<string, Buffer>, manifest: object) {
+  async publish(
+    program: string,
+    version: string,
+    files: Record<string, Buffer>,
+    manifest: object,
+    key = this.publisher,
+  ): Promise<void> {
     const dir = this.path('releases', program, version)
     mkdirSync(dir, { recursive: true })
     writeFileSync(
@@ -208,7 +214,7 @@ export class Fleet {
       stringify({ name: program, version, permissions: Permission.options, ...manifest }),
     )
     for (const [name, bytes] of Object.entries(files)) writeFileSync(join(dir, name), bytes)
-    await this.hookline('publish', dir, '--key', this.publisher.path)
+    await this.hookline('publish', dir, '--key', key.path)
   }
   /** Publishes a version of a program made of {@link knobObject}. */
   publishKnob(version: string, step = 1, program = 'acme/knob'): Promise<void> {

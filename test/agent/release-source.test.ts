@@ -180,13 +180,13 @@ describe('an attack by whoever holds the registry is refused:', () => {
     expect(await refusal({ ...descriptor, files })).toBe('digest_mismatch')
   })
   test.each([
-    ['an altered object', OBJECT],
-    ['an altered manifest', MANIFEST_FILE],
-  ])('%s, its digest altered to fit', async (_, name) => {
+    ['an altered object', OBJECT, 'subject_mismatch'],
+    ['an altered manifest', MANIFEST_FILE, 'manifest_mismatch'],
+  ])('%s, its digest altered to fit', async (_, name, code) => {
     const built = await release()
     const files = swapped(built.files, name, changed(built.files.get(name)))
     serve(files)
-    expect(await refusal(describeRelease(built, files))).toBe('subject_mismatch')
+    expect(await refusal(describeRelease(built, files))).toBe(code)
     expect([fetched, [...cached.keys()]]).toEqual([[], []]) // what was not signed is not even asked for
   })
   test('a genuine object of another release of the same signer', async () => {
@@ -201,13 +201,13 @@ describe('an attack by whoever holds the registry is refused:', () => {
     const built = await release()
     const files = new Map([...built.files, ['README.md', Buffer.from('hello')]])
     serve(files)
-    expect(await refusal(describeRelease(built, files))).toBe('subject_mismatch')
+    expect(await refusal(describeRelease(built, files))).toBe('subject_unsigned')
   })
   test('a file that is left out', async () => {
     const built = await release('acme/limit', '1.2.0', { files: [['README.md', Buffer.from('hello')]] })
     const files = new Map([...built.files].filter(([name]) => name !== 'README.md'))
     serve(files)
-    expect(await refusal(describeRelease(built, files))).toBe('subject_mismatch')
+    expect(await refusal(describeRelease(built, files))).toBe('subject_missing')
   })
   test('one file listed twice', async () => {
     const built = await release()

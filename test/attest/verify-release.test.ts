@@ -69,20 +69,20 @@ describe.each(['p256', 'ed25519'] as const)('a release signed with %s', async (a
 
   test.each<[string, Partial<ReleaseClaim>, string]>([
     ['a tampered object', { files: files({ 'limit.bpf.o': 'ELF of 1.4.1' }) }, 'subject_mismatch'],
-    ['a tampered manifest', { files: files({ 'hookline.yaml': 'name: acme/limiT' }) }, 'subject_mismatch'],
-    ['a file missing', { files: files({ 'README.md': undefined }) }, 'subject_mismatch'],
-    ['a file more', { files: files({ 'extra.o': 'x' }) }, 'subject_mismatch'],
+    ['a tampered manifest', { files: files({ 'hookline.yaml': 'name: acme/limiT' }) }, 'manifest_mismatch'],
+    ['a file missing', { files: files({ 'README.md': undefined }) }, 'subject_missing'],
+    ['a file more', { files: files({ 'extra.o': 'x' }) }, 'subject_unsigned'],
     [
       'a file renamed',
       { files: files({ 'README.md': undefined, 'readme.md': '# limit' }) },
-      'subject_mismatch',
+      'subject_missing',
     ],
     [
       'two files swapped',
       { files: files({ 'README.md': 'ELF of 1.4.0', 'limit.bpf.o': '# limit' }) },
       'subject_mismatch',
     ],
-    ['no files at all', { files: new Map() }, 'subject_mismatch'],
+    ['no files at all', { files: new Map() }, 'subject_missing'],
     ['the name of another program', { program: 'acme/other' }, 'release_mismatch'],
     ['another version', { version: '1.3.9' }, 'release_mismatch'],
     ['no accepted signer', { allowed: [] }, 'signer_not_allowed'],

@@ -13,10 +13,13 @@ beforeAll(async () => {
   process.env['HOOKLINE_OIDC_ISSUER'] = 'http://127.0.0.1:1'
   process.env['HOOKLINE_OIDC_CLIENT_ID'] = 'hookline'
   process.env['HOOKLINE_OIDC_CLIENT_SECRET'] = CLIENT_SECRET
+  // so that a webhook to nobody may be made
+  process.env['HOOKLINE_WEBHOOKS'] = 'private'
   registry = await startServe(dir)
 }, 60_000)
 afterAll(async () => {
-  for (const part of ['ISSUER', 'CLIENT_ID', 'CLIENT_SECRET']) delete process.env[`HOOKLINE_OIDC_${part}`]
+  for (const part of ['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'WEBHOOKS'])
+    delete process.env[`HOOKLINE_${part}`]
   await rm(dir, { recursive: true })
 })
 

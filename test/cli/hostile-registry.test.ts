@@ -111,8 +111,8 @@ describe('pull from a registry that', () => {
     ['keeps the signature and swaps the object', { files: evil }, 'subject_mismatch'],
     ['signs its own set', { files: evil, bundle: strangersBundle }, 'signer_not_allowed'],
     ['passes an older release off as this one', { files: older, bundle: olderBundle }, 'release_mismatch'],
-    ['adds a file', { files: new Map([...good, ['extra.o', Buffer.from('x')]]) }, 'subject_mismatch'],
-    ['leaves a file out', { files: new Map([...good].slice(0, 1)) }, 'subject_mismatch'],
+    ['adds a file', { files: new Map([...good, ['extra.o', Buffer.from('x')]]) }, 'subject_unsigned'],
+    ['leaves a file out', { files: new Map([...good].slice(0, 1)) }, 'subject_missing'],
     [
       'names a file twice',
       { view: { files: [first, first].filter((file) => file !== undefined) } },

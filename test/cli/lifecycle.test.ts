@@ -40,6 +40,16 @@ test('a deprecation is a message or its end, not both', async () => {
     expect((await run('deprecate', 'acme/limit', ...flags)).code).toBe(2)
   expect((await run('deprecate', 'acme/limit', '--undo')).code).toBe(0)
 })
+test('a private program is shown as one, a public one as nothing of the sort', async () => {
+  const shown = async (ref: string) => [
+    /private +for members of its namespace only/.test((await run('show', ref)).stdout),
+    JSON.parse((await run('show', ref, '--json')).stdout).private,
+  ]
+  for (const ref of ['acme/limit', 'acme/limit@1.0.0']) expect(await shown(ref)).toEqual([false, undefined])
+  await run('visibility', 'acme/limit', 'private')
+  for (const ref of ['acme/limit', 'acme/limit@1.0.0']) expect(await shown(ref)).toEqual([true, true])
+  await run('visibility', 'acme/limit', 'public')
+})
 test('a report is listed and closed', async () => {
   expect((await run('report', 'acme/limit', '--reason', 'name', '--text', 'not theirs')).code).toBe(0)
   const { stdout } = await run('admin', 'reports', '--json')

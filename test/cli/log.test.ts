@@ -228,6 +228,16 @@ describe('log verify', () => {
     lie = showing('catalog', twice)
     expect((await audited(newState())).codes).toContain('log_release_differs')
   })
+  test('an entry that is dated back, by more than clocks differ', async () => {
+    const dated = (by_s: number) => (entries: LogEntry[]) =>
+      entries.map((entry, index) =>
+        index === entries.length - 1 ? { ...entry, at: entry.at - by_s } : entry,
+      )
+    lie = showing('catalog', await logWith('catalog', dated(3600)))
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_backdated'] })
+    lie = showing('catalog', await logWith('catalog', dated(60)))
+    expect(await audited(newState())).toEqual({ code: 0, codes: [] })
+  })
   test('entries that are left out of, or changed in, what it serves', async () => {
     lie = (path, body) => {
       if (!path.startsWith('/log/catalog/tile/entries/')) return undefined
@@ -276,7 +286,7 @@ describe('log verify', () => {
   })
   test('a revocation that is in one log only', async () => {
     const revocation: LogEntry = {
-      ...{ v: 1, kind: 'revoke', at: 1_790_000_000, reason: 'malicious' },
+      ...{ v: 1, kind: 'revoke', at: Math.floor(Date.now() / 1000), reason: 'malicious' },
       revoked: { kind: 'release', program: 'acme/other', version: '1.0.0' },
       envelope: `sha256:${'2'.repeat(64)}`,
     }
@@ -455,5 +465,23 @@ describe('log show, entries, proof and check', () => {
     expect(await run(...trusted, formatNoteKey(newSigner(`${base}/catalog`).key))).toMatchObject({
       ...{ code: 3, failure: 'log_untrusted' },
     })
+  })
+  test('verify asks the log that its policy names, and nothing of it when told so', async () => {
+    await entriesOf('catalog')
+    const verified = async (key: string, ...flags: string[]) => {
+      const path = join(home, 'trust.yaml')
+      await writeFile(
+        path,
+        `log: { key: "${key}" }\nprograms:\n  - { match: "acme/*", signers: [{ key: "${publisher.fingerprint}" }], permissions: [drop] }\n`,
+      )
+      return run('verify', 'acme/limit@2.0.0', '--policy', path, '--json', ...flags)
+    }
+    const good = await verified(formatNoteKey(signerOf('catalog').key))
+    expect(good).toMatchObject({ code: 0, json: { logIndex: expect.any(Number) } })
+    const other = formatNoteKey(newSigner(`${base}/catalog`).key)
+    expect(await verified(other)).toMatchObject({ code: 3, failure: 'log_untrusted' })
+    const skipped = await verified(other, '--skip-log')
+    expect(skipped.code).toBe(0)
+    expect(skipped.json).not.toHaveProperty('logIndex')
   })
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { LIMITS } from '../../src/domain/limits.ts'
 import type { Observed } from '../../src/domain/node.ts'
 import { NodeSummary, nodeState, summaryOf } from '../../src/domain/node-summary.ts'
-import { refusedByVerifier, sampleChain, sampleEntry, sampleReport } from '../web/sample-report.ts'
+import { refusedByVerifier, sampleChain, sampleEntry, sampleReport } from '../web/fleet/sample-report.ts'
 
 const now = new Date('2026-05-01T12:30:00.000Z')
 const stateAt = (report: Partial<Observed> | undefined, seconds = 1): unknown =>

@@ -57,6 +57,21 @@ test('a policy is kept byte for byte, and sent with its key to the nodes that it
   expect(PolicyList.parse(list.json).policies).toMatchObject([{ name: 'edge', revision: 2 }])
 })
 
+test('a policy stays its owner’s, unless an administrator hands it on', async () => {
+  const operator = await registry.account('operator', { fleet: 'operator' })
+  const by = { token: operator }
+  expect((await put('owned', await signed('owned', 1), by)).status).toBe(200)
+  const taken = await signed('owned', 2, { role: 'owned' }, stranger)
+  expect((await put('owned', taken, { key: stranger, token: operator })).code).toBe('policy_owner_changed')
+  const high = await signed('owned', 1000, { role: 'owned' }, stranger)
+  expect((await put('owned', high, { key: stranger, token: operator })).code).toBe('policy_owner_changed')
+  expect((await put('owned', await signed('owned', 2), by)).status).toBe(200)
+  expect((await put('owned', high, { key: stranger })).json).toMatchObject({ owner: stranger.fingerprint })
+  expect((await put('owned', await signed('owned', 1001), by)).code).toBe('policy_owner_changed')
+  const next = await signed('owned', 1001, { role: 'owned' }, stranger)
+  expect((await put('owned', next, { key: stranger, token: operator })).status).toBe(200)
+})
+
 test('what is refused', async () => {
   const first = await signed('held', 5)
   expect((await put('held', first)).status).toBe(200)

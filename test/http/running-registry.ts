@@ -10,6 +10,7 @@ import { buildApp } from '../../src/http/app.ts'
 import { Problem } from '../../src/http/problem.ts'
 import { PATIENT, type Protection } from '../../src/http/protection.ts'
 import type { Services } from '../../src/http/services.ts'
+import type { BlobStore } from '../../src/ports/blob-store.ts'
 import { createFirstAccount } from '../../src/registry/tokens.ts'
 import type { LogWitness } from '../../src/registry/witnesses.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
@@ -84,8 +85,10 @@ export async function temporaryDirectory(): Promise<string> {
 /** Where the database's programs are copied when they lie where its user may not read: once for all tests. */
 export const COPY_DIR = process.getuid?.() === 0 ? '/var/lib/hookline' : tmpdir()
 
-/** What signs a registry's logs, and who witnesses them; by default a key of its own, and nobody. */
-interface LogParts {
+/** What signs a registry's logs and who witnesses them, by default a key of its own and nobody; and where blobs are kept. */
+interface RegistryParts {
+  /** Default: files. */
+  readonly blobs?: BlobStore
   readonly logIdentity?: LogIdentity
   readonly witnesses?: readonly LogWitness[]
 }
@@ -94,7 +97,7 @@ interface LogParts {
 export async function startRegistry(
   protection: Protection = PATIENT,
   identity: IdentitySettings = identitySettings({}),
-  { logIdentity = newLogIdentity(), witnesses = [] }: LogParts = {},
+  { logIdentity = newLogIdentity(), witnesses = [], ...parts }: RegistryParts = {},
 ): Promise<RunningRegistry> {
   const dataDir = await temporaryDirectory()
   const postgres = await startPostgres(dataDir, COPY_DIR)
@@ -102,7 +105,7 @@ export async function startRegistry(
   const database = openDatabase(postgres.url)
   await database.listen()
   const failures: unknown[] = []
-  const blobs = await openFileBlobs(join(dataDir, 'blobs'))
+  const blobs = parts.blobs ?? (await openFileBlobs(join(dataDir, 'blobs')))
   const services = composeRegistry(
     database,
     blobs,

@@ -120,7 +120,7 @@ describe('a signature that comes later', () => {
       'one over other files',
       (release) =>
         signRelease({ ...release, files: new Map([...release.files, ['x', Buffer.from('x')]]) }, grace),
-      'subject_mismatch',
+      'subject_missing',
     ],
     [
       'one over another version',

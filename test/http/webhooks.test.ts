@@ -216,6 +216,31 @@ describe('a webhook', () => {
     expect(answer.code).toBe('invalid_request')
   })
 
+  test('is its namespace’s: it says who made it, and stays when he leaves', async () => {
+    const maker = await registry.account('maker', { member: { acme: 'owner' } })
+    const { id } = await add(OF_ACME, { url: hooks }, maker)
+    const listed = async () => Object((await registry.call('GET', OF_ACME, { token: owner })).json).webhooks
+    expect(await listed()).toMatchObject([{ id, createdBy: 'person:maker' }])
+    const path = '/api/v1/namespaces/acme/members/maker'
+    expect((await registry.call('DELETE', path, { token: owner })).status).toBe(204)
+    expect((await registry.call('GET', OF_ACME, { token: maker })).code).toBe('not_found')
+    expect(await listed()).toMatchObject([{ id, createdBy: 'person:maker' }])
+  })
+
+  test('may lead to the internet only, by https, unless the registry is a private one', async () => {
+    const strict = await startRegistry()
+    try {
+      const ask = async (url: string) =>
+        strict.call('POST', '/api/v1/webhooks', { token: strict.admin, body: { url } })
+      for (const url of ['http://ci.example.org/hook', hooks, 'https://10.0.0.1/', 'https://[::1]/'])
+        expect([url, (await ask(url)).code]).toEqual([url, 'address_not_allowed'])
+      expect((await ask('https://ci.example.org/hook')).status).toBe(201)
+    } finally {
+      await strict.close()
+    }
+    for (const url of [hooks, 'https://10.0.0.1/']) await add(OF_ACME, { url })
+  })
+
   test('to an address that is not of the internet is refused where that is not allowed, and not tried again', async () => {
     const { webhooks, clock } = registry.services
     const { id } = await add(OF_ACME, { url: hooks.replace('http:', 'https:') })

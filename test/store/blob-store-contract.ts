@@ -37,6 +37,24 @@ export function blobStoreContract(make: () => Promise<BlobStore>): void {
   test('what was never put is not found', async () => {
     await expect((await make()).open(digest)).rejects.toMatchObject({ code: 'not_found' })
   })
+  test('what is removed is gone, and can be put again', async () => {
+    const store = await make()
+    const other = Buffer.from('bytes that stay')
+    await store.put(digest, bytes)
+    await store.put(sha256Digest(other), other)
+    await store.remove(digest)
+    await expect(store.open(digest)).rejects.toMatchObject({ code: 'not_found' })
+    expect(await buffer(await store.open(sha256Digest(other)))).toEqual(other)
+    await store.put(digest, bytes)
+    expect(await read(store)).toEqual(bytes)
+  })
+  test('removing what is not there is fine', async () => {
+    const store = await make()
+    await expect(store.remove(digest)).resolves.toBeUndefined()
+    await store.put(digest, bytes)
+    await store.remove(digest)
+    await expect(store.remove(digest)).resolves.toBeUndefined()
+  })
   test('a store that can be written is ready', async () => {
     await expect((await make()).ready()).resolves.toBeUndefined()
   })

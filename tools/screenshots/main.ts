@@ -12,7 +12,19 @@ const WIDTHS = [1280, 390] as const
 /** More of a page than this says nothing new. */
 const MOST_HEIGHT = 2000
 /** Pages that are shown in the dark as well: those with pictures. */
-const DARK = ['home', 'search', 'program', 'contents', 'compare', 'versions', 'node', 'functions', 'docs']
+const DARK = [
+  'home',
+  'search',
+  'program',
+  'contents',
+  'compare',
+  'versions',
+  'permissions',
+  'log',
+  'node',
+  'functions',
+  'docs',
+]
 /** Pages that are tested and look like another one. */
 const LEFT_OUT = [
   ...['search-facets', 'program-real', 'release', 'program-private', 'namespace-own', 'publish-own'],

@@ -26,7 +26,7 @@ test('the first stop leads past the navigation', async () => {
   expect(await focus(page)).toMatchObject({ what: 'a Skip to content', seen: true })
   expect((await focus(page)).top).toBeGreaterThanOrEqual(0)
   await page.keyboard.press('Enter')
-  expect(new URL(page.url()).hash).toBe('#main')
+  await expect.poll(() => new URL(page.url()).hash).toBe('#main')
   await page.keyboard.press('Tab')
   const inMain = await page.evaluate<boolean>("document.activeElement.closest('main') !== null")
   expect(inMain).toBe(true)

@@ -1,0 +1,31 @@
+import { describe, expect, test } from 'vitest'
+import { absentUntil, sighted } from '../../src/agent/log-sightings.ts'
+import { LIMITS } from '../../src/domain/limits.ts'
+
+const NOW = 1_800_000_000
+const DAY = 86_400
+
+describe('looks at a log', () => {
+  test('say until when an entry was not there', () => {
+    let sightings = sighted([], 5, NOW)
+    sightings = sighted(sightings, 5, NOW + 60) // the same once more
+    sightings = sighted(sightings, 7, NOW + 120)
+    expect(absentUntil(sightings, 4)).toBe(0) // it was there at the first look
+    expect(absentUntil(sightings, 5)).toBe(NOW + 60)
+    expect(absentUntil(sightings, 6)).toBe(NOW + 60)
+    expect(absentUntil(sightings, 7)).toBe(NOW + 120)
+  })
+  test('are few after years, and wrong by a 16th of their age at most', () => {
+    const step_s = 3600
+    let sightings: ReturnType<typeof sighted> = []
+    for (let look = 0; look < 30_000; look++) sightings = sighted(sightings, look, NOW + look * step_s)
+    expect(sightings.length).toBeLessThan(LIMITS.agent_sightings / 2)
+    const now = NOW + 29_999 * step_s
+    for (const age of [step_s, DAY, 7 * DAY, 30 * DAY, 365 * DAY]) {
+      const index = 29_999 - Math.round(age / step_s)
+      const seen = NOW + index * step_s
+      expect(absentUntil(sightings, index)).toBeLessThanOrEqual(seen)
+      expect(now - absentUntil(sightings, index)).toBeLessThanOrEqual((now - seen) * (17 / 16) + 2 * step_s)
+    }
+  })
+})
