@@ -23,6 +23,7 @@ export async function enrol(
     labels: facts.labels,
     // of an attempt that failed only the key is kept: all else may have been the mistake
     privateKey: before?.privateKey ?? generateKeyPair('ed25519').privateKey,
+    keySince: before?.keySince ?? new Date().toISOString(),
   }
   await state.saveIdentity(identity)
   const key = parsePrivateKey(identity.privateKey)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { arch, hostname, release } from 'node:os'
@@ -5,6 +6,7 @@ import { join } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
 import { logTrust } from '../agent/log-trust.ts'
+import { keepNodeKeyYoung, replaceNodeKey } from '../agent/node-key.ts'
 import { rememberVerdicts } from '../agent/verdicts.ts'
 import { parsePrivateKey } from '../attest/keys.ts'
 import type { Context } from '../cli/io.ts'
@@ -29,7 +31,7 @@ import { LOADER } from './loader-module.ts'
 
 /**
  * Runs the agent until SIGTERM or SIGINT, which leave its chains in place; with `detach`, removes all that it owns and
- * returns. Throws `needs_root`, `state_in_use`, `not_found` (namespace), `invalid_policy`, the codes of enrolment.
+ * returns; with `rotateKey`, replaces its key and returns. Throws `needs_root`, `state_in_use`, `not_found` (namespace), `invalid_policy`, the codes of enrolment.
  */
 export async function runAgent(flags: AgentFlags, context: Context, version: string): Promise<void> {
   if (process.getuid?.() !== 0)
@@ -43,6 +45,7 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
   const state = await openAgentState(flags.state)
   const lock = await lockDirectory(flags.state)
   try {
+    if (flags.rotateKey) return await rotateKey(flags, state, say)
     ensureBpffs(flags.bpffs)
     const identity = await identify(flags, state, version, say)
     const ownLock = await lockName(identity.name)
@@ -70,13 +73,12 @@ async function follow(
   }: Pick<AgentParts, 'policy' | 'policyStamp' | 'say' | 'version'> & { netns: NetnsPath },
 ): Promise<void> {
   const loader = childLoader(LOADER)
+  const registry = registryOf(flags, identity)
+  const clock = () => new Date()
   const agent = new Agent({
     kernel: hookChains({ bpffs: flags.bpffs, agent: identity.name, netns, loader }),
     state,
-    registry: nodeRegistry(flags.registry ?? identity.registry, {
-      id: identity.id,
-      key: parsePrivateKey(identity.privateKey),
-    }),
+    registry,
     policy,
     policyStamp,
     labels: identity.labels,
@@ -85,19 +87,34 @@ async function follow(
     kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
     arch: arch(),
     version,
-    clock: () => new Date(),
+    clock,
     verdicts: rememberVerdicts(),
     say,
     confirm_ms: flags.confirm * 1000,
   })
-  const stopped = new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop())
-  })
+  const stop = new AbortController()
+  const stopped = once(stop.signal, 'abort')
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  const keeping = keepNodeKeyYoung({ state, registry, clock, say }, flags.keyAge, stop.signal)
   await agent.start()
   await stopped
-  await agent.close()
+  await Promise.all([agent.close(), keeping])
   loader.close()
   say('stopped; chains stay as they are (remove them with `hookline agent --detach`)')
+}
+
+/** The registry of a node that has joined. */
+const registryOf = (flags: AgentFlags, { registry, id, privateKey }: Identity) =>
+  nodeRegistry(flags.registry ?? registry, { id, key: parsePrivateKey(privateKey) })
+
+/** Replaces the node's key, for somebody who does not want to wait for its age. Throws what {@link replaceNodeKey} does. */
+async function rotateKey(flags: AgentFlags, state: AgentState, say: (line: string) => void): Promise<void> {
+  const identity = await state.identity()
+  if (identity === undefined || identity.id === '')
+    throw new DomainError('not_found', `no node has joined with the state directory ${flags.state}`)
+  const registry = registryOf(flags, identity)
+  const fingerprint = await replaceNodeKey({ state, registry, clock: () => new Date() })
+  say(`${identity.name} has a new key, ${fingerprint}; the one before opens nothing any more`)
 }
 
 /**

@@ -55,6 +55,7 @@ export async function showNode(
         ['kernel', `${facts.kernel} ${facts.arch}`],
         ['agent', facts.agent],
         ['key', node.key],
+        ['key since', node.keySince],
         ['enrolled', node.enrolledAt],
         ['last seen', node.lastSeenAt ?? 'never'],
       ]),

@@ -4,7 +4,7 @@ import { Labels } from '../domain/function.ts'
 import type { HostReport } from '../domain/host-check.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { RunningChain } from '../domain/running.ts'
-import { does, example, passphraseFileOption } from './command.ts'
+import { does, durationWithin, example, passphraseFileOption } from './command.ts'
 import type { Context, Io } from './io.ts'
 import type { PassphraseFlags } from './key-file.ts'
 
@@ -31,6 +31,10 @@ export interface AgentFlags {
   readonly bpffs: string
   /** Seconds after which a change that cut the node off from its registry is taken back; 0: never. */
   readonly confirm: number
+  /** Seconds after which the node replaces its key; 0: never. */
+  readonly keyAge: number
+  /** Replace the node's key and end, rather than run. */
+  readonly rotateKey: boolean
   /** Detach everything and end, rather than run. */
   readonly detach: boolean
 }
@@ -114,6 +118,12 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
       'take a change back when the registry does not answer within this time after it; 0: never',
       String(LIMITS.agent_confirm_ms / 1000),
     )
+    .option(
+      '--key-age <time>',
+      'replace the key of this node when it is so old; 0: never',
+      `${LIMITS.node_key_age_s / 86_400}d`,
+    )
+    .option('--rotate-key', 'replace the key of this node now, and end; what runs goes on', false)
     .option('--detach', 'detach everything that this agent attached, and end', false)
     .addHelpText(
       'after',
@@ -130,6 +140,8 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     netns: z.string().optional(),
     bpffs: z.string(),
     confirm: Seconds,
+    keyAge: z.union([z.literal('0').transform(() => 0), durationWithin(...KEY_AGE_S)]),
+    rotateKey: z.boolean(),
     detach: z.boolean(),
   }
   does(io, agent, shape, async ({ label, ...flags }, context) => {
@@ -206,6 +218,9 @@ const Port = z
   .regex(/^[0-9]{1,5}$/, 'give a port number')
   .transform(Number)
   .pipe(z.int().max(65_535))
+
+/** Bounds of `--key-age`. */
+const KEY_AGE_S = [LIMITS.node_key_age_min_s, LIMITS.node_key_age_most_s] as const
 
 const Seconds = z
   .string()

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { signRequest } from '../attest/http-signature.ts'
 import type { PrivateKey } from '../attest/keys.ts'
+import { offerNodeKey } from '../attest/node-key.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Desired, Enrolled } from '../domain/node.ts'
 import { RevocationView } from '../domain/revocation.ts'
-import type { NodeRegistry } from '../ports/node-registry.ts'
+import type { KeyChanger, NodeRegistry } from '../ports/node-registry.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
 
 /** Who a node is: its key, and the id that the registry gave it at enrolment. */
@@ -22,15 +23,17 @@ interface SignedCall {
   readonly maxBytes: number
   readonly timeout_s?: number
   readonly signal?: AbortSignal
+  /** Another key to sign with than the node's. */
+  readonly by?: PrivateKey
 }
 
 /**
  * The registry at `url` for one node, which signs every request with its key (RFC 9421). Without an id only `enrol`
  * works, which is signed as the key's fingerprint; from then on the id it gave is used. Throws `usage` for a bad address.
  */
-export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry {
+export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry & KeyChanger {
   const registry = parseRegistryUrl(url)
-  let id = identity.id
+  let { id, key } = identity
   const nodePath = (rest: string): string => {
     if (id === undefined)
       throw new DomainError(
@@ -39,12 +42,9 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
       )
     return `/api/v1/nodes/${encodeURIComponent(id)}/${rest}`
   }
-  const call = ({ body, ...request }: SignedCall): Promise<HttpAnswer> => {
+  const call = ({ body, by = key, ...request }: SignedCall): Promise<HttpAnswer> => {
     const bytes = Buffer.from(body ?? '')
-    const signature = signRequest(
-      { ...request, body: bytes, keyId: id ?? identity.key.fingerprint },
-      identity.key,
-    )
+    const signature = signRequest({ ...request, body: bytes, keyId: id ?? by.fingerprint }, by)
     return callRegistry(registry, {
       ...request,
       headers: {
@@ -68,6 +68,17 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
       const enrolled = readJson(answer, SafeEnrolled, 'the enrolment')
       id = enrolled.id
       return enrolled
+    },
+    async changeKey(next) {
+      const path = nodePath('key')
+      const offer = offerNodeKey(id ?? '', key.fingerprint, next)
+      const request = { method: 'POST', path, body: JSON.stringify(offer), maxBytes: LIMITS.request_bytes }
+      await call(request).catch((thrown: unknown) => {
+        // an attempt before got through, but its answer did not
+        if (!(thrown instanceof DomainError) || thrown.code !== 'node_key_retired') throw thrown
+      })
+      await call({ ...request, by: next })
+      key = next
     },
     async desired(etag, wait_s, signal) {
       const answer = await call({

@@ -270,6 +270,11 @@ export const ERRORS = {
     'Node signature refused',
     'check the node’s clock, or enrol it again',
   ),
+  node_key_retired: entry(
+    'unauthenticated',
+    'Key of the node was replaced',
+    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, and enrol it again',
+  ),
   rate_limited: entry('unavailable', 'Too many requests', 'wait as long as Retry-After says'),
   overloaded: entry('unavailable', 'Overloaded', 'wait as long as Retry-After says, or send a token'),
   blob_store_failed: entry(

@@ -77,6 +77,13 @@ export const LIMITS = {
   upload_timeout_s: 300,
   /** Longest wait of a long poll; below the 60 s that proxies commonly allow. */
   poll_s: 30,
+  /** A node replaces its key when it is so old, unless it is told another age within these bounds. */
+  node_key_age_s: 90 * 86_400,
+  node_key_age_min_s: 60,
+  node_key_age_most_s: 3650 * 86_400,
+  /** Between looks at a key's age, and between attempts to replace it. */
+  node_key_look_ms: 3_600_000,
+  node_key_retry_ms: 10_000,
   /** Clock skew accepted on a signed request; nonces are remembered for twice as long. */
   signature_skew_s: 60,
   /** A token of any kind lasts long enough to be carried to where it is used. */

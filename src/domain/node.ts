@@ -157,6 +157,8 @@ export const NodeView = z.strictObject({
   id: z.string(),
   facts: NodeFacts,
   key: Digest,
+  /** Since when it has this key. */
+  keySince: z.iso.datetime(),
   enrolledAt: z.iso.datetime(),
   lastSeenAt: z.iso.datetime().optional(),
   observed: Observed.optional(),
@@ -176,6 +178,10 @@ export const Identity = z.strictObject({
   name: NodeName,
   labels: Labels,
   privateKey: z.string(),
+  /** Since when it has this key; unknown of one from before keys were replaced. */
+  keySince: z.iso.datetime().optional(),
+  /** The key that is to replace it, which the registry may know already. */
+  nextKey: z.string().optional(),
 })
 export type Identity = z.infer<typeof Identity>
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LIMITS } from '../domain/limits.ts'
 import { Desired, Enrolled, Enrolment, NodeList, Observed } from '../domain/node.ts'
+import { NodeKeyOffer } from '../domain/node-key.ts'
 import { JoinTokenRequest, NewJoinToken } from '../domain/token.ts'
 import { createJoinToken } from '../registry/tokens.ts'
 import { noneMatch } from './blob-routes.ts'
@@ -108,6 +109,24 @@ export function nodeRoutes(
     ),
     async ({ params, actor }, reply) => {
       await nodes.remove(params.id, actor)
+      return reply.code(204).send()
+    },
+  )
+  app.post(
+    '/api/v1/nodes/:id/key',
+    described(
+      'node',
+      {
+        operationId: 'offerNodeKey',
+        tags,
+        summary:
+          'Offer the key that is to replace the node’s; the first request that is signed with it makes it the node’s, and retires the old one',
+        errors: ['invalid_json', 'invalid_key'],
+      },
+      { params: NodePath, body: NodeKeyOffer, response: { 204: empty('kept') } },
+    ),
+    async (request, reply) => {
+      await nodeDesk.offerKey(nodeOf(request), request.body)
       return reply.code(204).send()
     },
   )

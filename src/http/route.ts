@@ -11,7 +11,8 @@ import { z } from 'zod'
 import type { Actor, TokenActor } from '../domain/account.ts'
 import { DomainError, type ErrorCode } from '../domain/errors.ts'
 import { RIGHTS, type Right } from '../registry/access.ts'
-import type { KnownNode, SignedRequest } from '../registry/nodes.ts'
+import type { SignedRequest } from '../registry/node-keys.ts'
+import type { KnownNode } from '../registry/nodes.ts'
 import { problems } from './problem.ts'
 
 /** A server whose routes are described by zod schemas. */
@@ -48,9 +49,9 @@ const TOKEN_REFUSALS = ['unauthenticated', 'token_expired', 'token_revoked', 'ac
 
 /** How credentials may be refused. */
 function refusalsOf(access: Access): readonly ErrorCode[] {
-  if (access === 'node') return ['node_unauthenticated', 'forbidden']
+  if (access === 'node') return ['node_unauthenticated', 'node_key_retired', 'forbidden']
   if (access === 'joining') return ['node_unauthenticated']
-  if (access === 'anyone') return [...TOKEN_REFUSALS, 'node_unauthenticated']
+  if (access === 'anyone') return [...TOKEN_REFUSALS, 'node_unauthenticated', 'node_key_retired']
   const unseen: ErrorCode[] = 'role' in RIGHTS[access] ? ['not_found'] : []
   return [...TOKEN_REFUSALS, 'scope_missing', 'forbidden', ...unseen]
 }

@@ -1,7 +1,18 @@
+import type { PrivateKey } from '../attest/keys.ts'
 import type { LogName } from '../domain/log.ts'
 import type { Digest } from '../domain/names.ts'
 import type { Desired, Enrolment, Observed } from '../domain/node.ts'
 import type { SignedRevocation } from '../domain/revocation.ts'
+
+/** Where a node replaces its key. */
+export interface KeyChanger {
+  /**
+   * Replaces the node's key by `next` (Ed25519), which is to be kept before: offers it, proves it, and signs with it from then on.
+   * When it throws, the registry takes either or only `next`; the same call again ends that.
+   * Throws `registry_unavailable`, `node_unauthenticated`.
+   */
+  changeKey(next: PrivateKey): Promise<void>
+}
 
 /** The registry as a node sees it. Nothing that it answers is trusted. */
 export interface NodeRegistry {

@@ -3,10 +3,16 @@ import type { Digest } from '../domain/names.ts'
 import type { NodeFacts, NodeView, Observed } from '../domain/node.ts'
 import type { NodeOverview } from '../domain/node-summary.ts'
 
-/** A node as it is kept. */
-interface StoredNode {
-  readonly id: string
+/** The keys of a node as they are kept, each SPKI DER: its own, the one that it offered, the one that it had before. */
+export interface StoredNodeKeys {
   readonly spki: Buffer
+  readonly nextSpki?: Buffer
+  readonly retiredSpki?: Buffer
+}
+
+/** A node as it is kept. */
+interface StoredNode extends StoredNodeKeys {
+  readonly id: string
   readonly facts: NodeFacts
 }
 
@@ -25,6 +31,10 @@ export interface Nodes {
     now: Date,
   ): Promise<string>
   find(id: string): Promise<StoredNode | undefined>
+  /** Keeps a key (SPKI DER) that is to replace `from`, in place of any that was offered before. Throws `node_key_retired` when `from` is not the node's. */
+  offerKey(id: string, keys: { from: Buffer; to: Buffer }): Promise<void>
+  /** Makes the key that was offered the node's, and its own the retired one; nothing when it is already. Throws `node_unauthenticated` for any other. */
+  promoteKey(id: string, key: { fingerprint: Digest; spki: Buffer }, now: Date): Promise<void>
   /** Keeps a node's newest report. */
   report(id: string, observed: Observed, receivedAt: Date): Promise<void>
   /** Remembers a request until `expiresAt`; false when it was there already. */

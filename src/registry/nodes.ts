@@ -1,32 +1,26 @@
 import { createHash } from 'node:crypto'
-import {
-  type RequestHeaders,
-  type SignedRequest as RequestParts,
-  signatureKeyId,
-  verifyRequest,
-} from '../attest/http-signature.ts'
-import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
+import { type RequestHeaders, signatureKeyId, verifyRequest } from '../attest/http-signature.ts'
+import { parsePublicKey } from '../attest/keys.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Labels } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Enrolment, NodeView, Observed } from '../domain/node.ts'
+import type { NodeKeyOffer } from '../domain/node-key.ts'
 import type { NodeOverview } from '../domain/node-summary.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Nodes } from '../ports/nodes.ts'
+import { type NodeKeys, nodeKeys, type SignedRequest, takeKeyOffer, verifyByKeys } from './node-keys.ts'
 import { rememberNonces } from './nonces.ts'
 import { hashSecret } from './secrets.ts'
 
-/** A node that is known here, by the key that its requests must be signed with. */
+/** A node that is known here, by the keys that its requests may be signed with. */
 export interface KnownNode {
   readonly id: string
   readonly name: string
   readonly labels: Labels
-  readonly key: PublicKey
+  readonly keys: NodeKeys
 }
-
-/** A request with all that its signature covers, and the signature. */
-export type SignedRequest = RequestParts & { readonly headers: RequestHeaders }
 
 /** What the registry does with nodes. */
 export interface NodeDesk {
@@ -37,8 +31,13 @@ export interface NodeDesk {
   enrol(enrolment: Enrolment, request: SignedRequest): Promise<{ id: string }>
   /** The node that a request claims to come from, not yet proven. Throws `node_unauthenticated`. */
   claimed(headers: RequestHeaders): Promise<KnownNode>
-  /** Proves the claim: signature, time, and that it was not made before. Throws `node_unauthenticated`. */
+  /**
+   * Proves the claim: signature, time, and that it was not made before. With the first request by the key that the node
+   * offered, that is its key. Throws `node_unauthenticated`, `node_key_retired`.
+   */
   prove(node: KnownNode, request: SignedRequest): Promise<void>
+  /** Takes the key that is to replace a node's. Throws `invalid_key`. */
+  offerKey(node: KnownNode, offer: NodeKeyOffer): Promise<void>
   report(node: KnownNode, observed: Observed): Promise<void>
   list(): Promise<NodeView[]>
   /** One node. Throws `not_found`. */
@@ -88,15 +87,17 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
       return node
     },
     prove: async (node, request) => {
-      const proven = verifyRequest(request, node.key, clock())
+      const proven = verifyByKeys(request, node.keys, clock())
       nonces.use(proven)
       // another registry on the same database may have seen it
       const expiresAt = new Date(clock().getTime() + 2 * LIMITS.signature_skew_s * 1000)
       const digest = createHash('sha256').update(`${proven.keyId} ${proven.nonce}`).digest()
       if (!(await nodes.useNonce(digest, expiresAt)))
         throw new DomainError('node_unauthenticated', 'the request was made before: sign each one anew')
+      if (proven.key !== node.keys.current) await nodes.promoteKey(node.id, proven.key, clock())
       lastSeen.set(node.id, clock())
     },
+    offerKey: (node, offer) => takeKeyOffer(nodes, node, offer),
     report: (node, observed) => nodes.report(node.id, observed, clock()),
     list: async () => (await nodes.list()).map(seenLast),
     view: async (id) => seenLast(await nodes.view(id)),
@@ -122,7 +123,7 @@ function rememberNodes(
     const into = known // a change meanwhile starts a new map, which must not get what was read before it
     const row = await nodes.find(id)
     if (row === undefined) return undefined
-    const node = { id, name: row.facts.name, labels: row.facts.labels, key: parsePublicKey(row.spki) }
+    const node = { id, name: row.facts.name, labels: row.facts.labels, keys: nodeKeys(row) }
     into.set(id, node)
     return node
   }

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Digest } from '../domain/names.ts'
@@ -8,6 +7,7 @@ import { type NodeOverview, NodeSummary, summaryOf } from '../domain/node-summar
 import type { Nodes } from '../ports/nodes.ts'
 import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
 import type { Prisma } from './generated/client.ts'
+import { nodeActor, offerKey, promoteKey } from './node-keys.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -33,8 +33,14 @@ export function databaseNodes(database: Database): Nodes {
       if (!UUID.test(id)) return undefined // the column would refuse it with an error of its own
       const row = await prisma.node.findUnique({ where: { id } })
       if (row === null) return undefined
-      return { id, spki: Buffer.from(row.spki), facts: NodeFacts.parse(row.facts) }
+      return {
+        ...{ id, spki: Buffer.from(row.spki), facts: NodeFacts.parse(row.facts) },
+        ...(row.nextSpki === null ? {} : { nextSpki: Buffer.from(row.nextSpki) }),
+        ...(row.retiredSpki === null ? {} : { retiredSpki: Buffer.from(row.retiredSpki) }),
+      }
     },
+    offerKey: (id, keys) => offerKey(database, id, keys),
+    promoteKey: (id, key, now) => promoteKey(database, id, key, now),
     report: async (nodeId, observed, receivedAt) => {
       const [whole, summary] = [observed, summaryOf(observed)].map((part) => JSON.parse(JSON.stringify(part)))
       const data = { observed: whole, summary, receivedAt }
@@ -82,10 +88,11 @@ export function databaseNodes(database: Database): Nodes {
 
 type NodeRow = Prisma.NodeGetPayload<{ include: { observed: true } }>
 
-const viewOf = ({ id, facts, fingerprint, enrolledAt, observed }: NodeRow): NodeView => ({
+const viewOf = ({ id, facts, fingerprint, keySince, enrolledAt, observed }: NodeRow): NodeView => ({
   id,
   facts: NodeFacts.parse(facts),
   key: Digest.parse(fingerprint),
+  keySince: keySince.toISOString(),
   enrolledAt: enrolledAt.toISOString(),
   ...(observed === null
     ? {}
@@ -127,10 +134,6 @@ async function readOverview({ prisma }: Database): Promise<NodeOverview[]> {
     }
   })
 }
-
-const nodeActor = ({ id, name }: { id: string; name: string }): Actor => ({
-  ...{ kind: 'node', id, name, programs: [] },
-})
 
 async function enrol({ change }: Database, node: Joining, tokenHash: Buffer, now: Date): Promise<string> {
   try {

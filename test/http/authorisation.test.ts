@@ -7,7 +7,7 @@ import { addKey, newKey } from './release-builder.ts'
 import type { Answer, RunningRegistry } from './running-registry.ts'
 
 /** The codes by which credentials are refused. */
-const REFUSALS = ['unauthenticated', 'forbidden', 'scope_missing', 'node_unauthenticated']
+const REFUSALS = ['unauthenticated', 'forbidden', 'scope_missing', 'node_unauthenticated', 'node_key_retired']
 
 interface Route {
   readonly method: string

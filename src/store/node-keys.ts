@@ -1,0 +1,46 @@
+import type { Actor } from '../domain/account.ts'
+import { DomainError } from '../domain/errors.ts'
+import type { Nodes } from '../ports/nodes.ts'
+import { audit, type Database } from './database.ts'
+
+/** A node as the one who did something. */
+export const nodeActor = ({ id, name }: { id: string; name: string }): Actor => ({
+  ...{ kind: 'node', id, name, programs: [] },
+})
+
+/** Keeps the key that is to replace a node's; see {@link Nodes.offerKey}. */
+export const offerKey = (
+  { change }: Database,
+  ...[id, { from, to }]: Parameters<Nodes['offerKey']>
+): Promise<void> =>
+  change(async (transaction) => {
+    const { count } = await transaction.node.updateMany({
+      where: { id, spki: new Uint8Array(from) },
+      data: { nextSpki: new Uint8Array(to) },
+    })
+    if (count === 0) throw new DomainError('node_key_retired', `node ${id} got another key this very moment`)
+  })
+
+/** Makes the offered key the node's; see {@link Nodes.promoteKey}. */
+export const promoteKey = (
+  { change }: Database,
+  ...[id, { fingerprint, spki }, now]: Parameters<Nodes['promoteKey']>
+): Promise<void> =>
+  change(async (transaction) => {
+    // the lock lets one of two first requests pass, and shows the other what it did
+    await transaction.$queryRaw`SELECT 1 FROM "node" WHERE "id" = ${id}::uuid FOR UPDATE`
+    const known = await transaction.node.findUnique({ where: { id } })
+    if (known?.fingerprint === fingerprint) return
+    if (known === null || known.nextSpki === null || !Buffer.from(known.nextSpki).equals(spki))
+      throw new DomainError('node_unauthenticated', `node ${id} offered another key this very moment`)
+    await transaction.node.update({
+      where: { id },
+      data: {
+        ...{ fingerprint, spki: new Uint8Array(spki), keySince: now },
+        ...{ nextSpki: null, retiredSpki: known.spki },
+      },
+    })
+    await audit(transaction, nodeActor(known), 'node.key', known.name, {
+      ...{ before: { key: known.fingerprint }, after: { key: fingerprint } },
+    })
+  })
