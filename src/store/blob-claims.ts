@@ -54,19 +54,28 @@ export function databaseBlobClaims({ prisma }: Database): BlobClaims {
 const seconds = (count: number) => Prisma.sql`make_interval(secs => ${count}::integer)`
 
 /**
- * Marks blobs as named just now, in the transaction that begins or ends to name them. Their rows are written, not only locked:
- * a collector that looked before sees by it, when it comes to lock them, that they changed. Throws `blob_being_removed` when one
+ * Marks blobs as named by a release, in the transaction that begins to name them. Their rows are written, not only locked: a
+ * collector that looked before sees by it, when it comes to lock them, that they changed. Throws `blob_being_removed` when one
  * is not there or condemned.
  */
-export async function touchBlobs(transaction: Transaction, digests: readonly Digest[]): Promise<void> {
+export async function nameBlobs(transaction: Transaction, digests: readonly Digest[]): Promise<void> {
   const distinct = [...new Set(digests)]
-  await transaction.$queryRaw`
-    SELECT "digest" FROM "blob" WHERE "digest" = ANY(${distinct}) ORDER BY "digest" FOR NO KEY UPDATE`
+  await lockBlobs(transaction, distinct)
   const count = await transaction.$executeRaw`
-    UPDATE "blob" SET "touched_at" = now() WHERE "digest" = ANY(${distinct}) AND "condemned_at" IS NULL`
+    UPDATE "blob" SET "touched_at" = NULL WHERE "digest" = ANY(${distinct}) AND "condemned_at" IS NULL`
   if (count !== distinct.length)
     throw new DomainError(
       'blob_being_removed',
       'bytes of this release were put so long ago that they are being removed',
     )
 }
+
+/** Has blobs that a release ceases to name looked at by the collector, after LIMITS.blob_grace_s. */
+export async function leaveBlobs(transaction: Transaction, digests: readonly string[]): Promise<void> {
+  await lockBlobs(transaction, digests)
+  await transaction.$executeRaw`UPDATE "blob" SET "touched_at" = now() WHERE "digest" = ANY(${digests})`
+}
+
+const lockBlobs = (transaction: Transaction, digests: readonly string[]): Promise<unknown> =>
+  transaction.$queryRaw`
+    SELECT "digest" FROM "blob" WHERE "digest" = ANY(${digests}) ORDER BY "digest" COLLATE "C" FOR NO KEY UPDATE`

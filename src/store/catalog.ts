@@ -11,7 +11,7 @@ import type { ReleaseFile, ReleaseView, Visibility } from '../domain/release.ts'
 import { latestVersion } from '../domain/resolution.ts'
 import { distinctSigners, type Signer } from '../domain/signer.ts'
 import type { Catalog, NewRelease } from '../ports/catalog.ts'
-import { touchBlobs } from './blob-claims.ts'
+import { nameBlobs } from './blob-claims.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { recordSteps } from './function-steps.ts'
 import { announceNamespace, isOpen } from './log-changes.ts'
@@ -189,7 +189,7 @@ async function addRelease(
     await requireRoom(transaction, { namespaceId, namespace, programId }, release)
     const digests = files.map(({ digest }) => digest)
     await requireNoneRevoked(transaction, digests)
-    await touchBlobs(transaction, digests)
+    await nameBlobs(transaction, digests)
     const row = await transaction.release.create({
       include: { program: { select: { visibility: true } } },
       data: {

@@ -2,11 +2,11 @@ import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { Manifest } from '../domain/manifest.ts'
-import { Digest, type ProgramId, releaseRef } from '../domain/names.ts'
+import { type ProgramId, releaseRef } from '../domain/names.ts'
 import { ReportReason, type ReportView } from '../domain/release.ts'
 import { latestVersion, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Lifecycle, Subject } from '../ports/lifecycle.ts'
-import { touchBlobs } from './blob-claims.ts'
+import { leaveBlobs } from './blob-claims.ts'
 import { shownBy } from './catalog.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
 import { readHeads, readOffered, recordSteps } from './function-steps.ts'
@@ -220,9 +220,9 @@ async function remove(
       data: { storedBytes: { decrement: freed } },
     })
     // whoever reads them now may do so to the end
-    await touchBlobs(
+    await leaveBlobs(
       transaction,
-      files.map(({ digest }) => Digest.parse(digest)),
+      files.map(({ digest }) => digest),
     )
     await transaction.releaseFile.deleteMany({ where: { releaseId: release.id } })
     await transaction.releaseBundle.deleteMany({ where: { releaseId: release.id } })

@@ -7,7 +7,7 @@ import type { BlobClaims } from '../../src/ports/blob-claims.ts'
 import type { BlobStore } from '../../src/ports/blob-store.ts'
 import { startBlobCollector } from '../../src/registry/blob-collector.ts'
 import { keepBlobs } from '../../src/registry/keep-blobs.ts'
-import { touchBlobs } from '../../src/store/blob-claims.ts'
+import { nameBlobs } from '../../src/store/blob-claims.ts'
 import { openS3Blobs } from '../../src/store/s3-blobs.ts'
 import { buildRelease, newKey, openNamespace, publishAt } from '../http/release-builder.ts'
 import { type Answer, type RunningRegistry, startRegistry } from '../http/running-registry.ts'
@@ -187,7 +187,7 @@ describe.each([
     test('that did not claim them, or claimed them too long ago, is refused by its own transaction', async () => {
       const { digest, end } = await stopped()
       const { transact } = registry.database
-      const named = () => transact((transaction) => touchBlobs(transaction, [digest]))
+      const named = () => transact((transaction) => nameBlobs(transaction, [digest]))
       await expect(named()).rejects.toMatchObject({ code: 'blob_being_removed' })
       await end()
       await expect(named()).rejects.toMatchObject({ code: 'blob_being_removed' })
@@ -197,7 +197,7 @@ describe.each([
       await keepBlobs(registry.services, new Map([[digest, bytes]]))
       await pass(2)
       await registry.database.transact(async (transaction) => {
-        await touchBlobs(transaction, [digest])
+        await nameBlobs(transaction, [digest])
         await collect()
       })
       await collect()

@@ -239,8 +239,8 @@ async function addReleases(prisma: PrismaClient, rows: readonly object[]): Promi
     FROM json_to_recordset(${json}::json) AS "row"("id" text, "program" text, "version" text, "manifest" text,
       "namespace" text, "published" text)`
   await prisma.$executeRaw`
-    INSERT INTO "blob" ("digest", "size")
-    SELECT "digest", 20000 FROM json_to_recordset(${json}::json) AS "row"("digest" text) ON CONFLICT DO NOTHING`
+    INSERT INTO "blob" ("digest", "size", "touched_at")
+    SELECT "digest", 20000, NULL FROM json_to_recordset(${json}::json) AS "row"("digest" text) ON CONFLICT DO NOTHING`
   await prisma.$executeRaw`
     INSERT INTO "release_file" ("release_id", "name", "digest")
     SELECT "id"::uuid, 'program.bpf.o', "digest" FROM json_to_recordset(${json}::json) AS "row"("id" text, "digest" text)`
