@@ -1,7 +1,8 @@
 import { RELEASE_PREDICATE } from '../../attest/release-statement.ts'
 import { logPlace } from '../../domain/log.ts'
-import { namespacePath, releaseRef } from '../../domain/names.ts'
+import { namespacePath, releasePath, releaseRef } from '../../domain/names.ts'
 import type { NamespaceView } from '../../domain/namespace.ts'
+import { permissionsOf } from '../../domain/permission.ts'
 import type { ReleaseView } from '../../domain/release.ts'
 import type { Services } from '../../http/services.ts'
 import { wholeSigner } from '../catalog/signer-line.ts'
@@ -104,15 +105,20 @@ function otherTools(release: ReleaseView): Content {
 ${snippet(command)}</details>`
 }
 
-/** The rule of a policy, without the signer: whoever adds it has it from the step before, not from here. */
-function trustIt({ program, release }: Shown): Html {
+/**
+ * The rule of a policy, without the signer: whoever adds it has it from the step before, not from here. What the program can do
+ * is in it, since a rule that grants nothing refuses whatever does more than let packets pass.
+ */
+function trustIt({ program, release, findings }: Shown): Html {
+  const needed = permissionsOf(findings)
   const [namespace] = program.split('/')
   const signer =
     typeof release.signer === 'string'
       ? '{ key: "sha256:<the fingerprint that you checked>" }'
       : '{ identity: "<the identity that you checked>", issuer: "<its issuer>" }'
-  const rule = `programs:\n  - match: "${program}"        # or "${namespace}/*" for all of ${namespace}\n    signers:\n      - ${signer}\n`
+  const grant = needed.length === 0 ? '' : `    permissions: [${needed.join(', ')}]\n`
+  const rule = `programs:\n  - match: "${program}"   # or "${namespace}/*"\n    signers:\n      - ${signer}\n${grant}`
   return html`<section aria-labelledby="trust"><h2 id="trust">3. Let your nodes accept it</h2>
-<p>A node runs what its own <code>/etc/hookline/trust.yaml</code> accepts, and nothing else. Add the signer there when you have checked it; there is no button for it on purpose.</p>
+<p>A node runs what its own <code>/etc/hookline/trust.yaml</code> accepts, and nothing else. Add the signer there when you have checked it; there is no button for it on purpose.${needed.length > 0 && html` What the rule grants is <a href="${releasePath(program, release.version)}/permissions">what the program can do</a>; without it nodes refuse it.`}</p>
 <pre tabindex="0"><code>${rule}</code></pre></section>`
 }

@@ -108,6 +108,8 @@ describe('the part about a release', () => {
     const text = String(logPart(place, release, new Date()))
     expect(text).toContain(`/log/entries/catalog/${place.index}`)
     expect(text).toContain('hookline log proof acme/limit@1.0.0')
+    // what checks a file asks nobody, and has no key but the one that is named
+    expect(text).toContain('hookline log check release.tlog-proof --log-key &quot;$CATALOG_KEY&quot;')
   })
   test('says that there is none, and shows nothing that is hidden', async () => {
     expect(String(logPart(undefined, release, new Date()))).toContain('no entry')

@@ -129,6 +129,13 @@ describe('a program', () => {
       second.fingerprint,
     )
   })
+  test('has the rule of a policy grant what it can do', async () => {
+    const { text } = await page('/programs/acme/app/v/1.1.0/verify')
+    const [rule = ''] = /<code>programs:\n[^<]*/.exec(text) ?? []
+    expect(rule).toContain('match: &quot;acme/app&quot;')
+    expect(rule).toContain('permissions: [drop]')
+    expect(text).toContain('href="/programs/acme/app/v/1.1.0/permissions">what the program can do')
+  })
   test('shows text of strangers as text', async () => {
     for (const tab of TABS) {
       const { status, text } = await page(`/programs/acme/app/v/1.1.0${tab}`)
