@@ -221,6 +221,8 @@ export const LIMITS = {
   witness_pause_most_ms: 60_000,
   /** How often a witness is told in a row where it has to begin. */
   witness_tries: 3,
+  /** Checkpoints of one witness that are kept: witnesses that are some changes apart have one in common. */
+  witnessed_checkpoints: 32,
   /** Witnesses that a registry asks. */
   witnesses: 16,
   /** What a witness is sent: a note, 63 hashes of 45 bytes, a line. */
@@ -261,6 +263,9 @@ export const LIMITS = {
   running_tries: 3,
   /** A node asks for new checkpoints so often, give or take half. */
   agent_log_ms: 60_000,
+  /** How long a node waits for witnesses to sign what is new, and how often it looks: they are asked at once, and take some 100 ms. */
+  agent_witness_ms: 3000,
+  agent_witness_pause_ms: 100,
   // the ELF reader
   elf_sections: 4096,
   elf_symbols: 1 << 17,
