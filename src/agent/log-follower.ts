@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { KeptLog, RevocationNote } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -39,6 +39,8 @@ export class LogFollower {
   readonly #kept = new Map<LogName, KeptLog>()
   #following: Promise<void> | undefined
   #changes: Promise<void> = Promise.resolve()
+  /** Logs of which something newer is there that too few witnesses signed. */
+  readonly #behind = new Set<LogName>()
   /** Why the logs are not believed now; what was believed before stays so. */
   problem: DomainError | undefined
 
@@ -49,6 +51,11 @@ export class LogFollower {
   /** What the entries of the revocations say, up to the newest checkpoint that was believed. */
   get notes(): readonly RevocationNote[] {
     return this.#kept.get('revocations')?.notes ?? []
+  }
+
+  /** Whether there is something newer than what is believed, which too few witnesses signed yet. */
+  get isBehind(): boolean {
+    return this.#behind.size > 0
   }
 
   /** Logs that were begun anew lately, at the cost of entries that were seen here. */
@@ -103,13 +110,18 @@ export class LogFollower {
     const published = (): Date =>
       new Date(Math.max(said.getTime(), absentUntil(kept.sightings, index) * 1000))
     if (kept.places.includes(place)) return published()
-    // one look may have been under way, and have asked before the entry was there
-    for (let looks = 0; looks < 2 && (kept.size <= index || this.problem !== undefined); looks++) {
+    // one look may have been under way, and have asked before the entry was there; witnesses may not have signed it yet
+    const until = performance.now() + LIMITS.agent_witness_ms
+    for (let looks = 0; kept.size <= index || this.problem !== undefined; looks++) {
       await this.follow(trust, signal)
       if (this.problem !== undefined) throw this.problem
       kept = await this.#open('catalog', trust.keys.catalog)
+      if (kept.size > index || (looks > 0 && (!this.isBehind || performance.now() >= until))) break
+      if (this.isBehind) await sleep(LIMITS.agent_witness_pause_ms, undefined, { signal })
     }
     const { size } = kept
+    if (size <= index && this.isBehind)
+      throw new DomainError('witnesses_missing', `entry ${index} is new, and too few witnesses signed it yet`)
     if (size <= index)
       throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)
     if (this.isStale(trust)) throw stale(trust)
@@ -134,48 +146,83 @@ export class LogFollower {
     }
   }
 
-  /**
-   * Goes on to the newest checkpoint of one log. Witnesses sign it after the change that made it is there: until they have, within
-   * LIMITS.witness_patience_ms, it is asked for again rather than complained of.
-   */
   async #followOne(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
-    const patience = performance.now() + LIMITS.witness_patience_ms
-    for (;;) {
-      try {
-        return await this.#look(log, trust, signal)
-      } catch (error) {
-        if (asDomainError(error).code !== 'witnesses_missing' || performance.now() > patience) throw error
-      }
-      await setTimeout(LIMITS.witness_look_ms, undefined, { signal })
-    }
-  }
-
-  async #look(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
     const kept = await this.#open(log, trust.keys[log])
-    const note = await this.#file(log, 'checkpoint', LIMITS.note_bytes, signal)
-    const readTile = this.#readTile(log, signal)
-    const parsed = parseNote(note)
-    const { origin, size } = parseCheckpoint(parsed.text)
-    const recovered = await this.#recovered(log, stateOf(kept), origin, trust, signal)
+    const { recovered, head, time } = await this.#newest(log, kept, trust, signal)
     const { state: seen, lost } = recovered
-    verifyNote(parsed, [seen.key]) // a stranger's size is nothing to ask for tiles by
-    const proof =
-      size > seen.size ? await consistencyProof(seen.size, size, tileHashReader(size, readTile)) : []
-    const head = acceptCheckpoint(seen, { note, proof }, trust.policy, this.#parts.clock())
-    const [cosigner] = verifyNote(parsed, [asCosigner(seen.key)])
     // what the lost entries said goes on to count; what leads to the entries that remain is read anew
-    const replayed = log === 'revocations' ? await this.#replay(kept, lost > 0, head, readTile) : {}
+    const replayed =
+      log === 'revocations' ? await this.#replay(kept, lost > 0, head, this.#readTile(log, signal)) : {}
     const now_s = Math.floor(this.#parts.clock().getTime() / 1000)
     await this.#change(log, ({ places, sightings }) => ({
       sightings: sighted(sightings, head.size, now_s),
       ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
-      freshAt: Math.max(kept.freshAt, cosigner?.time ?? 0),
+      freshAt: Math.max(kept.freshAt, time),
       ...this.#begunAnew(recovered, places),
     }))
     if (recovered.notes.size > 0)
       this.#parts.say(
         `log: the log of ${log} goes on as ${seen.key.name} (epoch ${seen.epoch}), by its recovery key; ${lost} entries that were seen here are lost`,
       )
+  }
+
+  /**
+   * The newest checkpoint; where witnesses are asked for and have not signed it yet, the newest that they signed. Only when
+   * there is none of those is it waited for them. Throws what {@link acceptCheckpoint} does.
+   */
+  async #newest(log: LogName, kept: KeptLog, trust: LogTrust, signal: AbortSignal): Promise<Accepted> {
+    const until = performance.now() + LIMITS.agent_witness_ms
+    for (;;)
+      try {
+        const note = await this.#file(log, 'checkpoint', LIMITS.note_bytes, signal)
+        const accepted = await this.#accept(log, kept, note, trust, signal)
+        this.#behind.delete(log)
+        return accepted
+      } catch (thrown) {
+        if (asDomainError(thrown).code !== 'witnesses_missing') throw thrown
+        const accepted = await this.#witnessed(log, kept, trust, signal)
+        if (accepted !== undefined) {
+          this.#behind.add(log)
+          return accepted
+        }
+        if (performance.now() >= until) throw thrown
+        await sleep(LIMITS.agent_witness_pause_ms, undefined, { signal })
+      }
+  }
+
+  /** The newest checkpoint that enough of the policy's witnesses signed; undefined where that is older than what was seen. */
+  async #witnessed(
+    log: LogName,
+    kept: KeptLog,
+    trust: LogTrust,
+    signal: AbortSignal,
+  ): Promise<Accepted | undefined> {
+    const { keys, threshold } = trust.policy.witnesses
+    const ids = keys.map(({ id }) => id.toString('hex')).join(',')
+    const path = `witnessed?threshold=${threshold}&keys=${ids}`
+    const note = await this.#file(log, path, LIMITS.note_bytes, signal).catch(unlessMissing)
+    if (note === undefined || parseCheckpoint(parseNote(note).text).size < kept.size) return undefined
+    return this.#accept(log, kept, note, trust, signal)
+  }
+
+  /** Checks that a checkpoint continues what is kept, as the policy asks. Throws what {@link acceptCheckpoint} does. */
+  async #accept(
+    log: LogName,
+    kept: KeptLog,
+    note: Buffer,
+    trust: LogTrust,
+    signal: AbortSignal,
+  ): Promise<Accepted> {
+    const parsed = parseNote(note)
+    const { origin, size } = parseCheckpoint(parsed.text)
+    const recovered = await this.#recovered(log, stateOf(kept), origin, trust, signal)
+    const { state: seen } = recovered
+    verifyNote(parsed, [seen.key]) // a stranger's size is nothing to ask for tiles by
+    const readHashes = tileHashReader(size, this.#readTile(log, signal))
+    const proof = size > seen.size ? await consistencyProof(seen.size, size, readHashes) : []
+    const head = acceptCheckpoint(seen, { note, proof }, trust.policy, this.#parts.clock())
+    const [cosigner] = verifyNote(parsed, [asCosigner(seen.key)])
+    return { recovered, head, time: cosigner?.time ?? 0 }
   }
 
   /** Goes over to the log that the registry shows, where statements of the policy's recovery key lead there. */
@@ -187,10 +234,7 @@ export class LogFollower {
     signal: AbortSignal,
   ): Promise<Recovered> {
     return followRecoveries(seen, origin, recoveryKeys, (epoch) =>
-      this.#file(log, `recovery/${epoch}`, LIMITS.note_bytes, signal).catch((thrown: unknown) => {
-        if (asDomainError(asDomainError(thrown).cause).code === 'not_found') return undefined
-        throw thrown
-      }),
+      this.#file(log, `recovery/${epoch}`, LIMITS.note_bytes, signal).catch(unlessMissing),
     )
   }
 
@@ -275,6 +319,18 @@ export class LogFollower {
       })
     }
   }
+}
+
+/** A checkpoint that was accepted: what it leads to, and when the log last signed it, in POSIX seconds. */
+interface Accepted {
+  readonly recovered: Recovered
+  readonly head: LogState
+  readonly time: number
+}
+
+/** Undefined for a file that the registry does not have; other failures are thrown on. */
+function unlessMissing(thrown: unknown): undefined {
+  if (asDomainError(asDomainError(thrown).cause).code !== 'not_found') throw thrown
 }
 
 /** What was seen of a log, under the key by which it goes on. */

@@ -99,7 +99,7 @@ export class TrustWatch {
       if (found || now !== stale) await act()
       stale = now
       const most_ms = Math.min(
-        LIMITS.agent_log_ms,
+        this.#follower.isBehind ? LIMITS.agent_witness_pause_ms * 2 : LIMITS.agent_log_ms,
         (trust?.policy.maxAge_s ?? Number.POSITIVE_INFINITY) * 500,
       )
       const pause_ms = most_ms * (0.5 + Math.random() / 2) // spread, so that a fleet does not ask as one

@@ -241,6 +241,8 @@ export const LIMITS = {
   witness_pause_most_ms: 60_000,
   /** How often a witness is told in a row where it has to begin. */
   witness_tries: 3,
+  /** Checkpoints of one witness that are kept: witnesses that are some changes apart have one in common. */
+  witnessed_checkpoints: 32,
   /** Witnesses that a registry asks. */
   witnesses: 16,
   /** What a witness is sent: a note, 63 hashes of 45 bytes, a line. */
@@ -255,10 +257,7 @@ export const LIMITS = {
   audit_requests: 8,
   audit_wait_ms: 5000,
   audit_waits: 60,
-  /** How long a node goes on looking at a checkpoint that the witnesses have not signed yet, and between two looks. */
-  witness_patience_ms: 3000,
-  witness_look_ms: 50,
-  /** How often, and after which pause, the command line asks again for one. */
+  /** How often, and after which pause, the command line asks again for a checkpoint that witnesses have not signed yet. */
   witness_waits: 5,
   witness_wait_ms: 1000,
   /** Entries listed at a time. */
@@ -286,6 +285,9 @@ export const LIMITS = {
   running_tries: 3,
   /** A node asks for new checkpoints so often, give or take half. */
   agent_log_ms: 60_000,
+  /** How long a node waits for witnesses to sign what is new, and how often it looks: they are asked at once, and take some 100 ms. */
+  agent_witness_ms: 3000,
+  agent_witness_pause_ms: 100,
   // the ELF reader
   elf_sections: 4096,
   elf_symbols: 1 << 17,

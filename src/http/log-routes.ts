@@ -20,6 +20,7 @@ const tags = ['log']
 export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): void {
   // after a change all nodes ask for the same, at the same time
   const [checkpoints, tiles] = [sharingReads<string>(), sharingReads<Buffer | undefined>()]
+  const witnessed = sharingReads<string | undefined>()
   const list = async () => ({
     logs: await Promise.all(LogName.options.map((log) => logView(logs, log, logWitnesses))),
   })
@@ -35,6 +36,35 @@ export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): 
         .header('cache-control', 'no-cache')
         .type('text/plain; charset=utf-8')
         .send(Buffer.from(await checkpoints(log, () => logs.checkpoint(log)))),
+  )
+  app.get(
+    '/log/:log/witnessed',
+    described(
+      'anyone',
+      {
+        ...{ operationId: 'getWitnessedCheckpoint', tags, errors: ['not_found'] },
+        summary: 'The newest checkpoint that so many of these witnesses signed: for who asks for witnesses',
+      },
+      {
+        params: LogPath,
+        querystring: z.strictObject({
+          threshold: z.coerce.number().int().min(1).max(LIMITS.witnesses),
+          /** Ids of the keys, in hexadecimal, between commas. */
+          keys: z.string().regex(/^[0-9a-f]{8}(,[0-9a-f]{8}){0,63}$/),
+        }),
+        response: { 200: bytes('the checkpoint', 'text/plain') },
+      },
+    ),
+    async ({ params: { log }, query: { threshold, keys } }, reply) => {
+      const read = () => logs.witnessed(log, keys.split(','), threshold)
+      const note = await witnessed(`${log} ${threshold} ${keys}`, read)
+      if (note === undefined)
+        throw new DomainError('not_found', 'no checkpoint was signed by so many of these')
+      return reply
+        .header('cache-control', 'no-cache')
+        .type('text/plain; charset=utf-8')
+        .send(Buffer.from(note))
+    },
   )
   app.get(
     '/log/:log/tile/*',

@@ -39,8 +39,19 @@ export interface Logs {
    * `log_proof_invalid` for one that is not about what this log is.
    */
   beginAnew(statements: Readonly<Record<LogName, string>>, by: Actor): Promise<void>
-  /** Keeps a witness's signature line of a checkpoint of `size`, if that is still the newest. */
-  addCosignature(log: LogName, witness: string, size: number, line: string): Promise<void>
+  /** Keeps a witness's signature of a checkpoint, and forgets older ones of its. */
+  addCosignature(log: LogName, witness: string, signed: Cosigned): Promise<void>
+  /**
+   * The newest checkpoint that `threshold` of the witnesses with these key ids signed, with all that is known of it; undefined for
+   * none among the last.
+   */
+  witnessed(log: LogName, ids: readonly string[], threshold: number): Promise<string | undefined>
+}
+
+/** A witness's signature line, and the checkpoint that it is of, a signed note. */
+export interface Cosigned {
+  readonly line: string
+  readonly note: string
 }
 
 /** An entry to add; one about a private program is hidden. */

@@ -51,12 +51,17 @@ export function startLogWorker(parts: LogWorkerParts): LogWorker {
   const work = async (): Promise<void> => {
     while (!ending.signal.aborted) {
       const { seen } = notices
+      const answered = new AbortController()
       try {
         for (const log of LogName.options) {
           const note = await freshCheckpoint(parts, log)
           for (const line of lines) {
             if (line.log !== log || !isDue(line, note, parts.clock())) continue
-            const asked = ask(parts, line, note).finally(() => under.delete(asked))
+            // what came while it was asked it is asked at once
+            const asked = ask(parts, line, note).finally(() => {
+              under.delete(asked)
+              answered.abort()
+            })
             under.add(asked)
           }
         }
@@ -65,7 +70,7 @@ export function startLogWorker(parts: LogWorkerParts): LogWorker {
         if (!failing && !ending.signal.aborted) report(error)
         failing = true
       }
-      await notices.next(seen, LIMITS.log_poll_ms, ending.signal)
+      await notices.next(seen, LIMITS.log_poll_ms, AbortSignal.any([ending.signal, answered.signal]))
     }
   }
   const working = work()
@@ -104,7 +109,7 @@ async function ask({ logs, clock, report }: LogWorkerParts, line: Line, note: st
     line.failures = 0
     if (signature === undefined) return
     const { size } = parseCheckpoint(parseNote(note).text)
-    await logs.addCosignature(log, witness.key.name, size, signature)
+    await logs.addCosignature(log, witness.key.name, { line: signature, note })
     line.signed = size
   } catch (thrown) {
     if (line.failures === 0) report(asDomainError(thrown))

@@ -21,6 +21,7 @@ import { type NoteKey, noteKeyOf } from '../tlog/note-key.ts'
 import { TILE_WIDTH, type Tile, tileHashes } from '../tlog/tile.ts'
 import type { Database, Transaction } from './database.ts'
 import type { LogTree } from './generated/client.ts'
+import { keepCosignature, witnessedCheckpoint } from './log-cosignatures.ts'
 import { beginEpoch } from './log-epochs.ts'
 
 /** The key of the lock under which logs grow: taken last, and held until the transaction that makes the change ends. */
@@ -102,7 +103,7 @@ export function databaseLogs(
       await open(log)
       const [tree, lines] = await database.readTogether(async (transaction) => [
         await transaction.logTree.findUniqueOrThrow({ where: { log } }),
-        await transaction.logCosignature.findMany({ where: { log } }),
+        await transaction.logCosignature.findMany({ where: { log }, orderBy: { size: 'desc' } }),
       ])
       const current = lines.filter(({ size }) => size === tree.size).map(({ line }) => line)
       return tree.checkpoint + current.join('')
@@ -152,11 +153,8 @@ export function databaseLogs(
         }
       })
     },
-    addCosignature: async (log, witness, size, line) => {
-      const kept = { size: BigInt(size), line }
-      const key = { log_witness: { log, witness } }
-      await prisma.logCosignature.upsert({ where: key, create: { log, witness, ...kept }, update: kept })
-    },
+    addCosignature: (log, witness, signed) => keepCosignature(database, log, witness, signed),
+    witnessed: (log, ids, threshold) => witnessedCheckpoint(database, log, ids, threshold),
     append,
     record: async (transaction, entry, isPrivate) => {
       const at = Math.floor(clock().getTime() / 1000)

@@ -122,6 +122,35 @@ describe('the witnesses of a registry', () => {
       await expect.poll(() => witnessed(2).catch(() => 0), { timeout: 20_000 }).toBeGreaterThanOrEqual(size)
     }
   })
+  test('leave a checkpoint to go on from at each moment of many changes, that never goes back', async () => {
+    const path = (threshold: number, ids = witnesses.map(({ key }) => key.id.toString('hex'))): string =>
+      `/log/catalog/witnessed?threshold=${threshold}&keys=${ids.join(',')}`
+    const policy = { maxAge_s: 600, witnesses: { keys: witnesses.map(({ key }) => key), threshold: 2 } }
+    await expect.poll(() => witnessed(2).catch(() => 0), { timeout: 20_000 }).toBeGreaterThan(0)
+    let publishing = true
+    const publishes = (async () => {
+      for (let patch = 1; patch <= 20; patch++)
+        await publishAt(registry, await buildRelease('acme/many', `1.0.${patch}`, publisher))
+      publishing = false
+    })()
+    let size = 0
+    while (publishing) {
+      const note = (await registry.call('GET', path(2))).bytes
+      const accepted = acceptCheckpoint(unseenLog(catalogKey), { note, proof: [] }, policy, new Date())
+      expect(accepted.size).toBeGreaterThanOrEqual(size)
+      size = accepted.size
+    }
+    await publishes
+    const newest = parseCheckpoint(parseNote(await checkpoint()).text).size
+    await expect
+      .poll(async () => parseCheckpoint(parseNote((await registry.call('GET', path(2))).bytes).text).size)
+      .toBe(newest)
+    // nobody counts twice, and nobody who is not asked for
+    const [id = ''] = witnesses.map(({ key }) => key.id.toString('hex'))
+    expect((await registry.call('GET', path(3))).code).toBe('not_found')
+    expect((await registry.call('GET', path(2, [id, id]))).code).toBe('not_found')
+    expect((await registry.call('GET', path(1, ['00000000']))).code).toBe('not_found')
+  })
   test('are asked again where one died and came back, and are no more than they are', async () => {
     const [a, b] = witnesses
     if (a === undefined || b === undefined) throw new Error('no witness')
