@@ -47,7 +47,7 @@ const release = {
   files: [{ name: 'hookline.yaml', digest: sha256Digest(manifest), size: manifest.length }],
 }
 const node = (id: string, labels: Record<string, string>) => ({
-  ...{ id, key: own.fingerprint, enrolledAt: at },
+  ...{ id, key: own.fingerprint, keySince: at, enrolledAt: at },
   facts: { name: id, labels, kernel: '6.12', arch: 'x64', agent: '0.1.0' },
 })
 
