@@ -1,6 +1,7 @@
 import { LIMITS } from '../domain/limits.ts'
 import type { BlobClaims } from '../ports/blob-claims.ts'
 import type { BlobStore } from '../ports/blob-store.ts'
+import { takeTurns } from './turns.ts'
 
 /** What removes bytes that nothing names: one in every registry process, each blob by one of them. */
 export interface BlobCollector {
@@ -22,8 +23,6 @@ interface BlobCollectorParts {
  * elsewhere. `report` is told of failures.
  */
 export function startBlobCollector({ blobClaims, blobs, report }: BlobCollectorParts): BlobCollector {
-  let under: Promise<unknown> = Promise.resolve()
-  let closed = false
   const run = async (): Promise<number> => {
     // counted from before they are condemned: afterwards they may be claimed, and nothing may be removed any more
     const end_ms = performance.now() + LIMITS.blob_lease_ms
@@ -31,7 +30,7 @@ export function startBlobCollector({ blobClaims, blobs, report }: BlobCollectorP
     const failures: unknown[] = []
     let removed = 0
     for (const digest of digests) {
-      if (closed || performance.now() >= end_ms) break
+      if (turns.closed || performance.now() >= end_ms) break
       try {
         await blobs.remove(digest)
         await blobClaims.forget(digest, lease)
@@ -43,25 +42,14 @@ export function startBlobCollector({ blobClaims, blobs, report }: BlobCollectorP
     if (failures.length > 0) throw failures[0]
     return removed
   }
-  const turn = async (): Promise<void> => {
-    try {
+  const turns = takeTurns(
+    LIMITS.blob_collect_ms,
+    async () => {
       let removed: number
       do removed = await run()
-      while (removed > 0 && !closed)
-    } catch (error) {
-      if (!closed) report(error)
-    }
-  }
-  const timer = setInterval(() => {
-    under = under.then(() => (closed ? undefined : turn()))
-  }, LIMITS.blob_collect_ms)
-  timer.unref()
-  return {
-    run,
-    close: async () => {
-      closed = true
-      clearInterval(timer)
-      await under
+      while (removed > 0 && !turns.closed)
     },
-  }
+    report,
+  )
+  return { run, close: turns.close }
 }

@@ -4,6 +4,7 @@ import { LIMITS } from '../domain/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DeliveryResult, DueDelivery, Webhooks } from '../ports/webhooks.ts'
 import { guardedFetch } from './guarded-fetch.ts'
+import { takeTurns } from './turns.ts'
 
 /** A new secret of a webhook, and its text (Standard Webhooks, symmetric signatures). */
 export function newWebhookSecret(): { secret: Buffer; text: string } {
@@ -33,8 +34,6 @@ export function startWebhookWorker(
   clock: Clock,
   { allowPrivate, report }: { allowPrivate: boolean; report: (error: unknown) => void },
 ): WebhookWorker {
-  let under: Promise<unknown> = Promise.resolve()
-  let closed = false
   const run = async (): Promise<number> => {
     const now = clock()
     const lease = new Date(now.getTime() + LIMITS.webhook_lease_ms)
@@ -50,32 +49,21 @@ export function startWebhookWorker(
     return due.length
   }
   let pruned = 0
-  const turn = async (): Promise<void> => {
-    try {
+  const turns = takeTurns(
+    LIMITS.webhook_poll_ms,
+    async () => {
       let tried: number
       do tried = await run()
-      while (tried > 0 && !closed)
+      while (tried > 0 && !turns.closed)
       const now = clock().getTime()
       if (now - pruned > LIMITS.webhook_prune_ms) {
         pruned = now
         await webhooks.prune(new Date(now - LIMITS.webhook_kept_s * 1000))
       }
-    } catch (error) {
-      if (!closed) report(error)
-    }
-  }
-  const timer = setInterval(() => {
-    under = under.then(() => (closed ? undefined : turn()))
-  }, LIMITS.webhook_poll_ms)
-  timer.unref()
-  return {
-    run,
-    close: async () => {
-      closed = true
-      clearInterval(timer)
-      await under
     },
-  }
+    report,
+  )
+  return { run, close: turns.close }
 }
 
 async function deliver(

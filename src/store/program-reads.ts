@@ -135,6 +135,9 @@ export async function readRelease(
   throw absentRelease(ref, version)
 }
 
+/** A row has more than is listed. Made once: a schema is compiled when it is first used. */
+const ListedProgram = FoundProgram.strip()
+
 /** Up to `limit` programs of a namespace by name, those behind `after`, as lists show them. */
 export async function readProgramsOf(
   client: Client,
@@ -154,7 +157,7 @@ export async function readProgramsOf(
   ])
   const shown = rows.slice(0, limit)
   const programs = shown.map(({ ref, minKernel, signedBy, downloads, updatedAt, deprecated, ...row }) =>
-    FoundProgram.strip().parse({
+    ListedProgram.parse({
       ...row,
       ...{ program: ref, signed: signedBy, downloads: Number(downloads), updatedAt: updatedAt.toISOString() },
       ...{ kernel: kernelSeries(minKernel), deprecated: deprecated ?? undefined },

@@ -10,14 +10,14 @@ import {
   type SearchSort,
 } from '../domain/search.ts'
 import type { Readable } from '../ports/catalog.ts'
-import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Search } from '../ports/search.ts'
 import type { Database } from './database.ts'
 import { Prisma } from './generated/client.ts'
+import { rememberPages } from './remembered-pages.ts'
 
 /** Search by PostgreSQL: words by a text index, and what looks like them by trigrams (pg_trgm). */
 export function databaseSearch({ prisma, notices }: Database): Search {
-  const remembered = rememberPages(notices)
+  const remembered = rememberPages<SearchPage>(notices)
   return {
     find: (request, readable) =>
       remembered(JSON.stringify([request, readable]), async () => {
@@ -47,42 +47,6 @@ export function databaseSearch({ prisma, notices }: Database): Search {
         }
         throw new DomainError('internal', 'a search has no last resort')
       }),
-  }
-}
-
-/**
- * The same search again is answered from memory, until something is published or changed anywhere. Downloads are counted
- * without telling anybody: what is older than LIMITS.search_remembered_ms is still answered at once, and read anew behind the
- * answer; what is older than LIMITS.search_stale_ms is read first.
- */
-function rememberPages(
-  notices: ChangeNotices,
-): (key: string, find: () => Promise<SearchPage>) => Promise<SearchPage> {
-  const pages = new Map<string, { page: Promise<SearchPage>; made_ms: number }>()
-  let as_of = notices.seen
-  const read = (key: string, find: () => Promise<SearchPage>): Promise<SearchPage> => {
-    const page = find()
-    const kept = { page, made_ms: performance.now() }
-    pages.delete(key)
-    const [oldest] = pages.keys()
-    if (pages.size >= LIMITS.search_remembered && oldest !== undefined) pages.delete(oldest)
-    pages.set(key, kept)
-    // a failed search must not be remembered
-    page.catch(() => {
-      if (pages.get(key) === kept) pages.delete(key)
-    })
-    return page
-  }
-  return (key, find) => {
-    if (as_of !== notices.seen) {
-      pages.clear()
-      as_of = notices.seen
-    }
-    const known = pages.get(key)
-    const age_ms = known === undefined ? Number.POSITIVE_INFINITY : performance.now() - known.made_ms
-    if (known === undefined || age_ms > LIMITS.search_stale_ms) return read(key, find)
-    if (age_ms > LIMITS.search_remembered_ms) void read(key, find)
-    return known.page
   }
 }
 

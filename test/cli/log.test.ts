@@ -32,8 +32,8 @@ const notHere = () => Promise.reject(new Error('not here'))
 const services = { serve: notHere, witness: notHere, agent: notHere, doctor: notHere, verifyRunning: notHere }
 const publisher = newKey()
 const second = newKey('ed25519')
+const home = await scratch()
 let registry: RunningRegistry
-let home: string
 /** A registry that shows something else than the real one behind it. */
 let double: { server: Server; url: string }
 type Lie = (path: string, body: Buffer) => Buffer | string | undefined | Promise<undefined>
@@ -41,7 +41,6 @@ let lie: Lie = () => undefined
 
 beforeAll(async () => {
   registry = await startRegistry()
-  home = await scratch()
   await openNamespace(registry, 'acme', publisher)
   for (const version of ['1.0.0', '1.1.0', '2.0.0'])
     await publishAt(registry, await buildRelease('acme/limit', version, publisher))

@@ -11,15 +11,14 @@ import { openBrowser, type TestBrowser } from '../../support/browser.ts'
 /** Clicks from the first page to a command that is copied. */
 const CLICKS = 4
 
+const home = await scratch()
 let registry: RunningRegistry
 let browser: TestBrowser
-let home = ''
 let settings: Record<string, string>
 
 const cli = (...args: string[]): Promise<Run> => hookline(home, args, settings)
 
 beforeAll(async () => {
-  home = await scratch()
   ;[registry, browser] = await Promise.all([startRegistry(), openBrowser()])
   settings = { HOOKLINE_URL: registry.url, HOOKLINE_TOKEN: registry.admin }
   for (const args of [
