@@ -93,7 +93,7 @@ export class LogFollower {
 
   /**
    * Refuses a release whose publication is not in the log of the catalog as it is: program, version, files, bundle, one of its
-   * signers. Gives when it was published. What was found there once is known without the registry. Throws `not_logged`, and why the log is not believed.
+   * signers. Gives when it was published: as its entry says, and no earlier than the log, as this node followed it, was without it. What was found there once is known without the registry. Throws `not_logged`, and why the log is not believed.
    */
   async requireLogged(
     release: ReleaseDescriptor,
@@ -104,7 +104,7 @@ export class LogFollower {
     const { index, leaf, at } = publicationOf(release, signers)
     const place = `${index}:${leaf.toString('hex')}`
     let kept = await this.#open('catalog', trust.keys.catalog)
-    if (kept.places.includes(place)) return at
+    if (kept.places.includes(place)) return notBefore(at, index, kept)
     // one look may have been under way, and have asked before the entry was there; witnesses may not have signed it yet
     const until = performance.now() + LIMITS.agent_witness_ms
     for (let looks = 0; kept.size <= index || this.problem !== undefined; looks++) {
@@ -125,7 +125,7 @@ export class LogFollower {
     await this.#change('catalog', ({ places }) => ({
       places: [...places, place].slice(-LIMITS.agent_places),
     }))
-    return at
+    return notBefore(at, index, kept)
   }
 
   async #followAll(trust: LogTrust, signal: AbortSignal): Promise<void> {
@@ -151,6 +151,7 @@ export class LogFollower {
     await this.#change(log, ({ places }) => ({
       ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
       freshAt: Math.max(kept.freshAt, time),
+      growths: lost > 0 ? [] : grown(kept, head.size),
       ...this.#begunAnew(recovered, places),
     }))
     if (recovered.notes.size > 0)
@@ -267,7 +268,17 @@ export class LogFollower {
     }
     const freshAt = Math.floor(this.#parts.clock().getTime() / 1000)
     const root = EMPTY_ROOT.toString('base64')
-    const begun = { key: text, epoch: 0, size: 0, root, freshAt, places: [], frontier: [], notes: [] }
+    const begun = {
+      key: text,
+      epoch: 0,
+      size: 0,
+      root,
+      freshAt,
+      places: [],
+      growths: [],
+      frontier: [],
+      notes: [],
+    }
     await this.#keep(log, begun)
     return begun
   }
@@ -309,6 +320,20 @@ interface Accepted {
   readonly recovered: Recovered
   readonly head: LogState
   readonly time: number
+}
+
+/** What is known of when a log grew, once it has `size` entries; of what was there from the beginning nothing. */
+function grown({ size: before, freshAt, growths }: KeptLog, size: number): KeptLog['growths'] {
+  const last = growths.at(-1)
+  if (before === 0 || size === before) return growths
+  if (last !== undefined && freshAt < last.after + LIMITS.agent_growth_s) return growths
+  return [...growths, { from: before, after: freshAt }].slice(-LIMITS.agent_growths)
+}
+
+/** When an entry was made, as it says, if the log did not say later that it had nothing of the kind: who backdates is found out. */
+function notBefore(at: Date, index: number, { growths }: KeptLog): Date {
+  const growth = growths.findLast(({ from }) => from <= index)
+  return growth === undefined ? at : new Date(Math.max(at.getTime(), growth.after * 1000))
 }
 
 /** Undefined for a file that the registry does not have; other failures are thrown on. */

@@ -15,6 +15,8 @@ import { patiently } from './patiently.ts'
 /** A release as the catalog shows it, with what a program's page says of it. */
 interface ShownRelease {
   readonly view: Pick<ReleaseView, 'program' | 'version' | 'files' | 'signer'> & { readonly bundle: Digest }
+  /** Of the bundles of further signers. */
+  readonly cosigned: readonly Digest[]
   readonly yanked: boolean
   readonly revoked: boolean
 }
@@ -81,10 +83,11 @@ async function readReleases(client: RegistryClient, program: ProgramId): Promise
   for (const { version, yanked, revoked } of view?.versions ?? ([] as ProgramView['versions'])) {
     const release = await unlessGone(() => client.release(program, version))
     if (release === undefined) continue
-    const { files, signer, bundle } = release
+    const { files, signer, bundle, bundles } = release
     const digest = sha256Digest(Buffer.from(bundle))
     shown.push({
       view: { program, version, files, signer, bundle: digest },
+      cosigned: bundles.map((one) => sha256Digest(Buffer.from(one))),
       yanked: yanked !== undefined,
       revoked: revoked !== undefined,
     })
@@ -141,8 +144,13 @@ export async function compareCatalog(
 }
 
 /** Throws `log_release_differs`, `log_standing_differs`. What the log says since `before` the catalog may not have shown yet. */
-function requireLogged({ view, yanked }: ShownRelease, logged: LoggedRelease, before: number): void {
+function requireLogged(
+  { view, cosigned, yanked }: ShownRelease,
+  logged: LoggedRelease,
+  before: number,
+): void {
   requirePublication(logged.publication, view)
+  requireCosigned(cosigned, logged.cosigned, before)
   if (!logged.publication.signers.some((signer) => signerText(signer) === signerText(view.signer)))
     throw new DomainError(
       'log_release_differs',
@@ -159,6 +167,19 @@ function requireLogged({ view, yanked }: ShownRelease, logged: LoggedRelease, be
       yanked
         ? 'it is shown as yanked, which was not logged'
         : `it is not shown as yanked, the log says it is (entry ${logged.yanked.index})`,
+    )
+}
+
+/** Throws `log_release_differs` for further signatures that are shown and not logged, or logged and not shown. */
+function requireCosigned(shown: readonly Digest[], logged: LoggedRelease['cosigned'], before: number): void {
+  const unlogged = shown.find((digest) => !logged.some(({ value }) => value === digest))
+  if (unlogged !== undefined)
+    throw new DomainError('log_release_differs', `its further bundle ${unlogged} was not logged`)
+  const hidden = logged.find(({ value, index }) => index < before && !shown.includes(value))
+  if (hidden !== undefined)
+    throw new DomainError(
+      'log_release_differs',
+      `its further bundle ${hidden.value} is not shown, the log has it (entry ${hidden.index})`,
     )
 }
 

@@ -3,7 +3,14 @@ import { LogName } from '../domain/log.ts'
 import type { LogPolicy } from '../tlog/log-state.ts'
 import { formatNoteKey } from '../tlog/note-key.ts'
 import type { Context, Outcome } from './io.ts'
-import { type AuditedLog, auditFurther, auditWhole, compareRevocations, keepEvidence } from './log-audit.ts'
+import {
+  type AuditedLog,
+  auditFurther,
+  auditWhole,
+  compareRevocations,
+  compareTimes,
+  keepEvidence,
+} from './log-audit.ts'
 import { compareCatalog, readCatalog, type ShownCatalog } from './log-catalog.ts'
 import { type LogMemory, openLogMemory, remembered, seenLog } from './log-memory.ts'
 import { type LogTrustFlags, logPolicyOf, type PinnedKey, pinnedKey } from './log-pin.ts'
@@ -57,7 +64,12 @@ export async function logVerify(flags: LogVerifyFlags, context: Context): Promis
     auditFurther({ client, log: 'catalog', policy: audit.policy }, first),
   )
   const { findings: ofCatalog, opened } = await compareCatalog(catalog, last.history, before, client)
-  const findings = [...compareRevocations(last.history, revocations.history, before), ...ofCatalog]
+  const findings = [
+    ...compareTimes('catalog', last),
+    ...compareTimes('revocations', revocations),
+    ...compareRevocations(last.history, revocations.history, before),
+    ...ofCatalog,
+  ]
   const since = new Date().toISOString()
   const keep = (log: LogName, { state, note }: AuditedLog) =>
     remembered(state, note, {

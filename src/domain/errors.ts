@@ -464,6 +464,11 @@ export const ERRORS = {
     'What became of a release differs from the log',
     'ask the registry’s owner: a yank or deletion was not logged, or is not shown',
   ),
+  log_times_differ: entry(
+    'untrusted',
+    'Time of an entry does not fit its place',
+    'ask the registry’s owner: an entry was made to look older or newer than it is',
+  ),
   log_signers_differ: entry(
     'untrusted',
     'Signers or owners differ from the log',

@@ -23,6 +23,11 @@ export const KeptLog = z.strictObject({
   freshAt: z.int().min(0),
   /** Leaves that were found in it, `<index>:<hash>`: no later checkpoint can be without them. */
   places: z.array(z.string().max(100)).max(LIMITS.agent_places),
+  /** Entries from `from` on were not there yet when the log said at `after` (POSIX seconds) that it had nothing newer. */
+  growths: z
+    .array(z.strictObject({ from: z.int().min(0), after: z.int().min(0) }))
+    .max(LIMITS.agent_growths)
+    .default([]),
   /** Hashes that the replay goes on from; a log that is not replayed has none. */
   frontier: z.array(z.base64()).max(64),
   /** What the entries replayed say. */

@@ -207,6 +207,8 @@ export const LIMITS = {
   log_epochs: 64,
   /** How long a node reports that a log lost entries that it had seen. */
   log_recovery_told_s: 86_400,
+  /** How much older than one before it an entry may say to be, and newer than its checkpoint: the clocks of several registries. */
+  log_entry_skew_s: 300,
   /** Clock skew accepted in the time of a checkpoint. */
   log_skew_s: 300,
   /** An idle log says so often that it has nothing newer; its checkpoints are looked at so often. */
@@ -263,6 +265,9 @@ export const LIMITS = {
   running_tries: 3,
   /** A node asks for new checkpoints so often, give or take half. */
   agent_log_ms: 60_000,
+  /** Times at which a node saw a log grow, and the least between two: a week of them. */
+  agent_growths: 1024,
+  agent_growth_s: 600,
   /** How long a node waits for witnesses to sign what is new, and how often it looks: they are asked at once, and take some 100 ms. */
   agent_witness_ms: 3000,
   agent_witness_pause_ms: 100,

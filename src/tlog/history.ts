@@ -1,8 +1,10 @@
+import { LIMITS } from '../domain/limits.ts'
 import type { LogEntry } from '../domain/log-entry.ts'
-import { releaseRef } from '../domain/names.ts'
+import { type Digest, releaseRef } from '../domain/names.ts'
 import { concerns } from '../domain/revocation.ts'
 import { type SignerRule, signerText } from '../domain/signer.ts'
 import { type OpaqueEntry, parseEntry } from './entry.ts'
+import { entryTime } from './entry-text.ts'
 
 type Publication = Extract<LogEntry, { kind: 'publish' }>
 type Revocation = Extract<LogEntry, { kind: 'revoke' }>
@@ -18,6 +20,8 @@ export interface LoggedRelease {
   readonly publication: Publication
   /** Of the publication. */
   readonly index: number
+  /** Digests of the bundles of further signers. */
+  readonly cosigned: readonly Since<Digest>[]
   readonly yanked: Since<boolean>
   readonly deleted: Since<boolean>
 }
@@ -43,6 +47,10 @@ export interface LogHistory {
   readonly unknown: number
   /** What entries say that others before them rule out. */
   readonly contradictions: readonly Since<string>[]
+  /** Entries that say to be older than one before them, beyond LIMITS.log_entry_skew_s: made to look older than they are. */
+  readonly backdated: readonly Since<string>[]
+  /** The latest time of any entry, in POSIX seconds; 0 for none. */
+  readonly newest: Since<number>
   /** Takes entries in their order, as they stand in the log. Throws `log_entry_invalid`. */
   take(entries: readonly Buffer[], index: number): void
 }
@@ -56,6 +64,8 @@ export function emptyHistory(): LogHistory {
   const revocations: Since<Revocation>[] = []
   const hidden = new Map<number, Extract<LogEntry, { kind: 'private' }>>()
   const contradictions: Since<string>[] = []
+  const backdated: Since<string>[] = []
+  let newest: Since<number> = { value: 0, index: -1 }
   let [operators, unknown] = [NOBODY, 0]
   const changeOf = (
     of: Map<string, LoggedSet>,
@@ -76,7 +86,13 @@ export function emptyHistory(): LogHistory {
         // a release never changes, and the version of one that was deleted stays taken
         if (releases.has(ref)) contradictions.push({ value: `${ref} was published twice`, index })
         const not = { value: false, index }
-        releases.set(ref, { publication: entry, index, yanked: not, deleted: not })
+        releases.set(ref, { publication: entry, index, cosigned: [], yanked: not, deleted: not })
+        return
+      }
+      case 'cosign': {
+        const ref = releaseRef(entry.program, entry.version)
+        const cosigned = releases.get(ref)?.cosigned ?? []
+        became(ref, { cosigned: [...cosigned, { value: entry.bundle, index }] })
         return
       }
       case 'yank':
@@ -107,8 +123,16 @@ export function emptyHistory(): LogHistory {
         unknown += 1
     }
   }
+  const takeTime = (at: number, index: number): void => {
+    if (at + LIMITS.log_entry_skew_s < newest.value)
+      backdated.push({ value: `it is of ${at}, entry ${newest.index} before it of ${newest.value}`, index })
+    if (at > newest.value) newest = { value: at, index }
+  }
   return {
-    ...{ releases, signers, owners, revocations, hidden, contradictions },
+    ...{ releases, signers, owners, revocations, hidden, contradictions, backdated },
+    get newest() {
+      return newest
+    },
     get operators() {
       return operators
     },
@@ -116,7 +140,11 @@ export function emptyHistory(): LogHistory {
       return unknown
     },
     take: (entries, index) => {
-      for (const [at, entry] of entries.entries()) takeOne(parseEntry(entry), index + at)
+      for (const [at, bytes] of entries.entries()) {
+        const entry = parseEntry(bytes)
+        takeTime(entryTime(entry), index + at)
+        takeOne(entry, index + at)
+      }
     },
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { signRevocation } from '../../src/attest/revocation.ts'
+import { signRelease } from '../../src/attest/sign-release.ts'
 import { runCli } from '../../src/cli/run.ts'
 import { LogList, type LogName, LogProof } from '../../src/domain/log.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
@@ -244,7 +245,8 @@ describe('log verify', () => {
   })
   test('a checkpoint that is old, and is not when that is allowed', async () => {
     const hour = Math.floor(Date.now() / 1000) - 3600
-    lie = showing('catalog', await logWith('catalog', (entries) => entries), hour)
+    const older = (entries: LogEntry[]) => entries.map((entry) => ({ ...entry, at: entry.at - 3600 }))
+    lie = showing('catalog', await logWith('catalog', older), hour)
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_stale'] })
     expect(await audited(newState(), '--max-age', '2h')).toEqual({ code: 0, codes: [] })
   })
@@ -274,9 +276,41 @@ describe('log verify', () => {
     lie = changedJson('/api/v1/namespaces/acme/keys', KeyList, ({ keys }) => ({ keys: keys.slice(1) }))
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_signers_differ'] })
   })
+  test('entries that were made to look older, or newer, than they are', async () => {
+    const at = (change: (last: number) => number) =>
+      logWith('catalog', (entries) => {
+        const last = entries.at(-1)?.at ?? 0
+        return [
+          ...entries,
+          { v: 1, kind: 'private', at: change(last), commitment: `sha256:${'3'.repeat(64)}` },
+        ]
+      })
+    for (const [seconds, codes] of [
+      [-86_400, ['log_times_differ']],
+      [-200, []], // clocks of two registries
+      [200, []],
+      [86_400, ['log_times_differ']],
+    ] as const) {
+      lie = showing('catalog', await at((last) => last + seconds))
+      expect(await audited(newState())).toEqual({ code: codes.length === 0 ? 0 : 3, codes })
+    }
+  })
+  test('further signatures: they are logged, and one that was not, or is not shown, is found', async () => {
+    const release = await buildRelease('acme/shared', '1.0.0', publisher)
+    const bundles = [await signRelease(release, second)]
+    expect((await publishAt(registry, { ...release, bundles })).code).toBe(undefined)
+    lie = () => undefined
+    expect(await audited(newState())).toEqual({ code: 0, codes: [] })
+    const path = '/api/v1/programs/acme/shared/versions/1.0.0'
+    lie = changedJson(path, ReleaseView, (view) => ({ ...view, bundles: [] }))
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_release_differs'] })
+    lie = changedJson(path, ReleaseView, (view) => ({ ...view, bundles: [...view.bundles, view.bundle] }))
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_release_differs'] })
+    expect((await run('log', 'entries')).out).toContain(`signed by ${second.fingerprint} as well`)
+  })
   test('a revocation that is in one log only', async () => {
     const revocation: LogEntry = {
-      ...{ v: 1, kind: 'revoke', at: 1_790_000_000, reason: 'malicious' },
+      ...{ v: 1, kind: 'revoke', at: Math.floor(Date.now() / 1000), reason: 'malicious' },
       revoked: { kind: 'release', program: 'acme/other', version: '1.0.0' },
       envelope: `sha256:${'2'.repeat(64)}`,
     }
