@@ -15,7 +15,7 @@ import { parseCheckpoint } from '../../src/tlog/checkpoint.ts'
 import { encodeEntry, parseEntry } from '../../src/tlog/entry.ts'
 import { decodeBundle } from '../../src/tlog/entry-bundle.ts'
 import { formatNote, parseNote, signatureLine } from '../../src/tlog/note.ts'
-import { formatNoteKey, noteKeyOf } from '../../src/tlog/note-key.ts'
+import { formatNoteKey, type NoteKey, noteKeyOf } from '../../src/tlog/note-key.ts'
 import { tileAt, tilePath } from '../../src/tlog/tile.ts'
 import {
   addKey,
@@ -479,6 +479,48 @@ describe('log show, entries, proof and check', () => {
     )
     expect(differs).toMatchObject({ code: 3, failure: 'log_release_differs' })
     lie = () => undefined
+  })
+  test('verify asks the log that its policy names, unless it is told not to', async () => {
+    await entriesOf('catalog')
+    const policy = async (key: NoteKey, log = ''): Promise<string> => {
+      const path = join(home, `trust-${files++}.yaml`)
+      const rule = `{ match: "acme/*", signers: [{ key: "${publisher.fingerprint}" }] }`
+      await writeFile(path, `programs: [${rule}]\nlog: { key: "${formatNoteKey(key)}"${log} }\n`)
+      return path
+    }
+    const verify = async (path: string, ...args: string[]) => {
+      const { code, failure, json } = await run(
+        'verify',
+        'acme/limit@2.0.0',
+        '--json',
+        '--policy',
+        path,
+        ...args,
+      )
+      return {
+        code,
+        failure,
+        index: z.object({ logIndex: z.number().optional() }).safeParse(json).data?.logIndex,
+      }
+    }
+    const good = await policy(signerOf('catalog').key)
+    expect(await verify(good)).toMatchObject({ code: 0, index: expect.any(Number) })
+    const other = await policy(newSigner(`${base}/catalog`).key)
+    expect(await verify(other)).toMatchObject({ code: 3, failure: 'log_untrusted' })
+    expect(await verify(other, '--offline')).toEqual({ code: 0, failure: undefined, index: undefined })
+    const witness = formatNoteKey(newSigner('w', 'cosignature').key)
+    const asks = await policy(signerOf('catalog').key, `, witnesses: { keys: ["${witness}"], threshold: 1 }`)
+    expect(await verify(asks)).toMatchObject({ code: 3, failure: 'witnesses_missing' })
+    expect(
+      await verify(good, '--offline', '--log-key', formatNoteKey(signerOf('catalog').key)),
+    ).toMatchObject({ code: 2, failure: 'usage' })
+    // a directory needs a registry for it, too
+    const out = join(home, `pulled-${files++}`)
+    expect((await run('pull', 'acme/limit@2.0.0', '--out', out, '--policy', good, '--json')).code).toBe(0)
+    expect((await run('verify', out, '--policy', good, '--json')).code).toBe(0)
+    const alone = memoryIo({ home, env: {} })
+    expect(await runCli(['verify', out, '--policy', good, '--json'], alone, services, 'test')).not.toBe(0)
+    expect(Failed.parse(JSON.parse(alone.out)).error.code).toBe('no_registry')
   })
   test('verify asks the log when it is given the key', async () => {
     await entriesOf('catalog')
