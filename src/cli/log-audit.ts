@@ -6,7 +6,7 @@ import { LIMITS } from '../domain/limits.ts'
 import type { LogName } from '../domain/log.ts'
 import { auditLog, replayEntries } from '../tlog/audit.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
-import { emptyHistory, type LogHistory } from '../tlog/history.ts'
+import { emptyHistory, type LogHistory, type Opening } from '../tlog/history.ts'
 import { acceptCheckpoint, type LogPolicy, type LogState, unseenLog } from '../tlog/log-state.ts'
 import type { Frontier } from '../tlog/merkle.ts'
 import { parseNote, verifyNote } from '../tlog/note.ts'
@@ -70,15 +70,16 @@ async function nextCheckpoint(
 
 /**
  * Reads a whole log, after its newest checkpoint was found to continue what was seen of it; `onEntries` is told how many were read
- * and how many there are. Throws what {@link nextCheckpoint} and {@link auditLog} do.
+ * and how many there are; hidden ones are opened by `openings`. Throws what {@link nextCheckpoint} and {@link auditLog} do.
  */
 export async function auditWhole(
   reading: Reading,
   seen: LogState | NoteKey,
   onEntries: (done: number, total: number) => void,
+  openings: ReadonlyMap<number, Opening> = new Map(),
 ): Promise<AuditedLog> {
   const { state, note } = await nextCheckpoint(reading, 'root' in seen ? seen : unseenLog(seen))
-  const history = emptyHistory()
+  const history = emptyHistory(openings)
   const readTile = tilesOf(reading)
   const frontier = await auditLog({ head: state, readTile }, (entries, index) => {
     history.take(entries, index)

@@ -38,13 +38,7 @@ export async function readCatalog(
   client: RegistryClient,
   onProgram: (done: number) => void,
 ): Promise<ShownCatalog> {
-  const names: ProgramId[] = []
-  let cursor: string | undefined
-  do {
-    const page = await patiently(() => client.programs({ cursor, limit: LIMITS.page_items }))
-    names.push(...page.programs.map(({ program }) => program))
-    cursor = page.next
-  } while (cursor !== undefined)
+  const names = await readNames(client)
   let done = 0
   const releases = await inParallel(names, async (program) => {
     const shown = await readReleases(client, program)
@@ -77,6 +71,18 @@ export async function readCatalog(
   }
 }
 
+/** The names of all programs that may be read. Throws what the client does. */
+export async function readNames(client: RegistryClient): Promise<ProgramId[]> {
+  const names: ProgramId[] = []
+  let cursor: string | undefined
+  do {
+    const page = await patiently(() => client.programs({ cursor, limit: LIMITS.page_items }))
+    names.push(...page.programs.map(({ program }) => program))
+    cursor = page.next
+  } while (cursor !== undefined)
+  return names
+}
+
 async function readReleases(client: RegistryClient, program: ProgramId): Promise<ShownRelease[]> {
   const view = await unlessGone(() => client.program(program))
   const shown: ShownRelease[] = []
@@ -105,7 +111,9 @@ export async function compareCatalog(
   const findings: Finding[] = history.contradictions.map(({ value, index }) => ({
     ...{ code: 'log_release_differs' as const, subject: `entry ${index}`, detail: value },
   }))
-  let opened = 0
+  for (const { value, index } of history.misopened)
+    findings.push({ code: 'log_unlogged', subject: `entry ${index}`, detail: value })
+  let { opened } = history
   const found = (code: ErrorCode, subject: string, detail: string): void => {
     findings.push({ code, subject, detail })
   }

@@ -242,6 +242,8 @@ export const LIMITS = {
   /** How often, and after which pause, a checkpoint is asked for again that witnesses have not signed yet. */
   witness_waits: 5,
   witness_wait_ms: 1000,
+  /** Openings of hidden entries in one answer. */
+  log_openings: 500,
   /** Entries listed at a time. */
   log_listed: 1000,
   /** What one remembers of all logs that one audited. */

@@ -3,7 +3,7 @@ import type { LogEntry } from '../domain/log-entry.ts'
 import { type Digest, releaseRef } from '../domain/names.ts'
 import { concerns } from '../domain/revocation.ts'
 import { type SignerRule, signerText } from '../domain/signer.ts'
-import { type OpaqueEntry, parseEntry } from './entry.ts'
+import { hides, type OpaqueEntry, parseEntry } from './entry.ts'
 import { entryTime } from './entry-text.ts'
 
 type Publication = Extract<LogEntry, { kind: 'publish' }>
@@ -43,6 +43,10 @@ export interface LogHistory {
   readonly revocations: readonly Since<Revocation>[]
   /** Entries about private programs, by index. */
   readonly hidden: ReadonlyMap<number, Extract<LogEntry, { kind: 'private' }>>
+  /** How many others were opened. */
+  readonly opened: number
+  /** What is said of entries that hide something else, or nothing. */
+  readonly misopened: readonly Since<string>[]
   /** Entries of kinds that this version does not know. */
   readonly unknown: number
   /** What entries say that others before them rule out. */
@@ -57,8 +61,17 @@ export interface LogHistory {
 
 const NOBODY: LoggedSet = { members: new Map(), changed: -1 }
 
-/** The history of a log of which nothing was read yet. */
-export function emptyHistory(): LogHistory {
+/** What a hidden entry is said to stand for. */
+export interface Opening {
+  readonly entry: Buffer
+  readonly salt: Buffer
+}
+
+/**
+ * The history of a log of which nothing was read yet. Entries that `openings` open, by index, count as what they hide, in their
+ * place.
+ */
+export function emptyHistory(openings: ReadonlyMap<number, Opening> = new Map()): LogHistory {
   const releases = new Map<string, LoggedRelease>()
   const [signers, owners] = [new Map<string, LoggedSet>(), new Map<string, LoggedSet>()]
   const revocations: Since<Revocation>[] = []
@@ -66,7 +79,8 @@ export function emptyHistory(): LogHistory {
   const contradictions: Since<string>[] = []
   const backdated: Since<string>[] = []
   let newest: Since<number> = { value: 0, index: -1 }
-  let [operators, unknown] = [NOBODY, 0]
+  const misopened: Since<string>[] = []
+  let [operators, unknown, opened] = [NOBODY, 0, 0]
   const changeOf = (
     of: Map<string, LoggedSet>,
     namespace: string,
@@ -129,12 +143,15 @@ export function emptyHistory(): LogHistory {
     if (at > newest.value) newest = { value: at, index }
   }
   return {
-    ...{ releases, signers, owners, revocations, hidden, contradictions, backdated },
+    ...{ releases, signers, owners, revocations, hidden, contradictions, backdated, misopened },
     get newest() {
       return newest
     },
     get operators() {
       return operators
+    },
+    get opened() {
+      return opened
     },
     get unknown() {
       return unknown
@@ -143,9 +160,24 @@ export function emptyHistory(): LogHistory {
       for (const [at, bytes] of entries.entries()) {
         const entry = parseEntry(bytes)
         takeTime(entryTime(entry), index + at)
-        takeOne(entry, index + at)
+        const opening = openings.get(index + at)
+        const shown = opening === undefined ? undefined : tryOpen(entry, opening)
+        if (shown !== undefined) opened += 1
+        else if (opening !== undefined)
+          misopened.push({ value: 'it hides something else than is shown', index: index + at })
+        takeOne(shown ?? entry, index + at)
       }
     },
+  }
+}
+
+/** What an entry hides; undefined where that is not what is shown. */
+function tryOpen(logged: LogEntry | OpaqueEntry, { entry, salt }: Opening): LogEntry | undefined {
+  try {
+    const shown = parseEntry(entry)
+    return shown.kind !== 'opaque' && hides(logged, shown, salt) ? shown : undefined
+  } catch {
+    return undefined
   }
 }
 

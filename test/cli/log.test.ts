@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { signRevocation } from '../../src/attest/revocation.ts'
 import { signRelease } from '../../src/attest/sign-release.ts'
 import { runCli } from '../../src/cli/run.ts'
-import { LogList, type LogName, LogProof } from '../../src/domain/log.ts'
+import { LogList, type LogName, LogOpenings, LogProof } from '../../src/domain/log.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
 import { KeyList } from '../../src/domain/namespace.ts'
 import { ProgramView, ReleaseView } from '../../src/domain/release.ts'
@@ -137,6 +137,8 @@ const changedJson =
   <T extends z.ZodType>(of: string, schema: T, change: (value: z.output<T>) => unknown): Lie =>
   (path, body) =>
     path === of ? JSON.stringify(change(schema.parse(JSON.parse(body.toString())))) : undefined
+/** Hidden entries stay hidden. */
+const unopened: Lie = (path) => (path.includes('/log-openings/') ? '{"openings":[]}' : undefined)
 const withOtherFile = changedJson('/api/v1/programs/acme/limit/versions/2.0.0', ReleaseView, (view) => ({
   ...view,
   files: view.files.map((file) => ({ ...file, digest: `sha256:${'1'.repeat(64)}` })),
@@ -168,7 +170,7 @@ describe('log verify', () => {
     )
     expect(Verified.parse(asAdmin.json)).toMatchObject({
       findings: [],
-      checked: { releases: 4, openedCommitments: 1, owners: 1 },
+      checked: { releases: 4, openedCommitments: 3, owners: 1 },
     })
   })
   test('one key is enough for both logs, and another one is refused', async () => {
@@ -246,7 +248,8 @@ describe('log verify', () => {
   test('a checkpoint that is old, and is not when that is allowed', async () => {
     const hour = Math.floor(Date.now() / 1000) - 3600
     const older = (entries: LogEntry[]) => entries.map((entry) => ({ ...entry, at: entry.at - 3600 }))
-    lie = showing('catalog', await logWith('catalog', older), hour)
+    const shown = showing('catalog', await logWith('catalog', older), hour)
+    lie = (path, body) => shown(path, body) ?? unopened(path, body)
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_stale'] })
     expect(await audited(newState(), '--max-age', '2h')).toEqual({ code: 0, codes: [] })
   })
@@ -354,14 +357,45 @@ describe('log verify', () => {
         token: registry.admin,
         body: { visibility: to },
       })
+    const openings = '/api/v1/namespaces/acme/log-openings/catalog'
+    const opened = async (path = openings, token?: string) =>
+      LogOpenings.parse((await registry.call('GET', path, { token })).json).openings
+    const before = await opened()
+    const yank = (method: string) =>
+      registry.call(method, '/api/v1/programs/acme/secret/versions/1.0.0/yank', {
+        token: registry.admin,
+        body: method === 'PUT' ? { message: 'no' } : undefined,
+      })
+    expect((await yank('PUT')).status).toBeLessThan(300)
+    // of a private program only its members learn what is hidden
+    expect(await opened()).toEqual(before)
+    expect(await opened(openings, registry.admin)).toHaveLength(before.length + 2)
+    expect(before.every(({ hidden }) => !hidden.includes('acme/secret'))).toBe(true)
     await visibility('public')
+    expect(await opened()).toHaveLength(before.length + 2)
+    expect(await opened(`${openings}?after=${before.at(-1)?.index}`)).toHaveLength(2)
     const { json } = await run('log', 'verify', '--url', double.url, '--state', newState(), '--json')
-    expect(Verified.parse(json)).toMatchObject({ findings: [], checked: { openedCommitments: 1 } })
+    expect(Verified.parse(json)).toMatchObject({
+      findings: [],
+      checked: { openedCommitments: before.length + 2 },
+    })
+    // the yank from before is compared like any
+    lie = changedJson('/api/v1/programs/acme/secret', ProgramView, (view) => ({
+      ...view,
+      versions: view.versions.map(({ yanked: _, ...version }) => version),
+    }))
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_standing_differs'] })
+    lie = (path, body) =>
+      path.startsWith(openings) ? body.toString().replaceAll('acme/secret', 'acme/sacred') : undefined
+    expect((await audited(newState())).codes).toContain('log_unlogged')
+    lie = () => undefined
+    await yank('DELETE')
     const other = LogProof.parse(
       (await registry.call('GET', '/api/v1/programs/acme/limit/versions/1.0.0/log-proof')).json,
     )
-    lie = (path) =>
-      path.endsWith('acme/secret/versions/1.0.0/log-proof') ? JSON.stringify(other) : undefined
+    lie = (path, body) =>
+      unopened(path, body) ??
+      (path.endsWith('acme/secret/versions/1.0.0/log-proof') ? JSON.stringify(other) : undefined)
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_unlogged'] })
     await visibility('private')
   })
