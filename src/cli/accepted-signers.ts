@@ -1,4 +1,3 @@
-import { type LogTrust, logTrust } from '../agent/log-trust.ts'
 import { type PublicKey, parsePublicKey } from '../attest/keys.ts'
 import type { TrustedRoot } from '../attest/trusted-root.ts'
 import { DomainError } from '../domain/errors.ts'
@@ -33,8 +32,6 @@ export interface AcceptedSigners {
   readonly minSigners: number
   /** The rule of the policy, where one is named. */
   readonly policyRule?: ProgramRule | undefined
-  /** The logs that the policy has a node follow. */
-  readonly log?: LogTrust | undefined
   /** For people: what made them accepted. */
   readonly rule: string
 }
@@ -107,7 +104,7 @@ async function policySigners(path: string, program: ProgramId, version: string):
   requireMinVersion(rule, program, version)
   const { root } = policy
   const { minSigners } = rule
-  const named = { policyRule: rule, log: logTrust(policy), rule: `"${rule.match}" of ${path}` }
+  const named = { policyRule: rule, rule: `"${rule.match}" of ${path}` }
   return { allowed: acceptedBy(rule), keys: [], root, minSigners, ...named }
 }
 

@@ -6,11 +6,11 @@ import { LIMITS } from '../domain/limits.ts'
 import type { LogName } from '../domain/log.ts'
 import { auditLog, replayEntries } from '../tlog/audit.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
-import { emptyHistory, type LogHistory } from '../tlog/history.ts'
+import { emptyHistory, type LogHistory, type Opening } from '../tlog/history.ts'
 import { acceptCheckpoint, type LogPolicy, type LogState, unseenLog } from '../tlog/log-state.ts'
 import type { Frontier } from '../tlog/merkle.ts'
-import { parseNote } from '../tlog/note.ts'
-import type { NoteKey } from '../tlog/note-key.ts'
+import { parseNote, verifyNote } from '../tlog/note.ts'
+import { asCosigner, type NoteKey } from '../tlog/note-key.ts'
 import { consistencyProof } from '../tlog/proof.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
 import { patiently } from './patiently.ts'
@@ -70,15 +70,16 @@ async function nextCheckpoint(
 
 /**
  * Reads a whole log, after its newest checkpoint was found to continue what was seen of it; `onEntries` is told how many were read
- * and how many there are. Throws what {@link nextCheckpoint} and {@link auditLog} do.
+ * and how many there are; hidden ones are opened by `openings`. Throws what {@link nextCheckpoint} and {@link auditLog} do.
  */
 export async function auditWhole(
   reading: Reading,
   seen: LogState | NoteKey,
   onEntries: (done: number, total: number) => void,
+  openings: ReadonlyMap<number, Opening> = new Map(),
 ): Promise<AuditedLog> {
   const { state, note } = await nextCheckpoint(reading, 'root' in seen ? seen : unseenLog(seen))
-  const history = emptyHistory()
+  const history = emptyHistory(openings)
   const readTile = tilesOf(reading)
   const frontier = await auditLog({ head: state, readTile }, (entries, index) => {
     history.take(entries, index)
@@ -94,6 +95,22 @@ export async function auditFurther(reading: Reading, audited: AuditedLog): Promi
   const { history } = audited
   const frontier = await replayEntries({ from: audited.frontier, head: state, readTile }, history.take)
   return { state, note, frontier, history }
+}
+
+/**
+ * Entries whose time does not fit where they stand: older than one before them, or newer than the checkpoint, beyond
+ * LIMITS.log_entry_skew_s. A node counts a release's age by it.
+ */
+export function compareTimes(log: LogName, { history, note, state }: AuditedLog): Finding[] {
+  const finding = ({ value, index }: { value: string; index: number }): Finding => ({
+    ...{ code: 'log_times_differ', subject: `entry ${index} of the log of ${log}`, detail: value },
+  })
+  const { newest, backdated } = history
+  const [signed] = verifyNote(parseNote(note), [asCosigner(state.key)])
+  const time = signed?.time ?? 0
+  const ahead = newest.value > time + LIMITS.log_entry_skew_s
+  const value = `it is of ${newest.value}, the checkpoint of ${time}`
+  return [...backdated, ...(ahead ? [{ value, index: newest.index }] : [])].map(finding)
 }
 
 /** What is told of revocations in one log and not in the other, of `catalog` only what was there before `before`. */

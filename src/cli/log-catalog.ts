@@ -15,6 +15,8 @@ import { patiently } from './patiently.ts'
 /** A release as the catalog shows it, with what a program's page says of it. */
 interface ShownRelease {
   readonly view: Pick<ReleaseView, 'program' | 'version' | 'files' | 'signer'> & { readonly bundle: Digest }
+  /** Of the bundles of further signers. */
+  readonly cosigned: readonly Digest[]
   readonly yanked: boolean
   readonly revoked: boolean
 }
@@ -36,13 +38,7 @@ export async function readCatalog(
   client: RegistryClient,
   onProgram: (done: number) => void,
 ): Promise<ShownCatalog> {
-  const names: ProgramId[] = []
-  let cursor: string | undefined
-  do {
-    const page = await patiently(() => client.programs({ cursor, limit: LIMITS.page_items }))
-    names.push(...page.programs.map(({ program }) => program))
-    cursor = page.next
-  } while (cursor !== undefined)
+  const names = await readNames(client)
   let done = 0
   const releases = await inParallel(names, async (program) => {
     const shown = await readReleases(client, program)
@@ -75,16 +71,29 @@ export async function readCatalog(
   }
 }
 
+/** The names of all programs that may be read. Throws what the client does. */
+export async function readNames(client: RegistryClient): Promise<ProgramId[]> {
+  const names: ProgramId[] = []
+  let cursor: string | undefined
+  do {
+    const page = await patiently(() => client.programs({ cursor, limit: LIMITS.page_items }))
+    names.push(...page.programs.map(({ program }) => program))
+    cursor = page.next
+  } while (cursor !== undefined)
+  return names
+}
+
 async function readReleases(client: RegistryClient, program: ProgramId): Promise<ShownRelease[]> {
   const view = await unlessGone(() => client.program(program))
   const shown: ShownRelease[] = []
   for (const { version, yanked, revoked } of view?.versions ?? ([] as ProgramView['versions'])) {
     const release = await unlessGone(() => client.release(program, version))
     if (release === undefined) continue
-    const { files, signer, bundle } = release
+    const { files, signer, bundle, bundles } = release
     const digest = sha256Digest(Buffer.from(bundle))
     shown.push({
       view: { program, version, files, signer, bundle: digest },
+      cosigned: bundles.map((one) => sha256Digest(Buffer.from(one))),
       yanked: yanked !== undefined,
       revoked: revoked !== undefined,
     })
@@ -99,10 +108,12 @@ export async function compareCatalog(
   before: number,
   logs: Pick<LogClient, 'releaseProof'>,
 ): Promise<{ findings: Finding[]; opened: number }> {
-  const findings: Finding[] = history.contradictions.map(({ code, value, index }) => ({
-    ...{ code, subject: `entry ${index}`, detail: value },
+  const findings: Finding[] = history.contradictions.map(({ value, index }) => ({
+    ...{ code: 'log_release_differs' as const, subject: `entry ${index}`, detail: value },
   }))
-  let opened = 0
+  for (const { value, index } of history.misopened)
+    findings.push({ code: 'log_unlogged', subject: `entry ${index}`, detail: value })
+  let { opened } = history
   const found = (code: ErrorCode, subject: string, detail: string): void => {
     findings.push({ code, subject, detail })
   }
@@ -141,8 +152,13 @@ export async function compareCatalog(
 }
 
 /** Throws `log_release_differs`, `log_standing_differs`. What the log says since `before` the catalog may not have shown yet. */
-function requireLogged({ view, yanked }: ShownRelease, logged: LoggedRelease, before: number): void {
+function requireLogged(
+  { view, cosigned, yanked }: ShownRelease,
+  logged: LoggedRelease,
+  before: number,
+): void {
   requirePublication(logged.publication, view)
+  requireCosigned(cosigned, logged.cosigned, before)
   if (!logged.publication.signers.some((signer) => signerText(signer) === signerText(view.signer)))
     throw new DomainError(
       'log_release_differs',
@@ -159,6 +175,19 @@ function requireLogged({ view, yanked }: ShownRelease, logged: LoggedRelease, be
       yanked
         ? 'it is shown as yanked, which was not logged'
         : `it is not shown as yanked, the log says it is (entry ${logged.yanked.index})`,
+    )
+}
+
+/** Throws `log_release_differs` for further signatures that are shown and not logged, or logged and not shown. */
+function requireCosigned(shown: readonly Digest[], logged: LoggedRelease['cosigned'], before: number): void {
+  const unlogged = shown.find((digest) => !logged.some(({ value }) => value === digest))
+  if (unlogged !== undefined)
+    throw new DomainError('log_release_differs', `its further bundle ${unlogged} was not logged`)
+  const hidden = logged.find(({ value, index }) => index < before && !shown.includes(value))
+  if (hidden !== undefined)
+    throw new DomainError(
+      'log_release_differs',
+      `its further bundle ${hidden.value} is not shown, the log has it (entry ${hidden.index})`,
     )
 }
 

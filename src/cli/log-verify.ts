@@ -1,11 +1,20 @@
 import type { LogClient } from '../client/log-client.ts'
 import { LogName } from '../domain/log.ts'
+import type { Opening } from '../tlog/history.ts'
 import type { LogPolicy } from '../tlog/log-state.ts'
 import { formatNoteKey } from '../tlog/note-key.ts'
 import type { Context, Outcome } from './io.ts'
-import { type AuditedLog, auditFurther, auditWhole, compareRevocations, keepEvidence } from './log-audit.ts'
+import {
+  type AuditedLog,
+  auditFurther,
+  auditWhole,
+  compareRevocations,
+  compareTimes,
+  keepEvidence,
+} from './log-audit.ts'
 import { compareCatalog, readCatalog, type ShownCatalog } from './log-catalog.ts'
 import { type LogMemory, openLogMemory, remembered, seenLog } from './log-memory.ts'
+import { readOpenings } from './log-openings.ts'
 import { type LogTrustFlags, logPolicyOf, type PinnedKey, pinnedKey } from './log-pin.ts'
 import { followRecovered } from './log-recovered.ts'
 import { countingBar } from './progress-bar.ts'
@@ -46,9 +55,10 @@ export async function logVerify(flags: LogVerifyFlags, context: Context): Promis
     catalog: await pinnedKey('catalog', flags, audit),
     revocations: await pinnedKey('revocations', flags, audit),
   }
-  const first = await auditOne(audit, 'catalog', pins.catalog)
+  const openings = await readOpenings(registry, client)
+  const first = await auditOne(audit, 'catalog', pins.catalog, openings.catalog)
   const before = first.state.size
-  const revocations = await auditOne(audit, 'revocations', pins.revocations)
+  const revocations = await auditOne(audit, 'revocations', pins.revocations, openings.revocations)
   const bar = countingBar(context, 'programs', flags.progress)
   const catalog = await readCatalog(registry, (done) => bar.at(done, undefined))
   bar.end()
@@ -57,7 +67,12 @@ export async function logVerify(flags: LogVerifyFlags, context: Context): Promis
     auditFurther({ client, log: 'catalog', policy: audit.policy }, first),
   )
   const { findings: ofCatalog, opened } = await compareCatalog(catalog, last.history, before, client)
-  const findings = [...compareRevocations(last.history, revocations.history, before), ...ofCatalog]
+  const findings = [
+    ...compareTimes('catalog', last),
+    ...compareTimes('revocations', revocations),
+    ...compareRevocations(last.history, revocations.history, before),
+    ...ofCatalog,
+  ]
   const since = new Date().toISOString()
   const keep = (log: LogName, { state, note }: AuditedLog) =>
     remembered(state, note, {
@@ -80,12 +95,17 @@ export async function logVerify(flags: LogVerifyFlags, context: Context): Promis
   return { json, text, refused: findings.length > 0 }
 }
 
-async function auditOne(audit: Audit, log: LogName, { key }: PinnedKey): Promise<AuditedLog> {
+async function auditOne(
+  audit: Audit,
+  log: LogName,
+  { key }: PinnedKey,
+  openings: ReadonlyMap<number, Opening>,
+): Promise<AuditedLog> {
   const { client, memory, policy, context, flags } = audit
   const known = memory.of(client.registry, log)
   const bar = countingBar(context, `log of ${log}`, flags.progress)
   const audited = await refusing(audit, log, () =>
-    auditWhole({ client, log, policy }, known === undefined ? key : seenLog(known), bar.at),
+    auditWhole({ client, log, policy }, known === undefined ? key : seenLog(known), bar.at, openings),
   )
   bar.end()
   return audited

@@ -167,7 +167,8 @@ export function defineReleaseCommands(
     .command('verify')
     .summary('Check who signed a release, and that its files are the signed ones.')
     .description(
-      'Check a release as a node does: one of the registry, or one in a directory. With --running, on a node and as root: ' +
+      'Check a release as a node does: one of the registry, or one in a directory. A policy that names a log has the registry asked for ' +
+        'the proof, also for a directory. With --running, on a node and as root: ' +
         'check that what its kernel runs is what signed releases make; no network is needed.',
     )
     .argument('[target]', 'namespace/name@version, @range, or without either the newest; or a directory')
@@ -176,7 +177,7 @@ export function defineReleaseCommands(
       'Sigstore bundle of the release in the directory <target> (default: its bundle.json)',
     )
     .option('--log-key <key...>', 'demand that it is in the registry’s log, which this verifier key signs')
-    .option('--skip-log', 'leave out what `log` of the policy demands, for which a registry is asked', false)
+    .option('--offline', 'leave out the log that a policy asks for', false)
     .option('--running', 'verify what the agent of this host runs, in place of a release', false)
     .option('--state <directory>', 'with --running: state directory of the agent', '/var/lib/hookline-agent')
     .option('--trust <file>', 'with --running: trust policy of the node', '/etc/hookline/trust.yaml')
@@ -194,8 +195,8 @@ export function defineReleaseCommands(
     registryFlags(trustFlags(verify)),
     {
       ...{ ...registryShape, ...trustShape, target: z.string().optional(), bundle: z.string().optional() },
-      ...{ logKey: z.array(z.string()).default([]), skipLog: z.boolean().default(false) },
-      running: z.boolean().default(false),
+      ...{ logKey: z.array(z.string()).default([]), running: z.boolean().default(false) },
+      offline: z.boolean().default(false),
       ...{ state: z.string(), trust: z.string(), bpffs: z.string() },
     },
     async ({ target, running, ...flags }, context) => {

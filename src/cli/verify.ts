@@ -1,35 +1,28 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LogTrust } from '../agent/log-trust.ts'
 import { sha256Digest } from '../attest/keys.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { releaseRef } from '../domain/names.ts'
 import { signerText } from '../domain/signer.ts'
-import type { LogPolicy } from '../tlog/log-state.ts'
-import { type NoteKey, parseNoteKey } from '../tlog/note-key.ts'
-import type { ShownEntry } from '../tlog/publication.ts'
+import type { ShownRelease } from '../tlog/publication.ts'
 import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
 import { type CheckedRelease, checkRelease } from './check-release.ts'
 import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Outcome } from './io.ts'
 import { isDirectory, readLocalText } from './local-file.ts'
-import { givenKey } from './log-pin.ts'
-import { checkedProof } from './log-proof.ts'
+import { type LogDemandFlags, logDemand, requireInLog } from './log-demand.ts'
 import { BUNDLE_FILE, bundleFiles, PROVENANCE_FILE, readReleaseDirectory } from './release-directory.ts'
-import { connect, connectLog, type RegistryFlags } from './settings.ts'
+import { connect } from './settings.ts'
 import { renderTable } from './table.ts'
 import { bytesText, counted } from './terminal.ts'
 
 /** Flags of `hookline verify`; `target` is a release, or a directory with its bundle in `bundle`, else in its bundle.json. */
-export interface VerifyFlags extends TrustFlags, RegistryFlags {
+export interface VerifyFlags extends TrustFlags, LogDemandFlags {
   readonly target: string
+  readonly policy?: string | undefined
   readonly bundle?: string | undefined
-  /** Verifier keys of the registry's log: then the release must be in it. Without any, the policy says whether it must. */
-  readonly logKey: readonly string[]
-  /** Asks no registry for the proof that the policy demands. */
-  readonly skipLog: boolean
 }
 
 /**
@@ -60,8 +53,8 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
     size: bytes.length,
     digest: sha256Digest(bytes),
   }))
-  const asked = flags.skipLog ? undefined : askedOfLog(flags.logKey, accepted.log)
-  const proof = asked === undefined ? undefined : await requireInLog(io, flags, release, asked)
+  const demand = await logDemand(flags)
+  const proof = demand && (await requireInLog(demand, shownRelease(release), io, flags))
   const rows = files.map(({ name, size, digest }) => [name, bytesText(size), digest])
   const ref = releaseRef(program, version)
   const text = [
@@ -69,6 +62,7 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
     ...signers.map((signer) => `- signed by ${signerText(signer)}, accepted by ${accepted.rule}`),
     `- the signature is for ${ref}, and so is its manifest`,
     ...(proof === undefined ? [] : [`- it is entry ${proof.index} of the registry’s log`]),
+    ...(flags.offline ? ['- the log was not asked (--offline): whether it was logged, nobody checked'] : []),
     `- its ${counted(files.length, 'file')}, exactly the signed ones:`,
     renderTable(io, ['file', 'size', 'digest'], rows).replace(/^/gm, '  '),
   ].join('\n')
@@ -76,40 +70,11 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
   return { json: { program, version, signer: signers[0], signers, files, ...log }, text }
 }
 
-/** What a proof of the log is held to. */
-interface AskedOfLog {
-  readonly key: NoteKey
-  readonly policy: LogPolicy
-}
-
-/** What is asked of the log: by the keys that are named, else by the policy; undefined for nothing. Throws `log_key_invalid`. */
-function askedOfLog(named: readonly string[], trust: LogTrust | undefined): AskedOfLog | undefined {
-  const key = givenKey('catalog', named.map(parseNoteKey))
-  if (key === undefined) return trust && { key: trust.keys.catalog, policy: trust.policy }
-  return { key, policy: { maxAge_s: LIMITS.log_fresh_s, witnesses: { keys: [], threshold: 0 } } }
-}
-
-/** The proof that just this release is in the log of the registry. Throws as {@link checkedProof}. */
-async function requireInLog(
-  io: Context['io'],
-  flags: VerifyFlags,
-  { program, version, files, bundles }: CheckedRelease,
-  { key, policy }: AskedOfLog,
-): Promise<ShownEntry> {
+/** A release as its entry of the log is compared with. */
+function shownRelease({ program, version, files, bundles }: CheckedRelease): ShownRelease {
   const digests = [...files].map(([name, bytes]) => ({ name, digest: sha256Digest(bytes) }))
   const [bundle = ''] = bundles // the publisher's, which is the one that was logged
-  const release = { program, version, files: digests, bundle: sha256Digest(Buffer.from(bundle)) }
-  const client = await connectLog(io, flags).catch(explainMissingLog)
-  return checkedProof(client, release, key, policy)
-}
-
-/** What a policy demands of the log cannot be left out in silence. */
-function explainMissingLog(thrown: unknown): never {
-  if (!(thrown instanceof DomainError) || thrown.code !== 'no_registry') throw thrown
-  throw new DomainError(
-    'no_registry',
-    'the policy demands that the release is in the log: name the registry, or leave that out by --skip-log',
-  )
+  return { program, version, files: digests, bundle: sha256Digest(Buffer.from(bundle)) }
 }
 
 async function fromRegistry(client: RegistryClient, target: string): Promise<CheckedRelease> {

@@ -1,6 +1,14 @@
 import { asDomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { LogList, type LogName, LogProof, type LogRecoveryUpload, type LogView } from '../domain/log.ts'
+import {
+  LogList,
+  type LogName,
+  type LogOpening,
+  LogOpenings,
+  LogProof,
+  type LogRecoveryUpload,
+  type LogView,
+} from '../domain/log.ts'
 import type { ProgramId } from '../domain/names.ts'
 import type { ReadTile } from '../tlog/tile-reader.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
@@ -17,6 +25,8 @@ export interface LogClient {
   recovery(log: LogName, epoch: number): Promise<Buffer | undefined>
   /** Begins both logs anew by signed statements. Needs an administrator's token. */
   recover(statements: LogRecoveryUpload): Promise<LogView[]>
+  /** What hidden entries about a namespace stand for, those behind `after`. */
+  openings(log: LogName, namespace: string, after: number): Promise<LogOpening[]>
   /** Throws `not_found` for a release that was never logged, and for one that may not be read. */
   releaseProof(program: ProgramId, version: string): Promise<LogProof>
 }
@@ -47,6 +57,10 @@ export function logClient(url: string, token: string | undefined): LogClient {
         body: JSON.stringify(statements),
       })
       return readJson(answer, LogList, 'the logs').logs
+    },
+    openings: async (log, namespace, after) => {
+      const path = `/api/v1/namespaces/${namespace}/log-openings/${log}?after=${after}`
+      return readJson(await get(path, LIMITS.answer_bytes), LogOpenings, 'the openings').openings
     },
     releaseProof: async (program, version) => {
       const path = `/api/v1/programs/${program}/versions/${encodeURIComponent(version)}/log-proof`

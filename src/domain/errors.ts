@@ -489,15 +489,15 @@ export const ERRORS = {
     'Release differs from what was logged',
     'do not use it; keep it and report it: others were shown another one',
   ),
-  log_backdated: entry(
-    'untrusted',
-    'Entry of the log is dated back',
-    'do not count the age of what it publishes from its date, and ask the registry’s operator how it came to be',
-  ),
   log_standing_differs: entry(
     'untrusted',
     'What became of a release differs from the log',
     'ask the registry’s owner: a yank or deletion was not logged, or is not shown',
+  ),
+  log_times_differ: entry(
+    'untrusted',
+    'Time of an entry does not fit its place',
+    'ask the registry’s owner: an entry was made to look older or newer than it is',
   ),
   log_signers_differ: entry(
     'untrusted',

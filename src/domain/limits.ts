@@ -227,6 +227,8 @@ export const LIMITS = {
   log_epochs: 64,
   /** How long a node reports that a log lost entries that it had seen. */
   log_recovery_told_s: 86_400,
+  /** How much older than one before it an entry may say to be, and newer than its checkpoint: the clocks of several registries. */
+  log_entry_skew_s: 300,
   /** Clock skew accepted in the time of a checkpoint. */
   log_skew_s: 300,
   /** An idle log says so often that it has nothing newer; its checkpoints are looked at so often. */
@@ -260,6 +262,8 @@ export const LIMITS = {
   /** How often, and after which pause, the command line asks again for a checkpoint that witnesses have not signed yet. */
   witness_waits: 5,
   witness_wait_ms: 1000,
+  /** Openings of hidden entries in one answer. */
+  log_openings: 500,
   /** Entries listed at a time. */
   log_listed: 1000,
   /** What one remembers of all logs that one audited. */

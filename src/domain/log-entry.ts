@@ -22,6 +22,15 @@ const Publish = z.strictObject({
   signers: z.array(Signer).min(1).max(LIMITS.log_entry_signers),
 })
 
+/** Somebody else signed a release that was published: `bundle` is the digest of the bytes of his bundle. */
+const Cosign = z.strictObject({
+  ...common,
+  ...release,
+  kind: z.literal('cosign'),
+  bundle: Digest,
+  signer: Signer,
+})
+
 const Yank = z.strictObject({ ...common, ...release, kind: z.literal('yank') })
 const Unyank = z.strictObject({ ...common, ...release, kind: z.literal('unyank') })
 const Delete = z.strictObject({ ...common, ...release, kind: z.literal('delete') })
@@ -86,6 +95,7 @@ const Private = z.strictObject({ ...common, kind: z.literal('private'), commitme
 /** One change of the catalog, as the log keeps it for ever. It has no text that somebody wrote freely: a log cannot forget. */
 export const LogEntry = z.discriminatedUnion('kind', [
   Publish,
+  Cosign,
   Yank,
   Unyank,
   Delete,

@@ -51,6 +51,12 @@ export const LogPlace = z.strictObject({
 })
 export type LogPlace = z.infer<typeof LogPlace>
 
+/** What hidden entries stand for, in their order. */
+export const LogOpenings = z.strictObject({
+  openings: z.array(z.strictObject({ index: z.int().min(0), hidden: EntryText, salt: z.base64() })),
+})
+export type LogOpening = z.infer<typeof LogOpenings>['openings'][number]
+
 /** A place in the log with the proof that it is part of what a checkpoint signs: hashes of the audit path, from the leaf up (RFC 9162 section 2.1.3). */
 export const LogProof = z.strictObject({
   ...LogPlace.shape,

@@ -1,7 +1,15 @@
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { LogList, LogName, LogProof, LogRecoveryUpload, logPlace, PlacedEntryView } from '../domain/log.ts'
+import {
+  LogList,
+  LogName,
+  LogOpenings,
+  LogProof,
+  LogRecoveryUpload,
+  logPlace,
+  PlacedEntryView,
+} from '../domain/log.ts'
 import { Name, Version } from '../domain/names.ts'
 import { readableBy } from '../registry/access.ts'
 import { logView, releaseProof } from '../registry/log-proof.ts'
@@ -163,6 +171,30 @@ export function logRoutes(app: App, { logs, catalog, logWitnesses }: Services): 
       const found = await logs.entry(log, index)
       if (found === undefined) throw new DomainError('not_found', `the log has no entry ${index}`)
       return { index, entry: logPlace(found).entry }
+    },
+  )
+  app.get(
+    '/api/v1/namespaces/:ns/log-openings/:log',
+    described(
+      'anyone',
+      {
+        ...{ operationId: 'listLogOpenings', tags },
+        summary:
+          'What hidden entries about a namespace and its programs stand for, as far as these may be read',
+      },
+      {
+        params: z.strictObject({ ns: Name, log: LogName }),
+        querystring: z.strictObject({
+          /** Index of the last one seen. */
+          after: z.coerce.number().int().min(-1).max(LIMITS.log_size).default(-1),
+        }),
+        response: { 200: LogOpenings },
+      },
+    ),
+    async ({ params: { ns, log }, query: { after }, actor }) => {
+      const places = (await logs.openings(log, ns, readableBy(actor), after)).map(logPlace)
+      const openings = places.map(({ index, hidden = '', salt = '' }) => ({ index, hidden, salt }))
+      return { openings }
     },
   )
   app.get(

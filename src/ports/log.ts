@@ -4,6 +4,7 @@ import type { LogEntry } from '../domain/log-entry.ts'
 import type { ProgramId } from '../domain/names.ts'
 import type { NoteKey } from '../tlog/note-key.ts'
 import type { Tile } from '../tlog/tile.ts'
+import type { Readable } from './catalog.ts'
 
 /** An entry with its place. A private one has what it stands for, and the salt of its commitment. */
 export interface PlacedEntry {
@@ -27,6 +28,11 @@ export interface Logs {
   entry(log: LogName, index: number): Promise<PlacedEntry | undefined>
   /** The entry of a release's publication, undefined for one that was published before there was a log. */
   published(program: ProgramId, version: string): Promise<PlacedEntry | undefined>
+  /**
+   * What hidden entries stand for that are about a namespace, or its programs, as far as these may be read; those behind `after`,
+   * in their order, up to LIMITS.log_openings. The namespace's own are for who may read one of its programs.
+   */
+  openings(log: LogName, namespace: string, readable: Readable, after: number): Promise<PlacedEntry[]>
   /** Signs the newest checkpoint anew when that was done longer than `age_s` ago, so that readers see that nothing is withheld. */
   refresh(log: LogName, age_s: number): Promise<void>
   /** How often a log was begun anew. */

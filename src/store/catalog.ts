@@ -19,7 +19,7 @@ import type { RegistryLogs } from './logs.ts'
 import { namespaceOf } from './namespaces.ts'
 import { readProgram, readProgramsOf, readRelease } from './program-reads.ts'
 import { absentProgram, namedBy, readableOnly, readableReleases } from './readable.ts'
-import { addBundle } from './release-bundles.ts'
+import { addBundle, cosignature } from './release-bundles.ts'
 import { BUNDLES, releaseView, requireNoneRevoked, signerColumns } from './releases.ts'
 
 /** The catalog in the database. */
@@ -126,7 +126,7 @@ export function databaseCatalog(database: Database, logs: RegistryLogs): Catalog
       })
       return row?.provenance ?? undefined
     },
-    addBundle: (program, version, signed, by) => addBundle(database, program, version, signed, by),
+    addBundle: (program, version, signed, by) => addBundle(database, logs, program, version, signed, by),
     readableBlob: async (digest, readable) => {
       // what is quarantined nobody gets, whoever may see it
       const program = { ...readableOnly(readable), quarantined: null }
@@ -245,6 +245,8 @@ async function logRelease(
   const signers = distinctSigners([signer, ...bundles.map((one) => one.signer)])
   const entry = publication(manifest, files, bundle, signers.slice(0, LIMITS.log_entry_signers))
   const logIndex = BigInt(await logs.record(transaction, entry, isPrivate))
+  for (const further of bundles)
+    await logs.record(transaction, cosignature(manifest.name, manifest.version, further), isPrivate)
   await transaction.release.update({ where: { id: row.releaseId }, data: { logIndex } })
 }
 

@@ -1,6 +1,7 @@
 import { type KeyObject, randomBytes } from 'node:crypto'
 import { sha256Digest } from '../attest/keys.ts'
 import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { LogName } from '../domain/log.ts'
 import type { LogEntry } from '../domain/log-entry.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -23,6 +24,7 @@ import type { Database, Transaction } from './database.ts'
 import type { LogTree } from './generated/client.ts'
 import { keepCosignature, witnessedCheckpoint } from './log-cosignatures.ts'
 import { beginEpoch } from './log-epochs.ts'
+import { readableOnly } from './readable.ts'
 
 /** The key of the lock under which logs grow: taken last, and held until the transaction that makes the change ends. */
 const LOG_LOCK = 72707373
@@ -122,6 +124,19 @@ export function databaseLogs(
       const where = { log_index: { log: 'catalog', index: release.logIndex } }
       return placed(await prisma.logEntry.findUniqueOrThrow({ where }))
     },
+    openings: async (log, namespace, readable, after) => {
+      const programs = await prisma.program.findMany({
+        where: { ...readableOnly(readable), namespace: { name: namespace } },
+        select: { ref: true },
+      })
+      if (programs.length === 0) return []
+      const about = [namespace, ...programs.map(({ ref }) => ref)]
+      const rows = await prisma.logEntry.findMany({
+        where: { log, about: { in: about }, index: { gt: after } },
+        ...{ orderBy: { index: 'asc' }, take: LIMITS.log_openings },
+      })
+      return rows.map(placed)
+    },
     refresh: async (log, age_s) => {
       await open(log)
       await database.transact(async (transaction) => {
@@ -183,12 +198,24 @@ interface StoredEntry {
   readonly data: Buffer
   readonly hidden: Buffer | null
   readonly salt: Buffer | null
+  /** The program or namespace that a hidden one is about. */
+  readonly about: string | null
 }
 
 function stored({ entry, isPrivate }: NewEntry): StoredEntry {
-  if (!isPrivate) return { data: encodeEntry(entry), hidden: null, salt: null }
+  if (!isPrivate) return { data: encodeEntry(entry), hidden: null, salt: null, about: null }
   const salt = randomBytes(SALT_BYTES)
-  return { data: encodeEntry(hideEntry(entry, salt)), hidden: encodeEntry(entry), salt }
+  return {
+    ...{ data: encodeEntry(hideEntry(entry, salt)), hidden: encodeEntry(entry), salt },
+    about: subjectOf(entry),
+  }
+}
+
+/** What an entry is about: a program, or a namespace; null for what is never hidden. */
+function subjectOf(entry: LogEntry): string | null {
+  if ('program' in entry) return entry.program
+  if ('namespace' in entry) return entry.namespace
+  return entry.kind === 'revoke' && entry.revoked.kind === 'release' ? entry.revoked.program : null
 }
 
 const frontierOf = ({ size, frontier }: Pick<LogTree, 'size' | 'frontier'>): Frontier => ({
@@ -212,9 +239,9 @@ async function grow(
     entries.map(({ data }) => leafHash(data)),
   )
   await transaction.logEntry.createMany({
-    data: entries.map(({ data, hidden, salt }, at) => ({
+    data: entries.map(({ data, hidden, salt, about }, at) => ({
       ...{ log, index: BigInt(before.size + at), data: new Uint8Array(data) },
-      ...{ hidden: hidden && new Uint8Array(hidden), salt: salt && new Uint8Array(salt) },
+      ...{ hidden: hidden && new Uint8Array(hidden), salt: salt && new Uint8Array(salt), about },
     })),
   })
   for (const [key, hashes] of Map.groupBy(tileHashes(nodes), tileKey)) {

@@ -1,3 +1,4 @@
+import { sha256Digest } from '../attest/keys.ts'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -5,6 +6,7 @@ import { type ProgramId, releaseRef } from '../domain/names.ts'
 import { distinctSigners } from '../domain/signer.ts'
 import type { SignedBundle } from '../ports/catalog.ts'
 import { audit, type Database, lockFleet } from './database.ts'
+import type { RegistryLogs } from './logs.ts'
 import { signerColumns, signerOf } from './releases.ts'
 
 /**
@@ -13,6 +15,7 @@ import { signerColumns, signerOf } from './releases.ts'
  */
 export async function addBundle(
   { change }: Database,
+  logs: RegistryLogs,
   ref: ProgramId,
   version: string,
   { bundle, signer }: SignedBundle,
@@ -23,7 +26,7 @@ export async function addBundle(
     await lockFleet(transaction)
     const row = await transaction.release.findFirst({
       where: { version, deletedAt: null, program: { ref } },
-      include: { bundles: { orderBy: { position: 'asc' } } },
+      include: { bundles: { orderBy: { position: 'asc' } }, program: { select: { visibility: true } } },
     })
     if (row === null) throw new DomainError('version_not_found', `there is no release ${name}`)
     const signers = distinctSigners([row, ...row.bundles].map(signerOf))
@@ -41,5 +44,13 @@ export async function addBundle(
     const data = { releaseId: row.id, position, bundle, ...signerColumns(signer) }
     await transaction.releaseBundle.create({ data })
     await audit(transaction, by, 'release.cosign', name, { after: { signer } })
+    const isPrivate = row.program.visibility === 'private'
+    await logs.record(transaction, cosignature(ref, version, { bundle, signer }), isPrivate)
   })
 }
+
+/** What the log says of a further signature. */
+export const cosignature = (program: ProgramId, version: string, { bundle, signer }: SignedBundle) => ({
+  ...({ kind: 'cosign', program, version, signer } as const),
+  bundle: sha256Digest(Buffer.from(bundle)),
+})

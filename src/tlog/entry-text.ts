@@ -12,6 +12,8 @@ export function entryText(entry: LogEntry | OpaqueEntry): string {
   switch (entry.kind) {
     case 'publish':
       return `${refOf(entry)} published, signed by ${entry.signers.map(signerText).join(', ')}`
+    case 'cosign':
+      return `${refOf(entry)} signed by ${signerText(entry.signer)} as well`
     case 'yank':
       return `${refOf(entry)} yanked`
     case 'unyank':

@@ -1,9 +1,10 @@
 import { LIMITS } from '../domain/limits.ts'
 import type { LogEntry } from '../domain/log-entry.ts'
-import { releaseRef } from '../domain/names.ts'
+import { type Digest, releaseRef } from '../domain/names.ts'
 import { concerns } from '../domain/revocation.ts'
 import { type SignerRule, signerText } from '../domain/signer.ts'
-import { type OpaqueEntry, parseEntry } from './entry.ts'
+import { hides, type OpaqueEntry, parseEntry } from './entry.ts'
+import { entryTime } from './entry-text.ts'
 
 type Publication = Extract<LogEntry, { kind: 'publish' }>
 type Revocation = Extract<LogEntry, { kind: 'revoke' }>
@@ -14,16 +15,13 @@ interface Since<T> {
   readonly index: number
 }
 
-/** An entry that those before it rule out, and how. */
-interface Contradiction extends Since<string> {
-  readonly code: 'log_release_differs' | 'log_backdated'
-}
-
 /** What the log says of a release that was published openly. */
 export interface LoggedRelease {
   readonly publication: Publication
   /** Of the publication. */
   readonly index: number
+  /** Digests of the bundles of further signers. */
+  readonly cosigned: readonly Since<Digest>[]
   readonly yanked: Since<boolean>
   readonly deleted: Since<boolean>
 }
@@ -45,26 +43,44 @@ export interface LogHistory {
   readonly revocations: readonly Since<Revocation>[]
   /** Entries about private programs, by index. */
   readonly hidden: ReadonlyMap<number, Extract<LogEntry, { kind: 'private' }>>
+  /** How many others were opened. */
+  readonly opened: number
+  /** What is said of entries that hide something else, or nothing. */
+  readonly misopened: readonly Since<string>[]
   /** Entries of kinds that this version does not know. */
   readonly unknown: number
   /** What entries say that others before them rule out. */
-  readonly contradictions: readonly Contradiction[]
+  readonly contradictions: readonly Since<string>[]
+  /** Entries that say to be older than one before them, beyond LIMITS.log_entry_skew_s: made to look older than they are. */
+  readonly backdated: readonly Since<string>[]
+  /** The latest time of any entry, in POSIX seconds; 0 for none. */
+  readonly newest: Since<number>
   /** Takes entries in their order, as they stand in the log. Throws `log_entry_invalid`. */
   take(entries: readonly Buffer[], index: number): void
 }
 
 const NOBODY: LoggedSet = { members: new Map(), changed: -1 }
 
-/** The history of a log of which nothing was read yet. */
-export function emptyHistory(): LogHistory {
+/** What a hidden entry is said to stand for. */
+export interface Opening {
+  readonly entry: Buffer
+  readonly salt: Buffer
+}
+
+/**
+ * The history of a log of which nothing was read yet. Entries that `openings` open, by index, count as what they hide, in their
+ * place.
+ */
+export function emptyHistory(openings: ReadonlyMap<number, Opening> = new Map()): LogHistory {
   const releases = new Map<string, LoggedRelease>()
   const [signers, owners] = [new Map<string, LoggedSet>(), new Map<string, LoggedSet>()]
   const revocations: Since<Revocation>[] = []
   const hidden = new Map<number, Extract<LogEntry, { kind: 'private' }>>()
-  const contradictions: Contradiction[] = []
-  const contradict = (code: Contradiction['code'], value: string, index: number): void =>
-    void contradictions.push({ code, value, index })
-  let [operators, unknown] = [NOBODY, 0]
+  const contradictions: Since<string>[] = []
+  const backdated: Since<string>[] = []
+  let newest: Since<number> = { value: 0, index: -1 }
+  const misopened: Since<string>[] = []
+  let [operators, unknown, opened] = [NOBODY, 0, 0]
   const changeOf = (
     of: Map<string, LoggedSet>,
     namespace: string,
@@ -77,27 +93,20 @@ export function emptyHistory(): LogHistory {
     const known = releases.get(ref)
     if (known !== undefined) releases.set(ref, { ...known, ...change })
   }
-  let latest = { at: 0, index: -1 }
-  /** Entries are made in the order of the log: one of long before those in front of it was backdated. */
-  const requireOrder = (entry: LogEntry | OpaqueEntry, index: number): void => {
-    if (entry.kind === 'opaque') return
-    if (entry.at < latest.at - LIMITS.log_skew_s)
-      contradict(
-        'log_backdated',
-        `it is dated ${latest.at - entry.at} s before entry ${latest.index}, which came before it`,
-        index,
-      )
-    if (entry.at > latest.at) latest = { at: entry.at, index }
-  }
   const takeOne = (entry: LogEntry | OpaqueEntry, index: number): void => {
-    requireOrder(entry, index)
     switch (entry.kind) {
       case 'publish': {
         const ref = releaseRef(entry.program, entry.version)
         // a release never changes, and the version of one that was deleted stays taken
-        if (releases.has(ref)) contradict('log_release_differs', `${ref} was published twice`, index)
+        if (releases.has(ref)) contradictions.push({ value: `${ref} was published twice`, index })
         const not = { value: false, index }
-        releases.set(ref, { publication: entry, index, yanked: not, deleted: not })
+        releases.set(ref, { publication: entry, index, cosigned: [], yanked: not, deleted: not })
+        return
+      }
+      case 'cosign': {
+        const ref = releaseRef(entry.program, entry.version)
+        const cosigned = releases.get(ref)?.cosigned ?? []
+        became(ref, { cosigned: [...cosigned, { value: entry.bundle, index }] })
         return
       }
       case 'yank':
@@ -128,17 +137,47 @@ export function emptyHistory(): LogHistory {
         unknown += 1
     }
   }
+  const takeTime = (at: number, index: number): void => {
+    if (at + LIMITS.log_entry_skew_s < newest.value)
+      backdated.push({ value: `it is of ${at}, entry ${newest.index} before it of ${newest.value}`, index })
+    if (at > newest.value) newest = { value: at, index }
+  }
   return {
-    ...{ releases, signers, owners, revocations, hidden, contradictions },
+    ...{ releases, signers, owners, revocations, hidden, contradictions, backdated, misopened },
+    get newest() {
+      return newest
+    },
     get operators() {
       return operators
+    },
+    get opened() {
+      return opened
     },
     get unknown() {
       return unknown
     },
     take: (entries, index) => {
-      for (const [at, entry] of entries.entries()) takeOne(parseEntry(entry), index + at)
+      for (const [at, bytes] of entries.entries()) {
+        const entry = parseEntry(bytes)
+        takeTime(entryTime(entry), index + at)
+        const opening = openings.get(index + at)
+        const shown = opening === undefined ? undefined : tryOpen(entry, opening)
+        if (shown !== undefined) opened += 1
+        else if (opening !== undefined)
+          misopened.push({ value: 'it hides something else than is shown', index: index + at })
+        takeOne(shown ?? entry, index + at)
+      }
     },
+  }
+}
+
+/** What an entry hides; undefined where that is not what is shown. */
+function tryOpen(logged: LogEntry | OpaqueEntry, { entry, salt }: Opening): LogEntry | undefined {
+  try {
+    const shown = parseEntry(entry)
+    return shown.kind !== 'opaque' && hides(logged, shown, salt) ? shown : undefined
+  } catch {
+    return undefined
   }
 }
 

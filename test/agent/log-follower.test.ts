@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { LogFollower } from '../../src/agent/log-follower.ts'
 import { logTrust } from '../../src/agent/log-trust.ts'
+import { sha256Digest } from '../../src/attest/keys.ts'
 import { DomainError } from '../../src/domain/errors.ts'
 import type { KeptLog } from '../../src/domain/kept-log.ts'
 import type { LogName } from '../../src/domain/log.ts'
@@ -90,6 +91,57 @@ afterEach(() => {
   kept.clear()
   statements = new Map()
   said = []
+})
+
+describe('the time of an entry', () => {
+  const publish = (at: number, version: string): LogEntry => ({
+    ...{ v: 1, kind: 'publish', at, program: 'acme/limit', version, bundle: sha256Digest(Buffer.from('b')) },
+    ...{ files: [{ name: 'f', digest: digestOf(1) }], signers: [digestOf(9)] },
+  })
+  const publishedAt = async (index: number, entry: LogEntry): Promise<number> => {
+    if (entry.kind !== 'publish') throw new TypeError(entry.kind)
+    const { program, version } = entry
+    const at = await follower().requireLogged(
+      {
+        ...{
+          program,
+          version,
+          bundle: 'b',
+          bundles: [],
+          files: [{ name: 'f', digest: digestOf(1), size: 1 }],
+        },
+        logged: { index, entry: encodeEntry(entry).toString('utf8') },
+      },
+      [digestOf(9)],
+      trust,
+      AbortSignal.timeout(5000),
+    )
+    return at.getTime() / 1000
+  }
+  const now_s = (): number => Math.floor(Date.now() / 1000)
+  const old = publish(now_s() - 86_400, '1.0.0')
+
+  test('counts where it was there when the log was first seen', async () => {
+    show([old])
+    expect(await publishedAt(0, old)).toBe(old.at)
+    expect(await publishedAt(0, old)).toBe(old.at)
+  })
+  test('that is older than when the log was seen without it does not, also after a restart', async () => {
+    show([revoke(1)])
+    const began = now_s()
+    await follow()
+    show([revoke(1), old])
+    await follow() // the log is looked at before anybody asks for the release
+    for (let times = 0; times < 2; times++) expect(await publishedAt(1, old)).toBeGreaterThanOrEqual(began)
+    // nor is an entry older for what the log got behind it
+    show([revoke(1), old, revoke(2)])
+    await follow()
+    expect(await publishedAt(1, old)).toBeGreaterThanOrEqual(began)
+  })
+  test('is not what the registry says it is', async () => {
+    show([revoke(1), publish(now_s(), '1.0.0')])
+    await expect(publishedAt(1, old)).rejects.toThrow(expect.objectContaining({ code: 'log_proof_invalid' }))
+  })
 })
 
 const [before, lost] = [

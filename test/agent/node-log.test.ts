@@ -111,6 +111,38 @@ describeAsRoot('a node that follows the log', () => {
     return node
   }
 
+  test(
+    'counts the age of a release from what the log signed, whatever the registry says',
+    async () => {
+      await fleet.publishKnob('1.0.0', 1, 'acme/aged')
+      const node = await fleet.node('a', {
+        url: liar.url,
+        policy: policy().replace('match: "acme/*"', 'match: "acme/*", minAge: 1h'),
+      })
+      await fleet.apply('aged', node, use('acme/aged'))
+      await fleet.untilRefused(node, 'aged', 'too_young')
+      const older = (text: string): string =>
+        text.replace(/"at":(\d+)/, (_, at) => `"at":${Number(at) - 86_400}`)
+      liar.tell({
+        desired: (honest) => ({
+          ...honest,
+          releases: honest.releases.map((release) => ({
+            ...release,
+            ...(release.logged && {
+              logged: { ...release.logged, entry: older(release.logged.entry) },
+            }),
+          })),
+        }),
+        blobs: new Map(),
+      })
+      await fleet.untilRefused(node, 'aged', 'log_proof_invalid')
+      expect(xdpProgramOn(node.edge)).toBe(undefined)
+      liar.tell(undefined)
+      await fleet.untilRefused(node, 'aged', 'too_young')
+    },
+    MOST_MS,
+  )
+
   describe('whose registry lies about the log', () => {
     let node: FleetNode
     beforeAll(async () => {

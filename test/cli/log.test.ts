@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { signRevocation } from '../../src/attest/revocation.ts'
+import { signRelease } from '../../src/attest/sign-release.ts'
 import { runCli } from '../../src/cli/run.ts'
-import { LogList, type LogName, LogProof } from '../../src/domain/log.ts'
+import { LogList, type LogName, LogOpenings, LogProof } from '../../src/domain/log.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
 import { KeyList } from '../../src/domain/namespace.ts'
 import { ProgramView, ReleaseView } from '../../src/domain/release.ts'
@@ -14,7 +15,7 @@ import { parseCheckpoint } from '../../src/tlog/checkpoint.ts'
 import { encodeEntry, parseEntry } from '../../src/tlog/entry.ts'
 import { decodeBundle } from '../../src/tlog/entry-bundle.ts'
 import { formatNote, parseNote, signatureLine } from '../../src/tlog/note.ts'
-import { formatNoteKey, noteKeyOf } from '../../src/tlog/note-key.ts'
+import { formatNoteKey, type NoteKey, noteKeyOf } from '../../src/tlog/note-key.ts'
 import { tileAt, tilePath } from '../../src/tlog/tile.ts'
 import {
   addKey,
@@ -135,6 +136,8 @@ const changedJson =
   <T extends z.ZodType>(of: string, schema: T, change: (value: z.output<T>) => unknown): Lie =>
   (path, body) =>
     path === of ? JSON.stringify(change(schema.parse(JSON.parse(body.toString())))) : undefined
+/** Hidden entries stay hidden. */
+const unopened: Lie = (path) => (path.includes('/log-openings/') ? '{"openings":[]}' : undefined)
 const withOtherFile = changedJson('/api/v1/programs/acme/limit/versions/2.0.0', ReleaseView, (view) => ({
   ...view,
   files: view.files.map((file) => ({ ...file, digest: `sha256:${'1'.repeat(64)}` })),
@@ -166,7 +169,7 @@ describe('log verify', () => {
     )
     expect(Verified.parse(asAdmin.json)).toMatchObject({
       findings: [],
-      checked: { releases: 4, openedCommitments: 1, owners: 1 },
+      checked: { releases: 4, openedCommitments: 3, owners: 1 },
     })
   })
   test('one key is enough for both logs, and another one is refused', async () => {
@@ -227,16 +230,6 @@ describe('log verify', () => {
     lie = showing('catalog', twice)
     expect((await audited(newState())).codes).toContain('log_release_differs')
   })
-  test('an entry that is dated back, by more than clocks differ', async () => {
-    const dated = (by_s: number) => (entries: LogEntry[]) =>
-      entries.map((entry, index) =>
-        index === entries.length - 1 ? { ...entry, at: entry.at - by_s } : entry,
-      )
-    lie = showing('catalog', await logWith('catalog', dated(3600)))
-    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_backdated'] })
-    lie = showing('catalog', await logWith('catalog', dated(60)))
-    expect(await audited(newState())).toEqual({ code: 0, codes: [] })
-  })
   test('entries that are left out of, or changed in, what it serves', async () => {
     lie = (path, body) => {
       if (!path.startsWith('/log/catalog/tile/entries/')) return undefined
@@ -253,7 +246,9 @@ describe('log verify', () => {
   })
   test('a checkpoint that is old, and is not when that is allowed', async () => {
     const hour = Math.floor(Date.now() / 1000) - 3600
-    lie = showing('catalog', await logWith('catalog', (entries) => entries), hour)
+    const older = (entries: LogEntry[]) => entries.map((entry) => ({ ...entry, at: entry.at - 3600 }))
+    const shown = showing('catalog', await logWith('catalog', older), hour)
+    lie = (path, body) => shown(path, body) ?? unopened(path, body)
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_stale'] })
     expect(await audited(newState(), '--max-age', '2h')).toEqual({ code: 0, codes: [] })
   })
@@ -282,6 +277,38 @@ describe('log verify', () => {
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_release_differs'] })
     lie = changedJson('/api/v1/namespaces/acme/keys', KeyList, ({ keys }) => ({ keys: keys.slice(1) }))
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_signers_differ'] })
+  })
+  test('entries that were made to look older, or newer, than they are', async () => {
+    const at = (change: (last: number) => number) =>
+      logWith('catalog', (entries) => {
+        const last = entries.at(-1)?.at ?? 0
+        return [
+          ...entries,
+          { v: 1, kind: 'private', at: change(last), commitment: `sha256:${'3'.repeat(64)}` },
+        ]
+      })
+    for (const [seconds, codes] of [
+      [-86_400, ['log_times_differ']],
+      [-200, []], // clocks of two registries
+      [200, []],
+      [86_400, ['log_times_differ']],
+    ] as const) {
+      lie = showing('catalog', await at((last) => last + seconds))
+      expect(await audited(newState())).toEqual({ code: codes.length === 0 ? 0 : 3, codes })
+    }
+  })
+  test('further signatures: they are logged, and one that was not, or is not shown, is found', async () => {
+    const release = await buildRelease('acme/shared', '1.0.0', publisher)
+    const bundles = [await signRelease(release, second)]
+    expect((await publishAt(registry, { ...release, bundles })).code).toBe(undefined)
+    lie = () => undefined
+    expect(await audited(newState())).toEqual({ code: 0, codes: [] })
+    const path = '/api/v1/programs/acme/shared/versions/1.0.0'
+    lie = changedJson(path, ReleaseView, (view) => ({ ...view, bundles: [] }))
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_release_differs'] })
+    lie = changedJson(path, ReleaseView, (view) => ({ ...view, bundles: [...view.bundles, view.bundle] }))
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_release_differs'] })
+    expect((await run('log', 'entries')).out).toContain(`signed by ${second.fingerprint} as well`)
   })
   test('a revocation that is in one log only', async () => {
     const revocation: LogEntry = {
@@ -329,14 +356,45 @@ describe('log verify', () => {
         token: registry.admin,
         body: { visibility: to },
       })
+    const openings = '/api/v1/namespaces/acme/log-openings/catalog'
+    const opened = async (path = openings, token?: string) =>
+      LogOpenings.parse((await registry.call('GET', path, { token })).json).openings
+    const before = await opened()
+    const yank = (method: string) =>
+      registry.call(method, '/api/v1/programs/acme/secret/versions/1.0.0/yank', {
+        token: registry.admin,
+        body: method === 'PUT' ? { message: 'no' } : undefined,
+      })
+    expect((await yank('PUT')).status).toBeLessThan(300)
+    // of a private program only its members learn what is hidden
+    expect(await opened()).toEqual(before)
+    expect(await opened(openings, registry.admin)).toHaveLength(before.length + 2)
+    expect(before.every(({ hidden }) => !hidden.includes('acme/secret'))).toBe(true)
     await visibility('public')
+    expect(await opened()).toHaveLength(before.length + 2)
+    expect(await opened(`${openings}?after=${before.at(-1)?.index}`)).toHaveLength(2)
     const { json } = await run('log', 'verify', '--url', double.url, '--state', newState(), '--json')
-    expect(Verified.parse(json)).toMatchObject({ findings: [], checked: { openedCommitments: 1 } })
+    expect(Verified.parse(json)).toMatchObject({
+      findings: [],
+      checked: { openedCommitments: before.length + 2 },
+    })
+    // the yank from before is compared like any
+    lie = changedJson('/api/v1/programs/acme/secret', ProgramView, (view) => ({
+      ...view,
+      versions: view.versions.map(({ yanked: _, ...version }) => version),
+    }))
+    expect(await audited(newState())).toEqual({ code: 3, codes: ['log_standing_differs'] })
+    lie = (path, body) =>
+      path.startsWith(openings) ? body.toString().replaceAll('acme/secret', 'acme/sacred') : undefined
+    expect((await audited(newState())).codes).toContain('log_unlogged')
+    lie = () => undefined
+    await yank('DELETE')
     const other = LogProof.parse(
       (await registry.call('GET', '/api/v1/programs/acme/limit/versions/1.0.0/log-proof')).json,
     )
-    lie = (path) =>
-      path.endsWith('acme/secret/versions/1.0.0/log-proof') ? JSON.stringify(other) : undefined
+    lie = (path, body) =>
+      unopened(path, body) ??
+      (path.endsWith('acme/secret/versions/1.0.0/log-proof') ? JSON.stringify(other) : undefined)
     expect(await audited(newState())).toEqual({ code: 3, codes: ['log_unlogged'] })
     await visibility('private')
   })
@@ -455,6 +513,48 @@ describe('log show, entries, proof and check', () => {
     expect(differs).toMatchObject({ code: 3, failure: 'log_release_differs' })
     lie = () => undefined
   })
+  test('verify asks the log that its policy names, unless it is told not to', async () => {
+    await entriesOf('catalog')
+    const policy = async (key: NoteKey, log = ''): Promise<string> => {
+      const path = join(home, `trust-${files++}.yaml`)
+      const rule = `{ match: "acme/*", signers: [{ key: "${publisher.fingerprint}" }] }`
+      await writeFile(path, `programs: [${rule}]\nlog: { key: "${formatNoteKey(key)}"${log} }\n`)
+      return path
+    }
+    const verify = async (path: string, ...args: string[]) => {
+      const { code, failure, json } = await run(
+        'verify',
+        'acme/limit@2.0.0',
+        '--json',
+        '--policy',
+        path,
+        ...args,
+      )
+      return {
+        code,
+        failure,
+        index: z.object({ logIndex: z.number().optional() }).safeParse(json).data?.logIndex,
+      }
+    }
+    const good = await policy(signerOf('catalog').key)
+    expect(await verify(good)).toMatchObject({ code: 0, index: expect.any(Number) })
+    const other = await policy(newSigner(`${base}/catalog`).key)
+    expect(await verify(other)).toMatchObject({ code: 3, failure: 'log_untrusted' })
+    expect(await verify(other, '--offline')).toEqual({ code: 0, failure: undefined, index: undefined })
+    const witness = formatNoteKey(newSigner('w', 'cosignature').key)
+    const asks = await policy(signerOf('catalog').key, `, witnesses: { keys: ["${witness}"], threshold: 1 }`)
+    expect(await verify(asks)).toMatchObject({ code: 3, failure: 'witnesses_missing' })
+    expect(
+      await verify(good, '--offline', '--log-key', formatNoteKey(signerOf('catalog').key)),
+    ).toMatchObject({ code: 2, failure: 'usage' })
+    // a directory needs a registry for it, too
+    const out = join(home, `pulled-${files++}`)
+    expect((await run('pull', 'acme/limit@2.0.0', '--out', out, '--policy', good, '--json')).code).toBe(0)
+    expect((await run('verify', out, '--policy', good, '--json')).code).toBe(0)
+    const alone = memoryIo({ home, env: {} })
+    expect(await runCli(['verify', out, '--policy', good, '--json'], alone, services, 'test')).not.toBe(0)
+    expect(Failed.parse(JSON.parse(alone.out)).error.code).toBe('no_registry')
+  })
   test('verify asks the log when it is given the key', async () => {
     await entriesOf('catalog')
     const trusted = ['verify', 'acme/limit@2.0.0', '--signer', publisher.fingerprint, '--json', '--log-key']
@@ -464,23 +564,5 @@ describe('log show, entries, proof and check', () => {
     expect(await run(...trusted, formatNoteKey(newSigner(`${base}/catalog`).key))).toMatchObject({
       ...{ code: 3, failure: 'log_untrusted' },
     })
-  })
-  test('verify asks the log that its policy names, and nothing of it when told so', async () => {
-    await entriesOf('catalog')
-    const verified = async (key: string, ...flags: string[]) => {
-      const path = join(home, 'trust.yaml')
-      await writeFile(
-        path,
-        `log: { key: "${key}" }\nprograms:\n  - { match: "acme/*", signers: [{ key: "${publisher.fingerprint}" }], permissions: [drop] }\n`,
-      )
-      return run('verify', 'acme/limit@2.0.0', '--policy', path, '--json', ...flags)
-    }
-    const good = await verified(formatNoteKey(signerOf('catalog').key))
-    expect(good).toMatchObject({ code: 0, json: { logIndex: expect.any(Number) } })
-    const other = formatNoteKey(newSigner(`${base}/catalog`).key)
-    expect(await verified(other)).toMatchObject({ code: 3, failure: 'log_untrusted' })
-    const skipped = await verified(other, '--skip-log')
-    expect(skipped.code).toBe(0)
-    expect(skipped.json).not.toHaveProperty('logIndex')
   })
 })

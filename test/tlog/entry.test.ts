@@ -24,6 +24,7 @@ const publish: LogEntry = {
 }
 const ENTRIES: LogEntry[] = [
   publish,
+  { ...release, kind: 'cosign', bundle: digest('2'), signer: identity },
   { ...release, kind: 'yank' },
   { ...release, kind: 'unyank' },
   { ...release, kind: 'delete' },
