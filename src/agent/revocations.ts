@@ -6,9 +6,11 @@ import { LIMITS } from '../domain/limits.ts'
 import type { Revoked } from '../domain/log-entry.ts'
 import type { Digest } from '../domain/names.ts'
 import { concerns, type RevocableRelease, revokedText, type SignedRevocation } from '../domain/revocation.ts'
-import { acceptedBy, ruleFor, type TrustPolicy } from '../domain/trust-policy.ts'
+import { acceptsSigner, type SignerRule, signerText } from '../domain/signer.ts'
+import { acceptedBy, ruleFor } from '../domain/trust-policy.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
+import type { NodePolicy } from './node-policy.ts'
 import { readableKeys } from './readable-keys.ts'
 
 /** What believing revocations works with. */
@@ -63,7 +65,7 @@ export class NodeRevocations {
   }
 
   /** Judges what the registry sent; gives those that are newly believed, which are kept by then. */
-  async review(sent: readonly SignedRevocation[], policy: TrustPolicy): Promise<BelievedRevocation[]> {
+  async review(sent: readonly SignedRevocation[], policy: NodePolicy): Promise<BelievedRevocation[]> {
     this.#judgeBy(policy)
     const added: BelievedRevocation[] = []
     for (const signed of sent) {
@@ -81,7 +83,7 @@ export class NodeRevocations {
   /** Obtains and judges what the log notes about the policy's programs and about files; gives those newly believed. */
   async reviewNotes(
     notes: readonly RevocationNote[],
-    policy: TrustPolicy,
+    policy: NodePolicy,
     signal: AbortSignal,
   ): Promise<BelievedRevocation[]> {
     this.#judgeBy(policy)
@@ -110,8 +112,8 @@ export class NodeRevocations {
   }
 
   /** Another policy may believe what this one did not. */
-  #judgeBy({ operators, programs }: TrustPolicy): void {
-    const text = JSON.stringify([operators, programs])
+  #judgeBy({ operators, programs, digest }: NodePolicy): void {
+    const text = JSON.stringify([operators, programs, digest])
     if (text !== this.#judgedBy) this.#ignored.clear()
     this.#judgedBy = text
   }
@@ -120,7 +122,9 @@ export class NodeRevocations {
     await this.#parts.state.saveRevocation(revocation)
     this.#believed.set(revocation.digest, revocation)
     const { revoked, reason, message } = revocation.revocation
-    this.#parts.say(`revoked by ${revocation.signer}: ${revokedText(revoked)}, ${reason}: ${message}`)
+    this.#parts.say(
+      `revoked by ${signerText(revocation.signer)}: ${revokedText(revoked)}, ${reason}: ${message}`,
+    )
     return revocation
   }
 
@@ -140,21 +144,22 @@ const SHOWN: ReadonlySet<string> = new Set([
 ])
 
 /** Reads a revocation whose signer the policy lets revoke what it names. Throws as {@link verifyRevocation}. */
-function judge(signed: SignedRevocation, digest: Digest, policy: TrustPolicy): BelievedRevocation {
+function judge(signed: SignedRevocation, digest: Digest, policy: NodePolicy): BelievedRevocation {
   const operators = policy.operators.map(({ key }) => key)
   // whoever the policy does not name at all has no document parsed
-  const named = [...operators, ...policy.programs.flatMap(acceptedBy)]
-  const keys = readableKeys([signed.key]).filter(({ fingerprint }) => named.includes(fingerprint))
-  const { revocation, signer } = verifyRevocation(signed.envelope, keys)
+  const allowed: SignerRule[] = [...operators, ...policy.programs.flatMap(acceptedBy)]
+  const offered = signed.key === undefined ? [] : readableKeys([signed.key])
+  const keys = offered.filter(({ fingerprint }) => allowed.includes(fingerprint))
+  const { revocation, signer } = verifyRevocation(signed.envelope, keys, { allowed, root: policy.root })
   const { revoked } = revocation
   const rule = revoked.kind === 'release' ? ruleFor(policy, revoked.program) : undefined
-  const publishers = rule === undefined ? [] : acceptedBy(rule)
-  if (!operators.includes(signer) && !publishers.includes(signer)) refuseRevoker(signer, revocation)
+  const revokers: SignerRule[] = [...operators, ...(rule === undefined ? [] : acceptedBy(rule))]
+  if (!revokers.some((one) => acceptsSigner(one, signer))) refuseRevoker(signer, revocation)
   return { ...signed, digest, revocation, signer }
 }
 
 /** Whether a node has to know of what the log notes: of a program that it may run, or a file. */
-const matters = ({ revoked }: RevocationNote, policy: TrustPolicy): boolean =>
+const matters = ({ revoked }: RevocationNote, policy: NodePolicy): boolean =>
   revoked.kind === 'file' || ruleFor(policy, revoked.program) !== undefined
 
 const withheldProblem = (revoked: Revoked): DomainError =>

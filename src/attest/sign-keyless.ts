@@ -2,7 +2,9 @@ import { bundleToJSON } from '@sigstore/bundle'
 import { DSSEBundleBuilder, FulcioSigner, RekorWitness, TSAWitness } from '@sigstore/sign'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { Revocation } from '../domain/revocation.ts'
 import { type ReleaseParts, releaseStatement, STATEMENT_TYPE } from './release-statement.ts'
+import { REVOCATION_TYPE, revocationPayload } from './revocation.ts'
 
 /** The services that sign for an identity. */
 export interface SigningServices {
@@ -26,8 +28,23 @@ export const PUBLIC_SERVICES: SigningServices = {
  * timestamp says that the certificate was good when the signature was made. A Sigstore bundle v0.3 (JSON text). Throws
  * `signing_failed`, `too_large`.
  */
-export async function signKeyless(
+export const signKeyless = (
   release: ReleaseParts,
+  identityToken: string,
+  services: SigningServices,
+): Promise<string> =>
+  signDocument({ data: releaseStatement(release), type: STATEMENT_TYPE }, identityToken, services)
+
+/** Signs a revocation likewise. Throws `signing_failed`, `revocation_invalid`. */
+export const signRevocationKeyless = (
+  revocation: Revocation,
+  identityToken: string,
+  services: SigningServices,
+): Promise<string> =>
+  signDocument({ data: revocationPayload(revocation), type: REVOCATION_TYPE }, identityToken, services)
+
+async function signDocument(
+  document: { readonly data: Buffer; readonly type: string },
   identityToken: string,
   { fulcio, tsa, rekor }: SigningServices,
 ): Promise<string> {
@@ -45,9 +62,8 @@ export async function signKeyless(
         : [new RekorWitness({ rekorBaseURL: rekor, entryType: 'dsse', ...limits })]),
     ],
   })
-  const data = releaseStatement(release)
   try {
-    return JSON.stringify(bundleToJSON(await builder.create({ data, type: STATEMENT_TYPE })))
+    return JSON.stringify(bundleToJSON(await builder.create(document)))
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new DomainError('signing_failed', `the identity was not signed for: ${why}`, { cause })

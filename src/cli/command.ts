@@ -147,3 +147,18 @@ function plainMessage(issue: z.core.$ZodRawIssue): string | undefined {
 /** The end of a command's help. */
 export const example = (...lines: string[]): string =>
   `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.map((line) => `  ${line}`).join('\n')}`
+
+const Address = z.url({ protocol: /^https?$/ }).optional()
+
+/** Flags by which a pipeline's job signs by its identity. */
+export const keylessShape = {
+  ...{ keyless: z.boolean().default(false), fulcioUrl: Address, tsaUrl: Address, rekorUrl: Address },
+}
+
+/** Adds them to a command. */
+export const keylessFlags = (command: Command): Command =>
+  command
+    .option('--keyless', 'sign by the identity of the pipeline’s job that this is', false)
+    .option('--fulcio-url <url>', 'with --keyless: who certifies the identity')
+    .option('--tsa-url <url>', 'with --keyless: who says when it was signed')
+    .option('--rekor-url <url>', 'with --keyless: a transparency log to enter it in')

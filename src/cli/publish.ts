@@ -8,6 +8,7 @@ import { releaseRef } from '../domain/names.ts'
 import { signerText } from '../domain/signer.ts'
 import { renderChecks } from './check-table.ts'
 import type { Context, Outcome } from './io.ts'
+import { type KeylessFlags, servicesOf, tokenToSign } from './keyless.ts'
 import { readLocalText } from './local-file.ts'
 import { progressBar } from './progress-bar.ts'
 import { type LocalRelease, readReleaseDirectory } from './release-directory.ts'
@@ -16,11 +17,8 @@ import { connectToPublish, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 import { bytesText, counted } from './terminal.ts'
 
-/** For whom an identity token is that Fulcio takes. */
-const SIGNING_AUDIENCE = 'sigstore'
-
 /** Flags of `hookline publish`. */
-export interface PublishFlags extends RegistryFlags, SigningFlags {
+export interface PublishFlags extends RegistryFlags, SigningFlags, KeylessFlags {
   readonly directory: string
   /** A Sigstore bundle with an SLSA v1 provenance. */
   readonly provenance?: string | undefined
@@ -28,11 +26,6 @@ export interface PublishFlags extends RegistryFlags, SigningFlags {
   readonly private: boolean
   /** Have it checked by the registry, and publish nothing. */
   readonly dryRun: boolean
-  /** Sign by the identity of the job that this runs in, through these services. */
-  readonly keyless: boolean
-  readonly fulcioUrl?: string | undefined
-  readonly tsaUrl?: string | undefined
-  readonly rekorUrl?: string | undefined
 }
 
 /**
@@ -97,29 +90,14 @@ function checksOutcome(io: Context['io'], ref: string, { publishable, checks }: 
   }
 }
 
-/** The job's identity token for signing. Throws `ci_token_failed`. */
-async function tokenToSign(io: Context['io']): Promise<string> {
-  const { ciIdToken } = await import('../client/ci-identity.ts')
-  const token = await ciIdToken(io.env, SIGNING_AUDIENCE, 'SIGSTORE_ID_TOKEN')
-  if (token === undefined)
-    throw new DomainError(
-      'ci_token_failed',
-      '--keyless signs by the identity of a pipeline’s job, and this is none',
-    )
-  return token
-}
-
 async function signByIdentity(
   { manifest, files }: LocalRelease,
   identityToken: string,
-  { fulcioUrl, tsaUrl, rekorUrl }: PublishFlags,
+  flags: PublishFlags,
 ): Promise<string> {
-  const { PUBLIC_SERVICES, signKeyless } = await import('../attest/sign-keyless.ts')
-  return signKeyless({ program: manifest.name, version: manifest.version, files }, identityToken, {
-    fulcio: fulcioUrl ?? PUBLIC_SERVICES.fulcio,
-    tsa: tsaUrl ?? PUBLIC_SERVICES.tsa,
-    rekor: rekorUrl ?? PUBLIC_SERVICES.rekor,
-  })
+  const { signKeyless } = await import('../attest/sign-keyless.ts')
+  const release = { program: manifest.name, version: manifest.version, files }
+  return signKeyless(release, identityToken, await servicesOf(flags))
 }
 
 /** Those who sign by keys; none beside an identity, without a signature, or where nothing is published. Throws `usage`. */

@@ -8,6 +8,8 @@ import {
   Count,
   does,
   example,
+  keylessFlags,
+  keylessShape,
   registryFlags,
   registryShape,
   signingFlags,
@@ -17,8 +19,6 @@ import {
 } from './command.ts'
 import type { Io } from './io.ts'
 import type { Services } from './service-commands.ts'
-
-const Address = z.url({ protocol: /^https?$/ }).optional()
 
 /** The commands of those who write, publish and check releases. */
 export function defineReleaseCommands(
@@ -79,10 +79,6 @@ export function defineReleaseCommands(
     .option('--provenance <file>', 'a Sigstore bundle with the SLSA v1 provenance of its objects')
     .option('--private', 'if the program is new: for members, and for nodes that run it, only', false)
     .option('--dry-run', 'have it checked, and publish nothing', false)
-    .option('--keyless', 'sign by the identity of the pipeline’s job that this is', false)
-    .option('--fulcio-url <url>', 'with --keyless: who certifies the identity')
-    .option('--tsa-url <url>', 'with --keyless: who says when it was signed')
-    .option('--rekor-url <url>', 'with --keyless: a transparency log to enter it in')
     .option('--unsigned', 'leave the signature out; the registry refuses that', false)
     .addHelpText(
       'after',
@@ -93,12 +89,12 @@ export function defineReleaseCommands(
     )
   does(
     io,
-    registryFlags(signingFlags(publish)),
+    registryFlags(keylessFlags(signingFlags(publish))),
     {
       ...{ ...registryShape, ...signingShape, directory: z.string(), provenance: z.string().optional() },
       ...{ unsigned: z.boolean().default(false), private: z.boolean().default(false) },
       dryRun: z.boolean().default(false),
-      ...{ keyless: z.boolean().default(false), fulcioUrl: Address, tsaUrl: Address, rekorUrl: Address },
+      ...keylessShape,
     },
     async (flags, context) => (await import('./publish.ts')).publish(flags, context),
   )

@@ -3,7 +3,16 @@ import { z } from 'zod'
 import { RevocationReason } from '../domain/log-entry.ts'
 import { ProgramId } from '../domain/names.ts'
 import { Message } from '../domain/release.ts'
-import { does, example, group, passphraseFileOption, registryFlags, registryShape } from './command.ts'
+import {
+  does,
+  example,
+  group,
+  keylessFlags,
+  keylessShape,
+  passphraseFileOption,
+  registryFlags,
+  registryShape,
+} from './command.ts'
 import type { Io } from './io.ts'
 
 /** The commands about what nodes must not run any more. */
@@ -12,7 +21,7 @@ export function defineRevocationCommands(program: Command, io: Io): void {
     .command('revoke')
     .description('Sign that nodes must stop running a release, for good. Its bytes stay, as evidence.')
     .argument('<what>', 'namespace/name@version, or the digest of a file (by operators)')
-    .requiredOption('--key <file>', 'private key of a signer of the program, or of an operator')
+    .option('--key <file>', 'private key of a signer of the program, or of an operator')
     .addOption(passphraseFileOption())
     .requiredOption('--reason <reason>', RevocationReason.options.join(', '))
     .requiredOption('--message <text>', 'why, for everybody who looks at it')
@@ -20,13 +29,14 @@ export function defineRevocationCommands(program: Command, io: Io): void {
       'after',
       example(
         'hookline revoke acme/ratelimit@1.4.0 --key acme.pem --reason vulnerable --message "reads past the packet"',
+        'hookline revoke acme/ratelimit@1.4.0 --keyless --reason faulty --message "drops fragments"      # in a job of a pipeline',
       ),
     )
   const shape = {
-    ...{ what: z.string(), key: z.string(), passphraseFile: z.string().optional() },
-    ...{ reason: RevocationReason, message: Message },
+    ...{ what: z.string(), key: z.string().optional(), passphraseFile: z.string().optional() },
+    ...{ reason: RevocationReason, message: Message, ...keylessShape },
   }
-  does(io, registryFlags(revoke), { ...registryShape, ...shape }, async (flags, context) =>
+  does(io, registryFlags(keylessFlags(revoke)), { ...registryShape, ...shape }, async (flags, context) =>
     (await import('./revocation.ts')).revoke(flags, context),
   )
   const revocation = group(program, 'revocation', 'What nodes must not run any more.')

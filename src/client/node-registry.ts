@@ -108,7 +108,7 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
       const path = `/api/v1/revocations/${digest}`
       const answer = await call({ method: 'GET', path, maxBytes: LIMITS.request_bytes, signal })
       const { envelope, key } = readJson(answer, RevocationView, 'the revocation')
-      return { envelope, key }
+      return { envelope, ...(key === undefined ? {} : { key }) }
     },
     async report(observed) {
       await call({

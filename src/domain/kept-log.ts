@@ -3,6 +3,7 @@ import { LIMITS } from './limits.ts'
 import { Revoked } from './log-entry.ts'
 import { Digest } from './names.ts'
 import { Revocation, SignedRevocation } from './revocation.ts'
+import { Signer } from './signer.ts'
 
 /** What an entry of the log says of a revocation: what is revoked, and the digest of the envelope that says by whom. */
 export const RevocationNote = z.strictObject({ revoked: Revoked, envelope: Digest })
@@ -40,6 +41,6 @@ export const BelievedRevocation = z.strictObject({
   ...SignedRevocation.shape,
   digest: Digest,
   revocation: Revocation,
-  signer: Digest,
+  signer: Signer,
 })
 export type BelievedRevocation = z.infer<typeof BelievedRevocation>

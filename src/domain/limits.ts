@@ -273,8 +273,8 @@ export const LIMITS = {
   /** Witnesses that a policy names. */
   policy_witnesses: 16,
   // revocations
-  /** A signed revocation: a message of LIMITS.message_chars of four bytes each, in base64, and the rest. */
-  revocation_bytes: 16 << 10,
+  /** A signed revocation: a message of LIMITS.message_chars of four bytes each, in base64, and a certificate with timestamps. */
+  revocation_bytes: 32 << 10,
   /** Revocations in one answer. */
   revocation_items: 200,
   /** Revocations that one desired state carries, the newest. */

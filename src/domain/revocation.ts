@@ -5,6 +5,7 @@ import { Digest, type ProgramId, releaseRef } from './names.ts'
 import { PublicKeyText } from './namespace.ts'
 import { Message, type ReleaseDescriptor } from './release.ts'
 import { isPlainText, NOT_PLAIN } from './shown-text.ts'
+import { Signer } from './signer.ts'
 
 /** What is signed: that nodes must stop running a release, or every release that has a file; why, in a word and in words. */
 export const Revocation = z.strictObject({
@@ -16,10 +17,13 @@ export const Revocation = z.strictObject({
 })
 export type Revocation = z.infer<typeof Revocation>
 
-/** A revocation as it travels: the DSSE envelope, byte for byte, and the key that signed it, which counts only if the reader names it. */
+/**
+ * A revocation as it travels: the DSSE envelope or Sigstore bundle, byte for byte, and of an envelope the key that signed it, which
+ * counts only if the reader names it.
+ */
 export const SignedRevocation = z.strictObject({
   envelope: z.string().max(LIMITS.revocation_bytes),
-  key: PublicKeyText,
+  key: PublicKeyText.optional(),
 })
 export type SignedRevocation = z.infer<typeof SignedRevocation>
 
@@ -32,7 +36,7 @@ export const RevocationView = z.strictObject({
   ...SignedRevocation.shape,
   ...Revocation.shape,
   message: Message,
-  signer: Digest,
+  signer: Signer,
   receivedAt: z.iso.datetime(),
 })
 export type RevocationView = z.infer<typeof RevocationView>

@@ -1,15 +1,17 @@
 import type { Actor } from '../domain/account.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
 import type { Revocation, RevocationView } from '../domain/revocation.ts'
+import type { Signer } from '../domain/signer.ts'
 import type { Readable } from './catalog.ts'
 
 /** A revocation whose signature held, by whom it is. */
 export interface VerifiedRevocation {
   readonly revocation: Revocation
-  /** The envelope, byte for byte. */
+  /** The envelope or bundle, byte for byte. */
   readonly envelope: string
-  readonly signer: Digest
-  readonly spki: Buffer
+  readonly signer: Signer
+  /** Of a signer who is a key. */
+  readonly spki: Buffer | undefined
 }
 
 /** Keeps revocations, for ever. */

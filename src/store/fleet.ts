@@ -20,6 +20,7 @@ import { storedKey } from './keys.ts'
 import type { RegistryLogs } from './logs.ts'
 import { readPolicyHeads } from './policies.ts'
 import { BUNDLES, readFiles, readPlaces, releaseDescriptor } from './releases.ts'
+import { keyOf } from './revocations.ts'
 
 /** The fleet in the database. */
 export function databaseFleet(database: Database, logs: RegistryLogs): Fleet {
@@ -242,7 +243,7 @@ async function readRevocations(
   })
   return rows.map(({ program, envelope, spki }) => ({
     program: program ?? undefined,
-    signed: { envelope, key: Buffer.from(spki).toString('base64') },
+    signed: { envelope, ...keyOf({ spki }) },
   }))
 }
 

@@ -2,7 +2,7 @@ import { sha256Digest } from '../attest/keys.ts'
 import type { Actor } from '../domain/account.ts'
 import { RevocationReason, type Revoked } from '../domain/log-entry.ts'
 import { Digest } from '../domain/names.ts'
-import { type RevocationView, revokedText } from '../domain/revocation.ts'
+import { type RevocationView, revokedText, type SignedRevocation } from '../domain/revocation.ts'
 import type { Readable } from '../ports/catalog.ts'
 import type { Revocations, VerifiedRevocation } from '../ports/revocations.ts'
 import { audit, type Database, lockFleet, type Transaction } from './database.ts'
@@ -10,6 +10,7 @@ import type { Prisma, Revocation } from './generated/client.ts'
 import { refresh } from './lifecycle.ts'
 import type { RegistryLogs } from './logs.ts'
 import { absentProgram, absentRelease } from './readable.ts'
+import { signerColumns, signerOf } from './releases.ts'
 
 /** Revocations in the database. */
 export function databaseRevocations(database: Database, logs: RegistryLogs): Revocations {
@@ -41,16 +42,20 @@ const visibleTo = (readable: Readable): Prisma.RevocationWhereInput => ({
   ],
 })
 
+/** The key of an envelope; a bundle has all in itself. */
+export const keyOf = ({ spki }: Pick<Revocation, 'spki'>): Pick<SignedRevocation, 'key'> =>
+  spki === null ? {} : { key: Buffer.from(spki).toString('base64') }
+
 /** A revocation's row as it is shown. */
 const revocationView = (row: Revocation): RevocationView => ({
   digest: Digest.parse(row.digest),
   envelope: row.envelope,
-  key: Buffer.from(row.spki).toString('base64'),
+  ...keyOf(row),
   revoked: revokedOf(row),
   reason: RevocationReason.parse(row.reason),
   message: row.message,
   at: row.at.toISOString(),
-  signer: Digest.parse(row.signer),
+  signer: signerOf(row),
   receivedAt: row.receivedAt.toISOString(),
 })
 
@@ -78,8 +83,9 @@ async function add(
         : { file: revoked.digest }
     const row = await transaction.revocation.create({
       data: {
-        ...{ digest, ...what, private: isPrivate, reason, message, at: new Date(at), envelope, signer },
-        spki: new Uint8Array(spki),
+        ...{ digest, ...what, private: isPrivate, reason, message, at: new Date(at), envelope },
+        ...signerColumns(signer),
+        ...(spki === undefined ? {} : { spki: new Uint8Array(spki) }),
       },
     })
     await markReleases(transaction, revoked, message)

@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { type SigstoreDouble, startSigstore } from '../support/sigstore.ts'
-import { Fleet, KNOB_MANIFEST, knobObject } from './fleet.ts'
+import { Fleet, KNOB_MANIFEST, knobObject, xdpProgramOn } from './fleet.ts'
 
 const IDENTITY = 'https://github.com/acme/knob/.github/workflows/release.yml@refs/tags/v1'
 const ISSUER = 'https://token.actions.githubusercontent.com'
@@ -68,5 +68,24 @@ describeAsRoot('an agent whose owner trusts identities', () => {
     await fleet.until(node, 'the refusal', ({ functions }) =>
       JSON.stringify(functions).includes('signer_not_allowed'),
     )
+  })
+
+  test('stops what one of them revokes, and nothing that another one does', async () => {
+    const root = join(dir, 'node-root.json')
+    writeFileSync(root, services?.trustedRoot ?? '')
+    const node = await fleet.node('revoked', { policy: policyFor(IDENTITY.replace('v1', '*')) })
+    await fleet.apply('revoked', node, { onRevoke: 'detach' })
+    await fleet.untilRuns(node, 'revoked', 'acme/knob@1.0.0')
+    const at = ['--fulcio-url', services?.url ?? '', '--tsa-url', services?.url ?? '']
+    const why = ['--reason', 'faulty', '--message', 'drops fragments', '--keyless', ...at]
+    const token = fleet.env['SIGSTORE_ID_TOKEN'] ?? ''
+    const claims = { iss: ISSUER, sub: `${IDENTITY}-not`, aud: 'sigstore', exp: 4_000_000_000 }
+    fleet.env['SIGSTORE_ID_TOKEN'] = `${part({ alg: 'none' })}.${part(claims)}.x`
+    await expect(fleet.hookline('revoke', 'acme/knob@1.0.0', ...why)).rejects.toThrow('revoker_not_allowed')
+    expect(xdpProgramOn(node.edge)).toBeDefined()
+    fleet.env['SIGSTORE_ID_TOKEN'] = token
+    await fleet.hookline('revoke', 'acme/knob@1.0.0', ...why)
+    await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).toBe(undefined)
+    await fleet.until(node, 'the word of it', ({ revocations }) => revocations?.believed === 1)
   })
 })

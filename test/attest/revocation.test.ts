@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signOrder } from '../../src/attest/order.ts'
-import { signRevocation, verifyRevocation } from '../../src/attest/revocation.ts'
+import { describeRevocation, signRevocation, verifyRevocation } from '../../src/attest/revocation.ts'
+import { signKeyless, signRevocationKeyless } from '../../src/attest/sign-keyless.ts'
+import { parseTrustedRoot } from '../../src/attest/trusted-root.ts'
 import type { Revocation } from '../../src/domain/revocation.ts'
 import { newKey } from '../http/release-builder.ts'
+import { type SigstoreDouble, startSigstore } from '../support/sigstore.ts'
 
 const [publisher, stranger] = [newKey(), newKey('ed25519')]
 const document: Revocation = {
@@ -11,9 +14,13 @@ const document: Revocation = {
 }
 const envelope = signRevocation(document, publisher)
 const keys = [publisher.publicKey]
+const nobody = { allowed: [], root: undefined }
 
 test('what was signed is what is read, and who signed it', () => {
-  expect(verifyRevocation(envelope, keys)).toEqual({ revocation: document, signer: publisher.fingerprint })
+  expect(verifyRevocation(envelope, keys, nobody)).toEqual({
+    revocation: document,
+    signer: publisher.fingerprint,
+  })
 })
 
 const altered = (from: string, to: string): string => {
@@ -32,9 +39,9 @@ test.each([
     signOrder({ kind: 'remove', revision: 1, name: 'edge' }, publisher),
   ],
   ['that is nothing', 'revocation_invalid', '{}'],
-  ['beyond all size', 'revocation_invalid', `${envelope}${' '.repeat(16 << 10)}`],
+  ['beyond all size', 'revocation_invalid', `${envelope}${' '.repeat(32 << 10)}`],
 ])('one %s is refused', (_, code, text) => {
-  expect(() => verifyRevocation(text, keys)).toThrow(expect.objectContaining({ code }))
+  expect(() => verifyRevocation(text, keys, nobody)).toThrow(expect.objectContaining({ code }))
 })
 function forged(): string {
   const parsed = JSON.parse(signRevocation(document, stranger))
@@ -47,4 +54,55 @@ test('a document that nodes would refuse is not signed', () => {
   expect(() => signRevocation({ ...document, reason }, publisher)).toThrow(
     expect.objectContaining({ code: 'revocation_invalid' }),
   )
+})
+
+describe('by an identity', () => {
+  const [IDENTITY, ISSUER] = ['https://ci.example/acme/release@refs/tags/v1', 'https://token.example']
+  const rule = { identity: IDENTITY.replace('v1', '*'), issuer: ISSUER }
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const token = `${part({ alg: 'none' })}.${part({ iss: ISSUER, sub: IDENTITY, aud: 'sigstore', exp: 4_000_000_000 })}.x`
+  let [services, others]: SigstoreDouble[] = []
+  const at = () => ({ fulcio: services?.url ?? '', tsa: services?.url ?? '', rekor: undefined })
+  const rootOf = (one: SigstoreDouble | undefined) => parseTrustedRoot(one?.trustedRoot ?? '')
+  let bundle = ''
+  beforeAll(async () => {
+    ;[services, others] = await Promise.all([startSigstore(), startSigstore()])
+    bundle = await signRevocationKeyless(document, token, at())
+  })
+  afterAll(() => Promise.all([services?.close(), others?.close()]))
+  const codeOf = (text: string, allowed: readonly (typeof rule | string)[], root = rootOf(services)) => {
+    try {
+      verifyRevocation(text, keys, { allowed, root })
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+    return 'held'
+  }
+
+  test('it is read with who signed it, and what it claims before that', () => {
+    expect(describeRevocation(bundle)).toEqual(document)
+    expect(verifyRevocation(bundle, [], { allowed: [rule], root: rootOf(services) })).toEqual({
+      revocation: document,
+      signer: { identity: IDENTITY, issuer: ISSUER },
+    })
+  })
+  test('one whom nobody named, by a root that is another or none, does not count', () => {
+    expect(codeOf(bundle, [rule])).toBe('held')
+    expect(codeOf(bundle, [])).toBe('revoker_not_allowed')
+    expect(codeOf(bundle, [publisher.fingerprint])).toBe('revoker_not_allowed')
+    expect(codeOf(bundle, [{ ...rule, issuer: 'https://other.example' }])).toBe('revoker_not_allowed')
+    expect(codeOf(bundle, [rule], rootOf(others))).toBe('revocation_signature_invalid')
+    expect(() => verifyRevocation(bundle, [], { allowed: [rule], root: undefined })).toThrow(
+      expect.objectContaining({ code: 'revoker_not_allowed' }),
+    )
+  })
+  test('an altered one, or a signed release, is none', async () => {
+    const parsed = JSON.parse(bundle)
+    const payload = Buffer.from(JSON.stringify({ ...document, reason: 'faulty' })).toString('base64')
+    const altered = JSON.stringify({ ...parsed, dsseEnvelope: { ...parsed.dsseEnvelope, payload } })
+    expect(codeOf(altered, [rule])).toBe('revocation_signature_invalid')
+    const files = new Map([['hookline.yaml', Buffer.from('x')]])
+    const release = await signKeyless({ program: 'acme/limit', version: '1.0.0', files }, token, at())
+    expect(codeOf(release, [rule])).toBe('revocation_invalid')
+  })
 })
