@@ -1,6 +1,7 @@
 import { type Command, CommanderError, Option } from 'commander'
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
+import { Labels } from '../domain/function.ts'
 import type { Context, Io, Outcome } from './io.ts'
 import { durationText, jsonText } from './terminal.ts'
 
@@ -162,3 +163,10 @@ export const keylessFlags = (command: Command): Command =>
     .option('--fulcio-url <url>', 'with --keyless: who certifies the identity')
     .option('--tsa-url <url>', 'with --keyless: who says when it was signed')
     .option('--rekor-url <url>', 'with --keyless: a transparency log to enter it in')
+
+/** Labels as they are typed: `key=value`, each once. */
+export const LabelList = z
+  .array(z.string().regex(/^[^=]+=[^=]*$/, 'give a label as key=value'))
+  .default([])
+  .transform((pairs) => Object.fromEntries(pairs.map((pair) => pair.split('=', 2))))
+  .pipe(Labels)

@@ -8,12 +8,14 @@ import { NamePattern } from '../domain/name-pattern.ts'
 import { Digest, Name } from '../domain/names.ts'
 import { RobotRequest } from '../domain/namespace.ts'
 import { IdentityRule } from '../domain/signer.ts'
+import { JoinLabels } from '../domain/token.ts'
 import {
   Count,
   does,
   durationWithin,
   example,
   group,
+  LabelList,
   registryFlags,
   registryShape,
   withinText,
@@ -454,7 +456,12 @@ function defineNodes(program: Command, io: Io): void {
     .description('Make a token by which nodes may join. Its secret is shown this once.')
     .option('--ttl <time>', `how long it lasts, ${withinText(...JOIN_TOKEN_TTL_S)} (default: 24h)`)
     .option('--uses <count>', `how many nodes may join by it, at most ${LIMITS.join_token_uses} (default: 1)`)
-    .addHelpText('after', example('hookline node token --ttl 1h --uses 20'))
+    .option('--label <key=value...>', 'a label that its nodes may have; without any, they have none')
+    .option('--free-label <key...>', "a label whose value they choose; '*': any label")
+    .addHelpText(
+      'after',
+      example('hookline node token --ttl 1h --uses 20 --label role=edge --free-label rack'),
+    )
   does(
     io,
     registryFlags(token),
@@ -464,6 +471,8 @@ function defineNodes(program: Command, io: Io): void {
       uses: Count.pipe(
         z.int().max(LIMITS.join_token_uses, `give at most ${LIMITS.join_token_uses}`),
       ).optional(),
+      label: LabelList,
+      freeLabel: JoinLabels.shape.freeLabels,
     },
     async (flags, context) => (await import('./node.ts')).createJoinToken(flags, context),
   )

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { Labels } from '../domain/function.ts'
+import type { Labels } from '../domain/function.ts'
 import type { HostReport } from '../domain/host-check.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { RunningChain } from '../domain/running.ts'
-import { does, durationWithin, example, passphraseFileOption } from './command.ts'
+import { does, durationWithin, example, LabelList, passphraseFileOption } from './command.ts'
 import type { Context, Io } from './io.ts'
 import type { PassphraseFlags } from './key-file.ts'
 
@@ -227,9 +227,3 @@ const Seconds = z
   .regex(/^[0-9]{1,4}$/, 'give a number of seconds, at most 3600')
   .transform(Number)
   .pipe(z.int().max(3600))
-
-const LabelList = z
-  .array(z.string().regex(/^[^=]+=[^=]*$/, 'give a label as key=value'))
-  .default([])
-  .transform((pairs) => Object.fromEntries(pairs.map((pair) => pair.split('=', 2))))
-  .pipe(Labels)

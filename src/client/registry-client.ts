@@ -47,7 +47,14 @@ import {
 import { RevocationList, RevocationView } from '../domain/revocation.ts'
 import { DownloadHistory, SearchPage, type SearchRequest } from '../domain/search.ts'
 import type { IdentityRule } from '../domain/signer.ts'
-import { NewJoinToken, NewToken, TokenList, type TokenRequest, type TokenView } from '../domain/token.ts'
+import {
+  type JoinTokenRequest,
+  NewJoinToken,
+  NewToken,
+  TokenList,
+  type TokenRequest,
+  type TokenView,
+} from '../domain/token.ts'
 import {
   type IdTokenExchange,
   TrustedPublisherList,
@@ -167,7 +174,7 @@ export interface RegistryClient {
   putOperatorKey(key: PublicKey): Promise<KeyView>
   /** Makes a token for the caller, or for the account or robot (namespace.name) that is named. */
   createToken(request: z.input<typeof TokenRequest>, owner?: TokenOwner): Promise<NewToken>
-  createJoinToken(request: { ttl_s?: number; maxUses?: number }): Promise<NewJoinToken>
+  createJoinToken(request: z.input<typeof JoinTokenRequest>): Promise<NewJoinToken>
   /** The pipelines that may publish in a namespace. */
   trustedPublishers(namespace: string): Promise<TrustedPublisherView[]>
   addTrustedPublisher(namespace: string, request: TrustedPublisherRequest): Promise<TrustedPublisherView>

@@ -265,6 +265,11 @@ export const ERRORS = {
   ),
   node_exists: entry('conflict', 'Node exists', 'choose another node name'),
   join_token_refused: entry('unauthenticated', 'Join token refused', 'make one with `hookline node token`'),
+  label_not_allowed: entry(
+    'forbidden',
+    'Label not allowed',
+    'leave it out, or have a join token made that allows it: `hookline node token --label <key=value>`, or --free-label <key>',
+  ),
   node_unauthenticated: entry(
     'unauthenticated',
     'Node signature refused',

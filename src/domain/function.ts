@@ -12,9 +12,12 @@ const LabelValue = z
   .max(63)
   .regex(/^[^\p{C}]*$/u, 'printable characters')
 
+/** What a label says the value of. */
+export const LabelKey = z.string().regex(/^[a-z][a-z0-9./-]{0,62}$/, 'the key of a label, such as role')
+
 /** Labels of a node, and what a selector asks of them. */
 export const Labels = z
-  .record(z.string().regex(/^[a-z][a-z0-9./-]{0,62}$/), LabelValue)
+  .record(LabelKey, LabelValue)
   .refine((labels) => Object.keys(labels).length <= LIMITS.labels, `at most ${LIMITS.labels} labels`)
 export type Labels = z.infer<typeof Labels>
 

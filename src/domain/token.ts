@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { Scope } from './account.ts'
+import { DomainError } from './errors.ts'
+import { LabelKey, Labels } from './function.ts'
 import { LIMITS } from './limits.ts'
 import { NamePattern } from './name-pattern.ts'
 import { isPlainLine, NOT_PLAIN } from './shown-text.ts'
@@ -36,10 +38,38 @@ export type TokenView = z.infer<typeof TokenView>
 /** The tokens of an account that still are good, the newest first. */
 export const TokenList = z.strictObject({ tokens: z.array(TokenView) })
 
+/**
+ * Which labels nodes may have that join by a token. Orders are given by labels, and a node reads what its orders name: one that
+ * chose its labels freely would read what is private to others.
+ */
+export const JoinLabels = z.strictObject({
+  labels: Labels.default({}),
+  /** Keys of labels whose value the node chooses; `*`: any. */
+  freeLabels: z
+    .array(z.union([LabelKey, z.literal('*')]))
+    .max(LIMITS.labels)
+    .default([]),
+})
+export type JoinLabels = z.infer<typeof JoinLabels>
+
+/** Refuses labels of a node that its join token does not allow; it may have fewer. Throws `label_not_allowed`. */
+export function requireJoinLabels({ labels, freeLabels }: JoinLabels, asked: Labels): void {
+  for (const [key, value] of Object.entries(asked)) {
+    if (
+      Object.hasOwn(labels, key)
+        ? labels[key] === value
+        : freeLabels.some((free) => free === '*' || free === key)
+    )
+      continue
+    throw new DomainError('label_not_allowed', `the join token does not allow the label ${key}=${value}`)
+  }
+}
+
 /** Request for a join token, by default for one node. */
 export const JoinTokenRequest = z.strictObject({
   ttl_s: z.int().min(LIMITS.token_ttl_min_s).max(LIMITS.join_token_ttl_s).default(LIMITS.join_token_ttl_s),
   maxUses: z.int().min(1).max(LIMITS.join_token_uses).default(1),
+  ...JoinLabels.shape,
 })
 export type JoinTokenRequest = z.infer<typeof JoinTokenRequest>
 

@@ -41,7 +41,7 @@ export function nodeRoutes(
         tags,
         summary:
           'Join with a join token, signed by the key that is sent (keyid: its fingerprint); the same name and key again gives the same id',
-        errors: ['invalid_json', 'invalid_key', 'join_token_refused', 'node_exists'],
+        errors: ['invalid_json', 'invalid_key', 'join_token_refused', 'label_not_allowed', 'node_exists'],
       },
       { body: Enrolment, response: { 201: Enrolled } },
     ),

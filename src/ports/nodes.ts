@@ -2,6 +2,7 @@ import type { Actor } from '../domain/account.ts'
 import type { Digest } from '../domain/names.ts'
 import type { NodeFacts, NodeView, Observed } from '../domain/node.ts'
 import type { NodeOverview } from '../domain/node-summary.ts'
+import type { JoinLabels } from '../domain/token.ts'
 
 /** The keys of a node as they are kept, each SPKI DER: its own, the one that it offered, the one that it had before. */
 export interface StoredNodeKeys {
@@ -19,11 +20,14 @@ interface StoredNode extends StoredNodeKeys {
 /** Keeps nodes and their newest reports. */
 export interface Nodes {
   /** Keeps a join token that lets `maxUses` nodes in. */
-  addJoinToken(token: { hash: Buffer; maxUses: number; expiresAt: Date }, by: Actor): Promise<void>
+  addJoinToken(
+    token: { hash: Buffer; maxUses: number; expiresAt: Date } & JoinLabels,
+    by: Actor,
+  ): Promise<void>
   /**
    * Lets a node in and counts one use of the join token with `tokenHash`, both or neither. A node that is known by the
    * same name and key gets its id again: its answer may have been lost, so that costs no use, unless its facts changed.
-   * Throws `join_token_refused`, `node_exists`.
+   * Throws `join_token_refused`, `label_not_allowed`, `node_exists`.
    */
   enrol(
     node: { fingerprint: Digest; spki: Buffer; facts: NodeFacts },

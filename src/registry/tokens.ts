@@ -90,11 +90,11 @@ export async function createJoinToken(
   nodes: Pick<Nodes, 'addJoinToken'>,
   clock: Clock,
   actor: Actor,
-  { ttl_s, maxUses }: JoinTokenRequest,
+  { ttl_s, maxUses, labels, freeLabels }: JoinTokenRequest,
 ): Promise<NewJoinToken> {
   const secret = newSecret('hlj_')
   const expiresAt = new Date(clock().getTime() + ttl_s * 1000)
-  await nodes.addJoinToken({ hash: hashSecret(secret), maxUses, expiresAt }, actor)
+  await nodes.addJoinToken({ hash: hashSecret(secret), maxUses, expiresAt, labels, freeLabels }, actor)
   return { secret, expiresAt: expiresAt.toISOString() }
 }
 

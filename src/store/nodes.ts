@@ -4,6 +4,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { Digest } from '../domain/names.ts'
 import { NodeFacts, type NodeView, Observed } from '../domain/node.ts'
 import { type NodeOverview, NodeSummary, summaryOf } from '../domain/node-summary.ts'
+import { JoinLabels, requireJoinLabels } from '../domain/token.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
 import type { Prisma } from './generated/client.ts'
@@ -21,11 +22,11 @@ export function databaseNodes(database: Database): Nodes {
     addJoinToken: (token, by) =>
       database.transact(async (transaction) => {
         const { id } = await transaction.joinToken.create({
-          data: { hash: new Uint8Array(token.hash), maxUses: token.maxUses, expiresAt: token.expiresAt },
+          data: { ...token, hash: new Uint8Array(token.hash) },
         })
-        const { maxUses, expiresAt } = token
+        const { hash: _, expiresAt, ...allowed } = token
         await audit(transaction, by, 'join-token.create', id, {
-          after: { maxUses, expiresAt: expiresAt.toISOString() },
+          after: { ...allowed, expiresAt: expiresAt.toISOString() },
         })
       }),
     enrol: (node, tokenHash, now) => enrol(database, node, tokenHash, now),
@@ -145,6 +146,8 @@ async function enrol({ change }: Database, node: Joining, tokenHash: Buffer, now
           'join_token_refused',
           `the join token expired at ${token.expiresAt.toISOString()}`,
         )
+      const { labels, freeLabels } = token
+      requireJoinLabels(JoinLabels.parse({ labels, freeLabels }), node.facts.labels)
       const known = await transaction.node.findUnique({ where: { name: node.facts.name } })
       if (known === null) return addNode(transaction, node, token.id)
       if (known.fingerprint !== node.fingerprint)

@@ -7,10 +7,3 @@ export const snippet = (text: string, label?: string): Html =>
 /** A value that is shown in short and copied whole, such as a digest. */
 export const copied = (whole: string, shown: string): Html =>
   html`<span class="copied" data-copy="${whole}"><code title="${whole}">${shown}</code></span>`
-
-/**
- * A word of a POSIX shell's command: what a stranger chose is in single quotes, in which nothing has a meaning but the quote itself
- * (POSIX.1-2024, Shell Command Language, section 2.2.2).
- */
-export const shellWord = (text: string): string =>
-  /^[A-Za-z0-9_./:@^-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

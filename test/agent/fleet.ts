@@ -282,7 +282,8 @@ export class Fleet {
     ].join('\n')
   }
   async joinToken(): Promise<string> {
-    return z.object({ secret: z.string() }).parse(await this.hookline('node', 'token')).secret
+    return z.object({ secret: z.string() }).parse(await this.hookline('node', 'token', '--free-label', '*'))
+      .secret
   }
 
   /** Starts a node's agent, which must have ended. */

@@ -390,6 +390,18 @@ describe('access and nodes', () => {
 
   test('a join token is made, and there are no nodes yet', async () => {
     expect((await json(operator, 'node', 'token', '--ttl', '1h', '--uses', '2')).secret).toMatch(/.{16,}/)
+    const labelled = await ok(
+      operator,
+      'node',
+      'token',
+      '--label',
+      'role=edge',
+      'site=a b',
+      '--free-label',
+      'rack',
+    )
+    expect(labelled).toContain("--trust <trust.yaml> --label role=edge --label site='a b'")
+    expect((await as(operator, 'node', 'token', '--free-label', 'No Key')).stderr).toContain('[usage]')
     expect(await ok(operator, 'node', 'list')).toBe('no nodes; let one join: hookline node token\n')
     expect(await ok(operator, 'status')).toBe('no nodes\n')
     expect((await as(operator, 'node', 'show', 'nobody')).code).toBe(4)

@@ -42,7 +42,7 @@ describe('a node and a real registry', () => {
   test('join, ask, wait and report', async () => {
     const key = newKey()
     const node = nodeRegistry(registry.url, { key })
-    const { secret } = await admin.createJoinToken({ maxUses: 1 })
+    const { secret } = await admin.createJoinToken({ maxUses: 1, labels: { role: 'edge' } })
     const publicKey = key.publicKey.spki.toString('base64')
     const { id } = await node.enrol({ token: secret, publicKey, facts: facts('edge-1') })
 

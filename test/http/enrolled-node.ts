@@ -13,8 +13,9 @@ export const factsOf = (name: string, labels: Record<string, string> = {}): Node
   ...{ name, labels, kernel: '6.1.0', arch: 'x86_64', agent: '0.1.0' },
 })
 
-/** A new join token's secret. */
-export async function joinToken(registry: Registry, body: object = {}): Promise<string> {
+/** A new join token's secret; without other wishes it lets a node choose its labels. */
+export async function joinToken(registry: Registry, wishes: object = {}): Promise<string> {
+  const body = { freeLabels: ['*'], ...wishes }
   const answer = await registry.call('POST', '/api/v1/join-tokens', { token: registry.admin, body })
   return NewJoinToken.parse(answer.json).secret
 }

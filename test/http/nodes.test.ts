@@ -105,6 +105,50 @@ describe('joining', () => {
     }
     expect((await registry.call('POST', '/api/v1/nodes', { body, headers })).status).toBe(201)
   })
+  test.each<[string, object, Record<string, string>, boolean]>([
+    ['none, of a token that allows none', {}, {}, true],
+    ['one, of a token that allows none', {}, { role: 'edge' }, false],
+    ['the one that is allowed', { labels: { role: 'edge' } }, { role: 'edge' }, true],
+    ['fewer than are allowed', { labels: { role: 'edge', site: 'fra' } }, { site: 'fra' }, true],
+    ['another value than is allowed', { labels: { role: 'edge' } }, { role: 'core' }, false],
+    ['one more than is allowed', { labels: { role: 'edge' } }, { role: 'edge', site: 'fra' }, false],
+    [
+      'a value of its own',
+      { labels: { role: 'edge' }, freeLabels: ['rack'] },
+      { role: 'edge', rack: '7' },
+      true,
+    ],
+    [
+      'a value of its own where one is given',
+      { labels: { role: 'edge' }, freeLabels: ['*'] },
+      { role: 'x' },
+      false,
+    ],
+    ['any, of a token that allows any', { freeLabels: ['*'] }, { role: 'core', site: 'fra' }, true],
+    ['a name of every object', { labels: { role: 'edge' } }, { constructor: 'x' }, false],
+  ])('a node may have %s', async (what, allowed, labels, isAllowed) => {
+    const token = await joinToken(registry, { freeLabels: [], ...allowed })
+    const name = `labelled-${what.replaceAll(/[^a-z]+/g, '-')}`
+    const answer = await enrol(registry, token, newKey('ed25519'), factsOf(name, labels))
+    expect([answer.status, answer.code]).toEqual(isAllowed ? [201, undefined] : [403, 'label_not_allowed'])
+    // a refusal uses nothing up
+    const again = await enrol(registry, token, newKey('ed25519'), factsOf(`${name}-2`))
+    expect(again.status).toBe(isAllowed ? 401 : 201)
+  })
+  test('a node that is known gets no other labels than a join token allows', async () => {
+    const key = newKey('ed25519')
+    const join = async (labels: Record<string, string>, allowed: object) =>
+      enrol(
+        registry,
+        await joinToken(registry, { freeLabels: [], ...allowed }),
+        key,
+        factsOf('climber', labels),
+      )
+    expect((await join({ role: 'lab' }, { labels: { role: 'lab' } })).status).toBe(201)
+    const climbed = await join({ role: 'payments' }, { labels: { role: 'lab' } })
+    expect([climbed.status, climbed.code]).toEqual([403, 'label_not_allowed'])
+    expect((await join({ role: 'payments' }, { labels: { role: 'payments' } })).status).toBe(201)
+  })
   test('a request to join that is sent twice is refused the second time', async () => {
     const token = await joinToken(registry, { maxUses: 5 })
     const [key, before, after] = [newKey('ed25519'), factsOf('join-7'), factsOf('join-7', { role: 'edge' })]

@@ -158,7 +158,8 @@ export class World {
     )
     const state = this.path(`agent-${letter}`)
     mkdirSync(state)
-    const { secret } = await this.hookline(z.object({ secret: z.string() }), 'node', 'token')
+    const allowed = ['--label', `role=${ROLE}`]
+    const { secret } = await this.hookline(z.object({ secret: z.string() }), 'node', 'token', ...allowed)
     const agent = this.#startAgent(name, state, edge, this.url, secret)
     const node: DemoNode = { name, state, client, edge, agent }
     this.nodes.push(node)

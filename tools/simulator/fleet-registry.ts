@@ -73,7 +73,7 @@ export async function startFleetRegistry(cleanup: Cleanup): Promise<FleetRegistr
   await client.putFunction(FUNCTION, signOrder({ kind: 'apply', revision: 1, function: SPEC }, operator))
   return {
     ...{ url, dir, client, trustFile, pid: service.pid },
-    joinToken: async (maxUses) => (await client.createJoinToken({ maxUses })).secret,
+    joinToken: async (maxUses) => (await client.createJoinToken({ maxUses, labels: LABELS })).secret,
     publish,
     signRevocation: (version) =>
       signRevocation(

@@ -47,7 +47,7 @@ ${all.length === 0 ? noNodes() : html`${states(fitting, asked)}${filterForm(aske
 
 const noNodes = (): Html => html`<div class="empty"><p><b>No node has joined yet.</b></p>
 <p>An operator makes a join token, and the agent on the node uses it once:</p>
-<div class="snippet" data-copy><pre tabindex="0"><code>hookline node token --uses 1</code></pre></div>
+<div class="snippet" data-copy><pre tabindex="0"><code>hookline node token --label role=edge</code></pre></div>
 <p><a href="/docs/running">How to run an agent</a></p></div>`
 
 /** How many nodes are how; each count is a filter. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { shellWord } from '../../src/web/snippet.ts'
+import { shellWord } from '../../src/domain/shell-word.ts'
 
 test.each(['acme/app@1.0.0', 'a b', "it's", '$(id)`id`', '"\\"', 'x;y&z|w', '*', "'", '-n'])(
   'a shell reads the word for %j as it is',
