@@ -14,7 +14,7 @@ const HELP = `npm run simulate -- [options]: agents that speak the real protocol
   --name PREFIX      nodes are called PREFIX-1, PREFIX-2, ... (default sim)
   --events           each change of a kernel as a line of JSON; at_ms is CLOCK_MONOTONIC
   --json             a summary as one line, the last
-With --registry the environment's HOOKLINE_JOIN_TOKEN is a join token for all of them.
+With --registry the environment's HOOKLINE_JOIN_TOKEN is a join token for all of them that allows their labels.
 Each joins, signs its requests, follows the log, waits for its desired state, checks what it is sent and reports what it runs, by the
 agent's own code; interfaces are eth0 and eth1. Files are fetched once for all.`
 
