@@ -120,10 +120,12 @@ function tableOf({ signatures, appends, buildSeconds, proofs, audit }: Measured)
 }
 
 function json(measured: Measured, sizes: Sizes): string {
-  const { signatures, appends } = measured
+  const { signatures, appends, proofs } = measured
+  const [included, continued] = [proofs['inclusion with checkpoint'], proofs['consistency with checkpoint']]
   const ratio = (a: Times, b: Times): number => rounded(a.p50Ms / b.p50Ms)
   return JSON.stringify({
     ...headline(measured),
+    proofWithCheckpointMs: Math.max(included.p50Ms, continued.p50Ms),
     fsyncRatio: {
       empty: ratio(appends.empty, appends.emptyNoFsync),
       large: ratio(appends.large, appends.largeNoFsync),

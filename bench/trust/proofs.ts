@@ -16,14 +16,15 @@ const POLICY = { maxAge_s: LIMITS.log_fresh_s, witnesses: { keys: [], threshold:
 export type ProofCase =
   | 'inclusion'
   | 'consistency'
+  | 'inclusion with checkpoint'
+  | 'consistency with checkpoint'
   | 'inclusion, fresh'
   | 'consistency, fresh'
-  | 'inclusion, root known'
 
 /**
- * Checks, to be timed, that an entry is in the log whose checkpoint is at hand, and that the checkpoint continues an earlier one: the
- * checkpoint is parsed, its signature checked, and the hashes lead to its root. "Fresh" is all that a reader asks of a checkpoint,
- * with the log's second signature over the time; with the root known, as an agent has it for each further release, only hashes are left.
+ * Checks, to be timed, that an entry is in the log and that the log continues an earlier one: the hashes of the proof lead to a root
+ * that is known, as an agent has it for each release once it followed the log. "With checkpoint" a checkpoint is parsed and its
+ * signature checked first; "fresh" is all that a reader asks of one, with the log's second signature over the time.
  */
 export async function proofChecks(
   logs: Pick<RegistryLogs, 'key' | 'checkpoint' | 'tile' | 'entry' | 'refresh'>,
@@ -41,15 +42,17 @@ export async function proofChecks(
   const seen: LogState = { ...unseenLog(key), size: from, root: frontierRoot(await readFrontier(from, read)) }
   const further = await consistencyProof(from, size, read)
   const now = new Date()
+  const included = (head: { size: number; root: Buffer }): void =>
+    verifyInclusion({ index, leaf: leafHash(entry), ...head, proof })
+  const continued = (head: { size: number; root: Buffer }): void =>
+    verifyConsistency({ from, fromRoot: seen.root, to: head.size, toRoot: head.root, proof: further })
   return {
-    inclusion: () => verifyInclusion({ index, leaf: leafHash(entry), ...signedHead(note, key), proof }),
-    consistency: () => {
-      const { size: to, root: toRoot } = signedHead(note, key)
-      verifyConsistency({ from, fromRoot: seen.root, to, toRoot, proof: further })
-    },
+    inclusion: () => included({ size, root }),
+    consistency: () => continued({ size, root }),
+    'inclusion with checkpoint': () => included(signedHead(note, key)),
+    'consistency with checkpoint': () => continued(signedHead(note, key)),
     'inclusion, fresh': () => verifyEntry({ index, entry, proof, note }, key, POLICY, now),
     'consistency, fresh': () => acceptCheckpoint(seen, { note, proof: further }, POLICY, now),
-    'inclusion, root known': () => verifyInclusion({ index, leaf: leafHash(entry), size, root, proof }),
   }
 }
 
