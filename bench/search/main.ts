@@ -2,10 +2,13 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { z } from 'zod'
 import { serve } from '../../src/bin/serve.ts'
 import { SearchPage } from '../../src/domain/search.ts'
 import { openDatabase } from '../../src/store/database.ts'
+import { type Service, startService } from '../../tools/demo/processes.ts'
 import { seedCatalog } from '../../tools/seed/seed-catalog.ts'
 
 const HELP = `npm run bench:search -- [options]: how long searches and program answers take in a large catalog
@@ -28,6 +31,8 @@ if (values.help) {
   process.exit()
 }
 const [programs, seconds, rate] = [Number(values.programs), Number(values.seconds), Number(values.rate)]
+const BINARY = fileURLToPath(new URL('../../src/bin/hookline.ts', import.meta.url))
+const Started = z.object({ url: z.string() })
 const note = (line: string): void => void process.stderr.write(`${line}\n`)
 
 /** What people type: whole words, several, beginnings, errors, filters, nothing at all. */
@@ -109,15 +114,21 @@ async function measure(path: (at: number) => string, check: (body: string) => vo
 
 const dir = await mkdtemp(join(tmpdir(), 'hookline-bench-search-'))
 await chmod(dir, 0o711)
-const registry = await serve({ dataDir: join(dir, 'data'), port: 0 })
+const dataDir = join(dir, 'data')
+let service: Service | undefined
 try {
-  const database = openDatabase(registry.databaseUrl)
+  const seeding = await serve({ dataDir, port: 0 })
+  const database = openDatabase(seeding.databaseUrl)
   const start = performance.now()
   await seedCatalog(database.prisma, { programs, releases: programs * 10, seed: 1 })
   const seedSeconds = Math.round((performance.now() - start) / 100) / 10
   note(`seeded ${programs} programs with ${programs * 10} releases in ${seedSeconds} s`)
   const refs = await database.prisma.program.findMany({ select: { ref: true }, take: 2000 })
   await database.close()
+  await seeding.close()
+  // in a process of its own: whoever asks has other work with the answers, and is not on the registry's machine
+  service = startService(BINARY, ['serve', '--data', dataDir, '--port', '0', '--json'])
+  const registry = Started.parse(JSON.parse(await service.line((line) => line.startsWith('{'))))
   for (const query of QUERIES) await fetch(`${registry.url}/api/v1/search?${query}`) // connections, plans, caches
   const search = await measure(
     (at) => `${registry.url}/api/v1/search?${queryAt(at)}`,
@@ -144,6 +155,6 @@ try {
       }),
     )
 } finally {
-  await registry.close()
+  await service?.stop()
   await rm(dir, { recursive: true })
 }

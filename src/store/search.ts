@@ -121,6 +121,8 @@ function pageQuery(
     return Prisma.join([Prisma.sql`true`, ...rest.map(([, sql]) => sql)], ' AND ')
   }
   const { value, type, descending } = ORDER[request.sort]
+  // of thousands of rows, and nobody looks at it in another order
+  const fit = request.sort === 'relevance' ? rank : Prisma.sql`0`
   const behind =
     cursor === undefined
       ? Prisma.sql`true`
@@ -132,7 +134,7 @@ function pageQuery(
   return Prisma.sql`
     WITH "hit" AS MATERIALIZED (
       SELECT "ref", "hooks", "permissions", "license", split_part("ref", '/', 1) AS "namespace", "min_kernel", "signed_by", "verified", "downloads",
-        "updated_at", (${rank})::float8 AS "rank"
+        "updated_at", (${fit})::float8 AS "rank"
       FROM "program"
       WHERE "latest" <> '' AND ${visible(readable)} AND ${where}
     ), "first" AS (
