@@ -551,6 +551,11 @@ export const ERRORS = {
     'Revocation is in the log, but is not shown',
     'report it to the registry’s owner: who signed it cannot be checked, and the release is not loaded anew',
   ),
+  too_many_revocations: entry(
+    'forbidden',
+    'Publishers have revoked too much',
+    'ask an operator to revoke it: his revocations are not counted',
+  ),
   release_revoked: entry(
     'untrusted',
     'Release was revoked',
