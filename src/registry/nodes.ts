@@ -10,7 +10,14 @@ import type { NodeOverview } from '../domain/node-summary.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Nodes } from '../ports/nodes.ts'
-import { type NodeKeys, nodeKeys, type SignedRequest, takeKeyOffer, verifyByKeys } from './node-keys.ts'
+import {
+  type NodeKeys,
+  nodeKeys,
+  requireSameKey,
+  type SignedRequest,
+  takeKeyOffer,
+  verifyByKeys,
+} from './node-keys.ts'
 import { rememberNonces } from './nonces.ts'
 import { hashSecret } from './secrets.ts'
 
@@ -33,9 +40,15 @@ export interface NodeDesk {
   claimed(headers: RequestHeaders): Promise<KnownNode>
   /**
    * Proves the claim: signature, time, and that it was not made before. With the first request by the key that the node
-   * offered, that is its key. Throws `node_unauthenticated`, `node_key_retired`.
+   * offered, that is its key. Gives the node with the key that it proved to have. Throws `node_unauthenticated`,
+   * `node_key_retired`.
    */
-  prove(node: KnownNode, request: SignedRequest): Promise<void>
+  prove(node: KnownNode, request: SignedRequest): Promise<KnownNode>
+  /**
+   * The node as it is now, for a request that was proven a while ago: what it waited for is answered to a node that is known
+   * still, by the key that it asked with. Throws `node_unauthenticated`, `node_key_retired`.
+   */
+  knownStill(node: KnownNode): Promise<KnownNode>
   /** Takes the key that is to replace a node's. Throws `invalid_key`. */
   offerKey(node: KnownNode, offer: NodeKeyOffer): Promise<void>
   report(node: KnownNode, observed: Observed): Promise<void>
@@ -94,8 +107,17 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
       const digest = createHash('sha256').update(`${proven.keyId} ${proven.nonce}`).digest()
       if (!(await nodes.useNonce(digest, expiresAt)))
         throw new DomainError('node_unauthenticated', 'the request was made before: sign each one anew')
-      if (proven.key !== node.keys.current) await nodes.promoteKey(node.id, proven.key, clock())
+      const isNew = proven.key !== node.keys.current
+      if (isNew) await nodes.promoteKey(node.id, proven.key, clock())
       lastSeen.set(node.id, clock())
+      return isNew ? { ...node, keys: { current: proven.key, retired: node.keys.current } } : node
+    },
+    knownStill: async ({ id, keys: { current } }) => {
+      const node = await find(id)
+      if (node === undefined)
+        throw new DomainError('node_unauthenticated', `node ${id} was removed while it waited`)
+      requireSameKey(current, node.keys)
+      return node
     },
     offerKey: (node, offer) => takeKeyOffer(nodes, node, offer),
     report: (node, observed) => nodes.report(node.id, observed, clock()),
