@@ -524,6 +524,11 @@ export const ERRORS = {
     'Log was begun anew and lost entries',
     'nothing, if the log’s operator announced it; else report it: somebody has the recovery key',
   ),
+  checkpoint_unknown: entry(
+    'untrusted',
+    'Checkpoint is of another log',
+    'see whose it is: only what these logs signed can contradict them; `--leave-out` signs without it',
+  ),
   not_logged: entry(
     'untrusted',
     'Release is not in the log',
