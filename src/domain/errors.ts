@@ -408,6 +408,11 @@ export const ERRORS = {
     'Policy is another owner’s',
     'sign it with the key that signed the revision before; where that is to change, an administrator pushes the new one',
   ),
+  too_many_policies: entry(
+    'conflict',
+    'Too many policies',
+    'sign the next revision of one of these names, for the nodes of the new one; an administrator hands a name on to another owner',
+  ),
   owner_not_allowed: entry(
     'untrusted',
     'Policy is signed by no owner',
