@@ -71,7 +71,9 @@ export class Agent {
 
   /** Adopts what runs, restores what should, and starts to follow the registry. */
   async start(): Promise<void> {
-    this.#desired = (await this.#parts.state.desired()) ?? NOTHING
+    const { state } = this.#parts
+    // as long as no registry was heard, none withholds what is held
+    this.#desired = (await state.desired()) ?? { ...NOTHING, functions: await state.acceptedOrders() }
     this.#saved = this.#desired
     await this.#trust.open()
     await this.#serially(() => this.#sayAdopted())

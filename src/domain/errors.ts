@@ -436,6 +436,11 @@ export const ERRORS = {
     'Order or policy is older than one seen',
     'sign it again with a newer revision',
   ),
+  order_withheld: entry(
+    'untrusted',
+    'Order is no longer sent',
+    'ask the registry’s owner, or apply the function again; what is to end is ended by a signed order: hookline function remove',
+  ),
   // the transparency log
   log_key_invalid: entry(
     'invalid',

@@ -199,6 +199,13 @@ export const ATTACKS: readonly Attack[] = [
     node: { code: 'order_signature_invalid', mount: orders.emptiedFunction },
   },
   {
+    name: 'emptied list of functions',
+    asset: 'orders',
+    stops: 'only a signed order ends a function; one that is no longer sent goes on, and is reported',
+    registry: { why: 'It is the registry that withholds.' },
+    node: { code: 'order_withheld', mount: orders.emptiedList },
+  },
+  {
     name: 'altered function',
     asset: 'orders',
     stops: 'an order is signed as a whole',
