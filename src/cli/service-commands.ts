@@ -59,6 +59,8 @@ export interface WitnessFlags extends PassphraseFlags {
   readonly name: string
   /** Verifier keys of the logs that it signs. */
   readonly log: readonly string[]
+  /** Verifier keys whose statements lead over to logs that were begun anew. */
+  readonly recoveryKey: readonly string[]
   readonly listen: { readonly host: string; readonly port: number }
   readonly state: string
 }
@@ -179,6 +181,10 @@ function defineWitness(program: Command, io: Io, services: Services): void {
     .addOption(passphraseFileOption())
     .requiredOption('--name <name>', 'the name it signs under, such as witness.example.org/w1')
     .requiredOption('--log <key...>', 'verifier keys of the logs, as `hookline log show` prints them')
+    .option(
+      '--recovery-key <key...>',
+      'verifier keys whose statements lead over to logs that were begun anew after a restore',
+    )
     .option('--listen <host:port>', 'where to listen, port 0 for any', '127.0.0.1:7075')
     .requiredOption(
       '--state <directory>',
@@ -195,6 +201,7 @@ function defineWitness(program: Command, io: Io, services: Services): void {
     passphraseFile: z.string().optional(),
     name: z.string(),
     log: z.array(z.string()).min(1),
+    recoveryKey: z.array(z.string()).default([]),
     listen: Listen,
     state: z.string(),
   }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { asDomainError, DomainError, type ErrorCode } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { formatNoteKey } from '../tlog/note-key.ts'
 import type { Witness } from '../witness/witness.ts'
 
 /** A witness that listens. */
@@ -21,11 +22,12 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   not_found: 404,
   log_fork: 422,
   log_proof_invalid: 422,
+  log_recovery_invalid: 422,
 }
 
 /**
- * Serves a witness: `POST /add-checkpoint` by C2SP tlog-witness, and its verifier key at `/` for people. `report` is told of its
- * own failures. Throws `address_in_use`.
+ * Serves a witness: `POST /add-checkpoint` by C2SP tlog-witness, `POST /add-recovery` with a statement by which a log goes on as
+ * another, and its verifier key at `/` for people. `report` is told of its own failures. Throws `address_in_use`.
  */
 export async function serveWitness(
   witness: Witness,
@@ -67,11 +69,15 @@ async function answer(
 ): Promise<void> {
   const path = (request.url ?? '').split('?', 1)[0]
   if (path === '/' && request.method === 'GET') return send(response, 200, `${key}\n`)
-  if (path !== '/add-checkpoint')
-    throw new DomainError('not_found', 'a witness has /add-checkpoint, and no more')
+  if (path !== '/add-checkpoint' && path !== '/add-recovery')
+    throw new DomainError('not_found', 'a witness has /add-checkpoint and /add-recovery, and no more')
   if (request.method !== 'POST') {
     response.setHeader('allow', 'POST')
-    return send(response, 405, 'POST a checkpoint\n')
+    return send(response, 405, 'POST a checkpoint, or a statement\n')
+  }
+  if (path === '/add-recovery') {
+    const goesOn = await witness.addRecovery(await readBody(request))
+    return send(response, 200, `${formatNoteKey(goesOn)}\n`)
   }
   const answered = await witness.addCheckpoint(await readBody(request))
   if (answered.kind === 'cosigned') return send(response, 200, answered.line)

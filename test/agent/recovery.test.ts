@@ -18,7 +18,6 @@ const Failed = z.object({ error: z.object({ code: z.string() }) })
 describeAsRoot('a registry that was restored from a backup', () => {
   let fleet: Fleet
   let witness: WitnessProcess
-  let witnessKey = ''
   let recoveryKey = ''
   let node: FleetNode
 
@@ -29,16 +28,6 @@ describeAsRoot('a registry that was restored from a backup', () => {
   const codeOf = async (...args: string[]): Promise<string | undefined> =>
     Failed.safeParse(await fleet.answer(...args)).data?.error.code
   const errors = () => statusOf(node)?.errors.map(({ code }) => code) ?? []
-  const watch = async (port = 0): Promise<void> => {
-    witness = await startWitness(
-      witnessKey,
-      [...new Set([...firstKeys, ...(await keys())])],
-      fleet.path('w'),
-      {
-        ...{ name: 'test/w', port },
-      },
-    )
-  }
   let firstKeys: string[] = []
   const recover = (out: string, ...args: string[]): string[] => [
     ...['log', 'recover', '--key', fleet.path('recovery.pem'), '--name', 'test/recovery'],
@@ -48,9 +37,6 @@ describeAsRoot('a registry that was restored from a backup', () => {
   beforeAll(async () => {
     fleet = await Fleet.start()
     firstKeys = await keys()
-    witnessKey = await witnessKeyFile(fleet.dir)
-    await watch()
-    fleet.cleanup.add('witness', async () => void (await witness.end('SIGKILL')))
     await fleet.hookline('keygen', '--algorithm', 'ed25519', '--out', fleet.path('recovery'))
     recoveryKey = z
       .object({ key: z.string() })
@@ -59,6 +45,10 @@ describeAsRoot('a registry that was restored from a backup', () => {
           ...['log', 'recovery-key', '--key', fleet.path('recovery.pem'), '--name', 'test/recovery'],
         ),
       ).key
+    witness = await startWitness(await witnessKeyFile(fleet.dir), firstKeys, fleet.path('w'), {
+      ...{ name: 'test/w', recoveryKeys: [recoveryKey] },
+    })
+    fleet.cleanup.add('witness', async () => void (await witness.end('SIGKILL')))
     process.env['HOOKLINE_LOG_WITNESSES'] = `${witness.url} ${formatNoteKey(witness.key)}`
     process.env['HOOKLINE_LOG_RECOVERY_KEY'] = recoveryKey
     await fleet.registry.stop()
@@ -123,10 +113,7 @@ describeAsRoot('a registry that was restored from a backup', () => {
       expect(await post(statements)).toBe(undefined) // the same again changes nothing
       expect((await views()).map(({ epoch }) => epoch)).toEqual([1, 1])
 
-      // the witness signs the new log once its operator has it do so
-      const { port } = new URL(witness.url)
-      await witness.end('SIGTERM')
-      await watch(Number(port))
+      // the witness, which knows the recovery key, goes over with the registry
       const chain = await fleet.untilRuns(node, 'knob', 'acme/knob@1.4.0')
       expect(chain.programId).toBe(xdpProgramOn(node.edge))
       await fleet.until(node, 'the report', () => errors().includes('log_recovered'))
@@ -136,6 +123,10 @@ describeAsRoot('a registry that was restored from a backup', () => {
 
       // so does the auditor who names the recovery key, and from then on without
       expect(await codeOf('log', 'verify')).toBe('log_untrusted')
+      const byOwnKey = await codeOf('log', 'verify', '--recovery-key', firstKeys[0] ?? '')
+      expect(byOwnKey).toBe('log_key_invalid')
+      const byAnother = await codeOf('log', 'verify', '--recovery-key', formatNoteKey(badly.key))
+      expect(byAnother).toBe('log_untrusted')
       await fleet.hookline('log', 'verify', '--recovery-key', recoveryKey)
       await fleet.hookline('log', 'verify', '--log-key', firstKeys[0] ?? '')
 
