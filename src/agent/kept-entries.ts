@@ -16,10 +16,10 @@ import { formatNoteKey } from '../tlog/note-key.ts'
 import { isDropEntry, redoneDropEntry } from './drop-entry.ts'
 import type { ReadyEntry } from './instance.ts'
 import { type LogTrust, logTrust } from './log-trust.ts'
+import { publicationOf } from './logged-release.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { acceptedOperators } from './orders.ts'
 import { entriesFrom, type PrepareParts, sourceOf } from './prepare.ts'
-import { publicationOf } from './publication.ts'
 import { readableKeys } from './readable-keys.ts'
 import type { Vetting } from './vetting.ts'
 
@@ -177,9 +177,9 @@ function vettingOf({ revocations, trust, catalog }: Known, found: Found): Vettin
       const revoked = revocationOf(release)
       if (revoked !== undefined) throw revoked
       if (trust === undefined) return undefined
-      const { index, leaf, at } = publicationOf(release, signers)
+      const { index, place, at } = publicationOf(release, signers)
       const same = catalog?.key === formatNoteKey(trust.keys.catalog)
-      if (!same || !catalog.places.includes(`${index}:${leaf.toString('hex')}`))
+      if (!same || !catalog.places.includes(place))
         throw new DomainError(
           'not_logged',
           `this node has not found entry ${index} of the log to be its publication`,

@@ -20,7 +20,7 @@ import { followRecoveries, type Recovered } from '../tlog/recovery.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
 import { absentUntil, sighted } from './log-sightings.ts'
 import type { LogTrust } from './log-trust.ts'
-import { publicationOf } from './publication.ts'
+import { publicationOf } from './logged-release.ts'
 
 /** What following the logs works with. */
 export interface LogFollowerParts {
@@ -104,8 +104,7 @@ export class LogFollower {
     trust: LogTrust,
     signal: AbortSignal,
   ): Promise<Date> {
-    const { index, leaf, at: said } = publicationOf(release, signers)
-    const place = `${index}:${leaf.toString('hex')}`
+    const { index, leaf, place, at: said } = publicationOf(release, signers)
     let kept = await this.#open('catalog', trust.keys.catalog)
     const published = (): Date =>
       new Date(Math.max(said.getTime(), absentUntil(kept.sightings, index) * 1000))

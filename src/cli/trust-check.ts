@@ -1,6 +1,6 @@
+import { publicationOf } from '../agent/logged-release.ts'
 import type { NodePolicy } from '../agent/node-policy.ts'
 import { acceptedOperators } from '../agent/orders.ts'
-import { publicationOf } from '../agent/publication.ts'
 import { obtainRelease } from '../agent/release-source.ts'
 import type { Judge } from '../agent/release-trust.ts'
 import { rememberVerdicts } from '../agent/verdicts.ts'

@@ -10,7 +10,8 @@ import { pin, requirePin } from '../../src/kernel/bpffs.ts'
 import { verdict } from '../bytecode/assembler.ts'
 import { hookline } from '../cli/hookline.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
-import { chainOf, Fleet, type FleetNode, untilKept } from './fleet.ts'
+import { chainOf, Fleet, type FleetNode, KNOB_MANIFEST, untilKept } from './fleet.ts'
+import { compile } from './held-release.ts'
 
 const MOST_MS = 120_000
 
@@ -190,6 +191,33 @@ describeAsRoot('verifying what a node runs', () => {
       expect(wrong(await answer(3))).toEqual(both('not_logged'))
       writeFileSync(node.trust, fleet.policy())
       expect(wrong(await answer(0))).toEqual([])
+    },
+    MOST_MS,
+  )
+
+  test(
+    'finds the same of chains on TC',
+    async () => {
+      const tc = compile('SEC("tc") int tc_knob(struct __sk_buff *skb) { return 0; }') // TC_ACT_OK
+      const { config: _, ...manifest } = KNOB_MANIFEST
+      const programs = (['tc-ingress', 'tc-egress'] as const).map((hook) => ({
+        ...{ object: 'knob.bpf.o', entry: 'tc_knob', hook },
+      }))
+      await fleet.publish('acme/side', '1.0.0', { 'knob.bpf.o': tc }, { ...manifest, programs })
+      const side = await fleet.node('side')
+      await fleet.apply('side', side, { instances: [{ use: 'acme/side@^1.0', name: 'only' }] })
+      await fleet.untilRuns(side, 'side', 'acme/side@1.0.0')
+      await untilKept(side, 'side')
+      const { stdout, code } = await hookline(fleet.dir, [
+        ...['verify', '--running', '--state', side.state, '--trust', side.trust, '--json'],
+      ])
+      const { chains } = Answer.parse(JSON.parse(stdout))
+      expect([code, wrong({ holds: true, chains })]).toEqual([0, []])
+      expect(chains.map(({ hook }) => hook).sort()).toEqual(['tc-egress', 'tc-ingress'])
+      for (const { programs = [], entries } of chains) {
+        expect(entries).toMatchObject([{ release: 'acme/side@1.0.0' }])
+        expect(programs.map(({ madeTag }) => madeTag)).toEqual(programs.map(({ tag }) => tag))
+      }
     },
     MOST_MS,
   )

@@ -27,7 +27,8 @@ const FOLDER = join(ROOT, KEY, 'gen-1')
 
 describeAsRoot('examining a chain', () => {
   let originals: Originals
-  const examiner = chainExaminer({ bpffs: BPFFS, agent: AGENT, netns: undefined, loader: directLoader })
+  const examinerOf = (tc: 'tcx' | 'clsact') =>
+    chainExaminer({ bpffs: BPFFS, agent: AGENT, netns: undefined, loader: directLoader, tc })
   beforeAll(() => ensureBpffs(BPFFS))
   beforeEach(() => {
     mkdirSync(ROOT, { recursive: true })
@@ -45,39 +46,52 @@ describeAsRoot('examining a chain', () => {
     using program = requirePin(join(FOLDER, name))
     return programInfo(program).id
   }
-  const compare = (images: readonly EntryImage[], programId = idOf('program')): Promise<ComparedChain> =>
-    examiner.compare(KEY, 1, programId, images)
+  const compare = (
+    images: readonly EntryImage[],
+    { programId = idOf('program'), tc = 'tcx' as 'tcx' | 'clsact' } = {},
+  ): Promise<ComparedChain> => examinerOf(tc).compare(KEY, 1, programId, images)
 
-  /** Builds a chain in the last of its possible forms, or in the first. */
-  const build = (images: readonly EntryImage[], form: 'first' | 'last' = 'first') =>
+  /** Builds a chain in the last of its possible forms, or in the first; for TC, its verdicts for where it is attached. */
+  const build = (
+    images: readonly EntryImage[],
+    form: 'first' | 'last' = 'first',
+    tc: 'tcx' | 'clsact' = 'tcx',
+  ) =>
     buildGeneration(
       {
-        ...{ loader: directLoader, originals, tc: 'tcx' },
+        ...{ loader: directLoader, originals, tc },
         layouts: (entries) => layoutsOf(entries).slice(form === 'first' ? 0 : -1),
       },
       FOLDER,
       images,
     )
 
-  const chains: [string, Hook, string[]][] = [
-    ['variables, calls and maps', 'xdp', ['globals', 'calls', 'maps']],
-    ['types of the kernel, and its configuration', 'xdp', ['core', 'kconfig', 'exits']],
-    ['callbacks and arrays of programs', 'xdp', ['callback', 'jump-fixed', 'verdict']],
-    ['TC', 'tc-ingress', ['tc-calls', 'tc-maps', 'tc-verdicts']],
+  const TC = ['tc-calls', 'tc-maps', 'tc-verdicts']
+  const chains: [string, Hook, 'tcx' | 'clsact', string[]][] = [
+    ['variables, calls and maps', 'xdp', 'tcx', ['globals', 'calls', 'maps']],
+    ['types of the kernel, and its configuration', 'xdp', 'tcx', ['core', 'kconfig', 'exits']],
+    ['callbacks and arrays of programs', 'xdp', 'tcx', ['callback', 'jump-fixed', 'verdict']],
+    ['TC, by TCX', 'tc-ingress', 'tcx', TC],
+    ['TC, by clsact', 'tc-egress', 'clsact', TC],
   ]
   test.each(
-    chains.flatMap(([what, hook, names]) =>
-      (['first', 'last'] as const).map((form) => [what, form, hook, names] as const),
+    chains.flatMap(([what, hook, tc, names]) =>
+      (['first', 'last'] as const).map((form) => [what, form, { hook, tc, names }] as const),
     ),
-  )('finds what its entries make: %s, in its %s form', async (_, form, hook, names) => {
+  )('finds what its entries make: %s, in its %s form', async (_, form, { hook, tc, names }) => {
     const images = names.map((name) => image(name, { hook }))
-    await build(images, form)
-    const { programs, differences } = await compare(images)
+    await build(images, form, tc)
+    const { programs, differences } = await compare(images, { tc })
     expect(differences).toEqual([])
     expect(programs.map(({ madeTag }) => madeTag)).toEqual(programs.map(({ tag }) => tag))
     expect(programs).toHaveLength(form === 'first' ? 1 : 3)
     // the twin: another order of the same entries is another program
-    expect((await compare(images.toReversed())).differences).not.toEqual([])
+    expect((await compare(images.toReversed(), { tc })).differences).not.toEqual([])
+  })
+  test('tells verdicts that are made for another way to attach', async () => {
+    const images = TC.map((name) => image(name, { hook: 'tc-egress' }))
+    await build(images, 'first', 'clsact')
+    expect((await compare(images, { tc: 'tcx' })).differences).not.toEqual([])
   })
   test('finds what stands in the place of something revoked', async () => {
     const images = [image('globals'), dropEntry('test', 'gone', 'acme/gone@1.0.0', 'xdp').image]
@@ -99,7 +113,7 @@ describeAsRoot('examining a chain', () => {
     await build(images)
     using other = loadXdpProgram({ name: 'other', code: verdict(2), license: 'GPL', flags: 0 })
     const { id, tag } = programInfo(other)
-    const { programs, differences } = await compare(images, id)
+    const { programs, differences } = await compare(images, { programId: id })
     expect(programs).toMatchObject([{ programId: id, tag }])
     expect(programs[0]?.madeTag).not.toBe(tag)
     expect(differences).toEqual([expect.stringContaining(`tag ${tag}`)])

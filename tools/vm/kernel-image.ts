@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { preparePackages } from './host-packages.ts'
 
 /** Kernels by series, with the Debian release that has it as its stock kernel. */
 export const KERNELS = { '6.1': 'bookworm', '6.12': 'trixie' } as const
@@ -50,13 +51,14 @@ function run(command: string, ...args: string[]): string {
 /**
  * The newest kernel of a series from Debian's mirror, downloaded and checked by apt (Debian's signatures) and unpacked
  * once; later calls give the same until `fresh`. The host's own package sources are neither read nor changed, and
- * nothing is installed. Throws when the mirror does not answer.
+ * no kernel is installed. Throws when the mirror does not answer, or as `preparePackages` does.
  */
 export function kernelImage(series: KernelSeries, { fresh = false } = {}): KernelImage {
   const cache = cacheFolder()
   const kept = join(cache, series)
   if (fresh) rmSync(kept, { recursive: true, force: true })
   if (!existsSync(kept)) {
+    preparePackages() // depmod
     mkdirSync(cache, { recursive: true })
     const work = mkdtempSync(join(cache, '.fetch-'))
     try {

@@ -1,4 +1,5 @@
-// What pages are better with, and do not need: "/" goes to the search, what is to be copied has a button.
+// What pages are better with, and do not need: "/" goes to the search, the tab of the page is in sight, what is to be
+// copied has a button.
 document.addEventListener('keydown', (event) => {
   if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return
   if (event.target instanceof Element && event.target.closest('input, textarea, select')) return
@@ -11,6 +12,14 @@ document.addEventListener('keydown', (event) => {
   field.focus()
   field.select()
 })
+
+// on a phone, the tab of this page may be beyond the edge
+const tab = document.querySelector('.tabs [aria-current]')
+if (tab?.parentElement) {
+  const tabs = tab.parentElement
+  const [outer, inner] = [tabs.getBoundingClientRect(), tab.getBoundingClientRect()]
+  if (inner.right > outer.right) tabs.scrollLeft = inner.right - outer.right + outer.width / 4
+}
 
 for (const block of document.querySelectorAll('[data-copy]')) {
   const button = document.createElement('button')

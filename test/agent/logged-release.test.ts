@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { publicationOf } from '../../src/agent/publication.ts'
+import { publicationOf } from '../../src/agent/logged-release.ts'
 import { sha256Digest } from '../../src/attest/keys.ts'
 import { asDomainError } from '../../src/domain/errors.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
@@ -31,10 +31,12 @@ function codeOf(descriptor: ReleaseDescriptor, signers: readonly Digest[]): stri
   }
 }
 
+const placed = (leaf: Buffer) => ({ index: 7, leaf, place: `7:${leaf.toString('hex')}` })
+
 describe('the publication of a release in the log', () => {
   test('says where it stands, and when it was made', () => {
     expect(publicationOf(release(), [ada])).toEqual({
-      ...{ index: 7, leaf: leafHash(encodeEntry(PUBLISHED)) },
+      ...placed(leafHash(encodeEntry(PUBLISHED))),
       at: new Date(AT * 1000),
     })
   })
@@ -45,7 +47,7 @@ describe('the publication of a release in the log', () => {
     const hidden = { hidden: encodeEntry(PUBLISHED).toString('utf8'), salt: salt.toString('base64') }
     const descriptor = { ...release(), logged: { ...logged, ...hidden } }
     expect(publicationOf(descriptor, [ada])).toEqual({
-      ...{ index: 7, leaf: leafHash(encodeEntry(shown)) },
+      ...placed(leafHash(encodeEntry(shown))),
       at: new Date(AT * 1000),
     })
     // an earlier time than the one that is in the log makes nothing older

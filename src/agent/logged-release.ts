@@ -6,15 +6,21 @@ import { type Signer, signerText } from '../domain/signer.ts'
 import { leafHash } from '../tlog/merkle.ts'
 import { openEntry, requirePublication } from '../tlog/publication.ts'
 
+/** Where a release's publication is in the log of the catalog. */
+export interface Publication {
+  readonly index: number
+  readonly leaf: Buffer
+  /** Index and leaf, as `places` of a kept log has them. */
+  readonly place: string
+  readonly at: Date
+}
+
 /**
  * The leaf that a release's publication is in the log of the catalog, where it is said to stand, and when it was made; pure.
  * The entry is that of exactly this release and names one of `signers`, or is a commitment that hides it. Whether the leaf is
  * there is the caller's to check. Throws `not_logged`.
  */
-export function publicationOf(
-  release: ReleaseDescriptor,
-  signers: readonly Signer[],
-): { index: number; leaf: Buffer; at: Date } {
+export function publicationOf(release: ReleaseDescriptor, signers: readonly Signer[]): Publication {
   const { program, version, logged } = release
   const refuse = (why: string, cause?: unknown): never => {
     throw new DomainError('not_logged', `${releaseRef(program, version)}: ${why}`, { cause })
@@ -31,7 +37,8 @@ export function publicationOf(
     const accepted = new Set(signers.map(signerText))
     if (said.kind !== 'publish' || !said.signers.some((one) => accepted.has(signerText(one))))
       return refuse('the entry of the log names none of its signers')
-    return { index, leaf: leafHash(Buffer.from(entry)), at: new Date(said.at * 1000) }
+    const leaf = leafHash(Buffer.from(entry))
+    return { index, leaf, place: `${index}:${leaf.toString('hex')}`, at: new Date(said.at * 1000) }
   } catch (cause) {
     if (cause instanceof DomainError && cause.code === 'not_logged') throw cause
     return refuse(`its entry in the log does not fit: ${asDomainError(cause).message}`, cause)
