@@ -59,6 +59,13 @@ describeAsRoot('at a node whose registry was taken over', () => {
       const code = part.keys === undefined ? 'version_not_found' : 'signer_not_allowed'
       await refused({ at: 'plain', desired: (honest) => ({ ...honest, ...part }) }, code)
     })
+    test('an emptied list does not hide that something is revoked', async () => {
+      const { fleet, logged } = scene
+      logged.liar.tell({ desired: () => NOTHING, blobs: NO_BLOBS })
+      const told = await fleet.untilRefused(logged.node, logged.runs, 'order_withheld')
+      expect(codesIn(told, 'doomed')).toEqual(['release_revoked'])
+      logged.liar.tell(undefined)
+    })
     test('an emptied list is told of after a restart, too; a node that heard no registry misses nothing', async () => {
       const { fleet, plain } = scene
       const { node, liar, runs } = plain
