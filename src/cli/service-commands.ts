@@ -33,6 +33,8 @@ export interface AgentFlags {
   readonly confirm: number
   /** Seconds after which the node replaces its key; 0: never. */
   readonly keyAge: number
+  /** Where metrics are served; undefined: nowhere. */
+  readonly metrics?: { readonly host: string; readonly port: number } | undefined
   /** Replace the node's key and end, rather than run. */
   readonly rotateKey: boolean
   /** Detach everything and end, rather than run. */
@@ -125,6 +127,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
       'replace the key of this node when it is so old; 0: never',
       `${LIMITS.node_key_age_s / 86_400}d`,
     )
+    .option('--metrics <host:port>', 'serve metrics at /metrics there, such as 127.0.0.1:7076')
     .option('--rotate-key', 'replace the key of this node now, and end; what runs goes on', false)
     .option('--detach', 'detach everything that this agent attached, and end', false)
     .addHelpText(
@@ -143,6 +146,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     bpffs: z.string(),
     confirm: Seconds,
     keyAge: z.union([z.literal('0').transform(() => 0), durationWithin(...KEY_AGE_S)]),
+    metrics: Listen.optional(),
     rotateKey: z.boolean(),
     detach: z.boolean(),
   }

@@ -251,6 +251,8 @@ export const LIMITS = {
   witness_request_bytes: (128 << 10) + (4 << 10),
   witness_request_ms: 10_000,
   witness_connections: 256,
+  metrics_request_ms: 10_000,
+  metrics_connections: 16,
   /** Bundles and tiles that an audit asks for ahead of the one it checks. */
   log_audit_ahead: 16,
   /** A full bundle: 256 entries behind their lengths. */
