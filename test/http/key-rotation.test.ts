@@ -2,12 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signRequest } from '../../src/attest/http-signature.ts'
 import type { PrivateKey } from '../../src/attest/keys.ts'
-import { offerNodeKey } from '../../src/attest/node-key.ts'
 import { nodeRegistry } from '../../src/client/node-registry.ts'
 import { AuditPage } from '../../src/domain/audit.ts'
 import { asDomainError } from '../../src/domain/errors.ts'
 import { NodeList } from '../../src/domain/node.ts'
-import { type EnrolledNode, enrolledNode } from './enrolled-node.ts'
+import { type EnrolledNode, enrolledNode, keyOffer } from './enrolled-node.ts'
 import { newKey } from './release-builder.ts'
 import { callAt, type RunningRegistry, startBeside, startRegistry } from './running-registry.ts'
 
@@ -51,11 +50,9 @@ const rotate = ({ url }: Place, { id, key }: EnrolledNode, next: PrivateKey): Pr
       (refusal: unknown) => asDomainError(refusal).code,
     )
 /** Offers a key and goes no further: the proof may be sent to another registry. */
-async function offer({ url }: Place, { id, key }: EnrolledNode, next: PrivateKey): Promise<void> {
-  const path = `/api/v1/nodes/${id}/key`
-  const body = Buffer.from(JSON.stringify(offerNodeKey(id, key.publicKey.fingerprint, next)))
-  const headers = signRequest({ method: 'POST', path, body, keyId: id }, key)
-  expect((await callAt(url, 'POST', path, { headers, body })).status).toBe(204)
+async function offer({ url }: Place, node: EnrolledNode, next: PrivateKey): Promise<void> {
+  const { path, ...request } = keyOffer(node, next)
+  expect((await callAt(url, 'POST', path, request)).status).toBe(204)
 }
 async function keyOf({ id }: EnrolledNode): Promise<string | undefined> {
   const { json } = await first.call('GET', '/api/v1/nodes', { token: first.admin })
