@@ -125,8 +125,16 @@ export class LogFollower {
     if (size <= index)
       throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)
     if (this.isStale(trust)) throw stale(trust)
-    const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
-    verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
+    try {
+      const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
+      verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
+    } catch (refusal) {
+      // the log may be another since it was looked at: begun anew, which leads on, or gone back, which says more than the proof
+      await this.follow(trust, signal)
+      if (this.problem !== undefined) throw this.problem
+      if ((await this.#open('catalog', trust.keys.catalog)).epoch === kept.epoch) throw refusal
+      return this.requireLogged(release, signers, trust, signal)
+    }
     await this.#change('catalog', ({ places }) => ({
       places: [...places, place].slice(-LIMITS.agent_places),
     }))
