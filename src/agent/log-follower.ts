@@ -18,7 +18,7 @@ import { asCosigner, formatNoteKey, type NoteKey, parseNoteKey } from '../tlog/n
 import { consistencyProof, inclusionProof, verifyInclusion } from '../tlog/proof.ts'
 import { followRecoveries, type Recovered } from '../tlog/recovery.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
-import { absentUntil, sighted } from './log-sightings.ts'
+import { absentUntil, sighted, sightedAnew } from './log-sightings.ts'
 import type { LogTrust } from './log-trust.ts'
 import { publicationOf } from './logged-release.ts'
 
@@ -124,8 +124,16 @@ export class LogFollower {
     if (size <= index)
       throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)
     if (this.isStale(trust)) throw stale(trust)
-    const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
-    verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
+    try {
+      const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
+      verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
+    } catch (refusal) {
+      // the log may be another since it was looked at: begun anew, which leads on, or gone back, which says more than the proof
+      await this.follow(trust, signal)
+      if (this.problem !== undefined) throw this.problem
+      if ((await this.#open('catalog', trust.keys.catalog)).epoch === kept.epoch) throw refusal
+      return this.requireLogged(release, signers, trust, signal)
+    }
     await this.#change('catalog', ({ places }) => ({
       places: [...places, place].slice(-LIMITS.agent_places),
     }))
@@ -154,7 +162,7 @@ export class LogFollower {
       log === 'revocations' ? await this.#replay(kept, lost > 0, head, this.#readTile(log, signal)) : {}
     const now_s = Math.floor(this.#parts.clock().getTime() / 1000)
     await this.#change(log, ({ places, sightings }) => ({
-      sightings: sighted(sightings, head.size, now_s),
+      sightings: sighted(lost > 0 ? sightedAnew(sightings, seen.size) : sightings, head.size, now_s),
       ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
       freshAt: Math.max(kept.freshAt, time),
       ...this.#begunAnew(recovered, places),

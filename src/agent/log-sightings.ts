@@ -20,6 +20,15 @@ export function sighted(sightings: Sightings, size: number, now_s: number): Sigh
   return kept.toReversed()
 }
 
+/**
+ * What the looks say of a log that was begun anew with its first `size` entries: at the last one, other entries were behind
+ * those, or none, and so not the ones that are there now.
+ */
+export function sightedAnew(sightings: Sightings, size: number): Sightings {
+  const last = sightings.at(-1)
+  return last === undefined || last.size <= size ? sightings : sighted(sightings, size, last.at)
+}
+
 /** Until when, in POSIX seconds, an entry is known not to have been in the log; 0 for one that was there at the first look. */
 export const absentUntil = (sightings: Sightings, index: number): number =>
   sightings.reduce((latest, { size, at }) => (size <= index ? Math.max(latest, at) : latest), 0)
