@@ -529,6 +529,11 @@ export const ERRORS = {
     'Log was begun anew and lost entries',
     'nothing, if the log’s operator announced it; else report it: somebody has the recovery key',
   ),
+  checkpoint_unknown: entry(
+    'untrusted',
+    'Checkpoint is of another log',
+    'see whose it is: only what these logs signed can contradict them; `--leave-out` signs without it',
+  ),
   not_logged: entry(
     'untrusted',
     'Release is not in the log',
@@ -555,6 +560,11 @@ export const ERRORS = {
     'untrusted',
     'Revocation is in the log, but is not shown',
     'report it to the registry’s owner: who signed it cannot be checked, and the release is not loaded anew',
+  ),
+  too_many_revocations: entry(
+    'forbidden',
+    'Publishers have revoked too much',
+    'ask an operator to revoke it: his revocations are not counted',
   ),
   release_revoked: entry(
     'untrusted',

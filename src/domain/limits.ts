@@ -279,8 +279,12 @@ export const LIMITS = {
   revocation_bytes: 32 << 10,
   /** Revocations in one answer. */
   revocation_items: 200,
-  /** Revocations that one desired state carries, the newest. */
+  /** Revocations that one desired state carries, and their bytes, of a few hundred each. */
   desired_revocations: 256,
+  desired_revocations_bytes: 4 << 20,
+  /** Revocations that the publishers of one program, and of all programs of a namespace, may make; far below `agent_revocations`. */
+  program_revocations: 256,
+  namespace_revocations: 1024,
   /** Revocations that a node replays of the log and keeps. */
   agent_revocations: 65_536,
   /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
