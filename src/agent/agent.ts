@@ -62,7 +62,7 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts
-    this.#trust = new TrustWatch(parts)
+    this.#trust = new TrustWatch({ ...parts, policy: () => this.#policyInForce() })
     this.#chains = new ChainSet(parts.kernel, parts.state, parts.netns, parts.clock, (entry) =>
       this.#trust.isRevoked(entry),
     )
@@ -387,6 +387,12 @@ export class Agent {
       this.#setPolicyProblem(asDomainError(error))
       return undefined
     }
+  }
+
+  /** The policy that the last pass went by, of trust.yaml as it is now; nothing is kept anew. Throws as {@link followPolicy}. */
+  async #policyInForce(): Promise<NodePolicy> {
+    const { policy, state, labels } = this.#parts
+    return (await followPolicy(await policy(), { keys: [] }, state, labels)).policy
   }
 
   #setPolicyProblem(problem: DomainError | undefined): void {

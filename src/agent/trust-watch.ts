@@ -16,6 +16,7 @@ import { type Vetting, vettingBy } from './vetting.ts'
 interface WatchParts extends Omit<LogFollowerParts, 'state' | 'registry'>, RevocationParts {
   readonly state: LogFollowerParts['state'] & RevocationParts['state']
   readonly registry: LogFollowerParts['registry'] & RevocationParts['registry']
+  /** The policy in force, of owners where trust.yaml names any: what the file itself says of programs may be nothing. */
   readonly policy: () => Promise<NodePolicy>
 }
 
