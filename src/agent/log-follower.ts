@@ -18,7 +18,7 @@ import { asCosigner, formatNoteKey, type NoteKey, parseNoteKey } from '../tlog/n
 import { consistencyProof, inclusionProof, verifyInclusion } from '../tlog/proof.ts'
 import { followRecoveries, type Recovered } from '../tlog/recovery.ts'
 import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
-import { absentUntil, sighted } from './log-sightings.ts'
+import { absentUntil, sighted, sightedAnew } from './log-sightings.ts'
 import type { LogTrust } from './log-trust.ts'
 import { publicationOf } from './logged-release.ts'
 
@@ -154,7 +154,7 @@ export class LogFollower {
       log === 'revocations' ? await this.#replay(kept, lost > 0, head, this.#readTile(log, signal)) : {}
     const now_s = Math.floor(this.#parts.clock().getTime() / 1000)
     await this.#change(log, ({ places, sightings }) => ({
-      sightings: sighted(sightings, head.size, now_s),
+      sightings: sighted(lost > 0 ? sightedAnew(sightings, seen.size, now_s) : sightings, head.size, now_s),
       ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
       freshAt: Math.max(kept.freshAt, time),
       ...this.#begunAnew(recovered, places),

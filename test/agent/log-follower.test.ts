@@ -93,32 +93,29 @@ afterEach(() => {
   said = []
 })
 
+const publish = (at: number, version: string): LogEntry => ({
+  ...{ v: 1, kind: 'publish', at, program: 'acme/limit', version, bundle: sha256Digest(Buffer.from('b')) },
+  ...{ files: [{ name: 'f', digest: digestOf(1) }], signers: [digestOf(9)] },
+})
+/** When an entry counts as published, in POSIX seconds. */
+async function publishedAt(index: number, entry: LogEntry): Promise<number> {
+  if (entry.kind !== 'publish') throw new TypeError(entry.kind)
+  const { program, version } = entry
+  const files = [{ name: 'f', digest: digestOf(1), size: 1 }]
+  const at = await follower().requireLogged(
+    {
+      ...{ program, version, bundle: 'b', bundles: [], files },
+      logged: { index, entry: encodeEntry(entry).toString('utf8') },
+    },
+    [digestOf(9)],
+    trust,
+    AbortSignal.timeout(5000),
+  )
+  return at.getTime() / 1000
+}
+const now_s = (): number => Math.floor(Date.now() / 1000)
+
 describe('the time of an entry', () => {
-  const publish = (at: number, version: string): LogEntry => ({
-    ...{ v: 1, kind: 'publish', at, program: 'acme/limit', version, bundle: sha256Digest(Buffer.from('b')) },
-    ...{ files: [{ name: 'f', digest: digestOf(1) }], signers: [digestOf(9)] },
-  })
-  const publishedAt = async (index: number, entry: LogEntry): Promise<number> => {
-    if (entry.kind !== 'publish') throw new TypeError(entry.kind)
-    const { program, version } = entry
-    const at = await follower().requireLogged(
-      {
-        ...{
-          program,
-          version,
-          bundle: 'b',
-          bundles: [],
-          files: [{ name: 'f', digest: digestOf(1), size: 1 }],
-        },
-        logged: { index, entry: encodeEntry(entry).toString('utf8') },
-      },
-      [digestOf(9)],
-      trust,
-      AbortSignal.timeout(5000),
-    )
-    return at.getTime() / 1000
-  }
-  const now_s = (): number => Math.floor(Date.now() / 1000)
   const old = publish(now_s() - 86_400, '1.0.0')
 
   test('counts where it was there when the log was first seen', async () => {
@@ -175,6 +172,21 @@ describe('a log that lost entries', () => {
     expect([after.problem, after.notes.length, said.length]).toEqual([undefined, 7, 2])
     show(restored, 'registry.test/epoch-1')
     expect((await follow()).problem?.code).toBe('log_rollback')
+  })
+  test('has no entry that is older than the last look before', async () => {
+    const [now, day, hour] = [now_s(), 86_400, 3600]
+    await seeAll()
+    const seen = kept.get('catalog') ?? expect.fail('nothing is kept')
+    const looks = [
+      { size: before.length, at: now - 10 * day },
+      { size: before.length + lost.length, at: now - hour },
+    ]
+    kept.set('catalog', { ...seen, sightings: looks })
+    const backdated = publish(now - 9 * day, '1.0.0')
+    state(1, { good: before })
+    show([...before, epoch(1), backdated], 'registry.test/epoch-1')
+    expect((await follow()).problem).toBe(undefined)
+    expect(await publishedAt(3, backdated)).toBe(now - hour)
   })
   test('costs a reader nothing who saw no more than what is good', async () => {
     show(before)
