@@ -372,6 +372,10 @@ export const LIMITS = {
   agent_fetch_ms: 20_000,
   /** Unknown functions whose refusal is shown: a registry could make up any number. */
   agent_strangers: 16,
+  /** Orders for other nodes that a node remembers, as many as a desired state has room for. */
+  agent_orders_elsewhere: 1024,
+  /** Policies that a node keeps; beyond these none that is for other nodes. */
+  agent_policies: 64,
   /** First and longest pause before the registry is tried again. */
   agent_backoff_ms: 250,
   agent_backoff_most_ms: 10_000,
