@@ -71,6 +71,16 @@ export async function followPolicy(
   return { policy: { ...underFloor(local, one.document), ...(digest && { digest }) }, problem }
 }
 
+/** The same by what is kept alone; nothing is written. Throws as {@link followPolicy}. */
+export async function heldPolicy(
+  local: NodePolicy,
+  { acceptedPolicies }: Pick<AgentState, 'acceptedPolicies'>,
+  labels: Labels,
+): Promise<NodePolicy> {
+  const state = { acceptedPolicies, saveAcceptedPolicy: async () => {} }
+  return (await followPolicy(local, { keys: [] }, state, labels)).policy
+}
+
 /**
  * The policy to keep, or undefined when it is the one held. One for other nodes is kept as well, so that an older one is refused,
  * as long as there is room. Throws the reason of a refusal.

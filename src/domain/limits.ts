@@ -279,8 +279,10 @@ export const LIMITS = {
   revocation_items: 200,
   /** Revocations that one desired state carries, the newest. */
   desired_revocations: 256,
-  /** Revocations that a node replays of the log and keeps. */
+  /** Notes of revocations that a node keeps of the log: those that matter to its policy. */
   agent_revocations: 65_536,
+  /** Revocations of one signer that a node believes, and keeps for ever: no pipeline ever published so many faulty releases. */
+  signer_revocations: 16_384,
   /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
   agent_places: 8192,
   /** Looks at a log that a node remembers, to a 16th of their age: those of ten years are 2 × 16 × ln(10 years / 1 s) = 630. */
