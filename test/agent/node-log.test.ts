@@ -5,6 +5,7 @@ import { registryClient } from '../../src/client/registry-client.ts'
 import { LogList } from '../../src/domain/log.ts'
 import type { Desired } from '../../src/domain/node.ts'
 import { type LyingRegistry, startLyingRegistry } from '../../tools/demo/lying-registry.ts'
+import { hookline } from '../cli/hookline.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import {
   chainOf,
@@ -78,7 +79,7 @@ describeAsRoot('a node that follows the log', () => {
       await revoke(`${program}@1.0.0`)
       fleet.startAgent(await stopped(node), { url: liar.url }) // it looks at the log when it starts, else within a minute
       await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).toBe(undefined)
-      await fleet.until(node, 'the word of it', ({ revocations }) => revocations?.believed === 1)
+      await fleet.untilRefused(node, name, 'release_revoked')
       await stopped(node)
       fleet.startAgent(node, { url: 'http://127.0.0.1:1' })
       await fleet.until(node, 'a start without a registry', ({ functions }) =>
@@ -269,8 +270,15 @@ describeAsRoot('a node that follows the log', () => {
       await fleet.apply(name, node, { instances: [{ use: `${program}@^1.0`, config: { drop: 1 } }] })
       await fleet.untilRefused(node, name, 'revocation_withheld')
       expect(chainOf(node).programId).toBe(programId) // an entry by itself takes nothing down
-      liar.tell(undefined)
+      const verify = ['verify', '--running', '--state', node.state, '--trust', node.trust, '--json']
+      const { code, stdout } = await hookline(fleet.dir, verify)
+      expect([code, stdout]).toEqual([3, expect.stringContaining('revocation_withheld')])
+      // nor does it help to show it without the key that the node knows from the release, or with another one
+      show({ ...view, key: owner.key.publicKey.spki.toString('base64') })
+      fleet.startAgent(await stopped(node), { url: liar.url })
       await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).toBe(undefined)
+      await fleet.untilRefused(node, name, 'release_revoked')
+      await stopped(node)
     },
     MOST_MS,
   )
