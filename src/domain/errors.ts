@@ -524,6 +524,11 @@ export const ERRORS = {
     'Recovery statement does not fit',
     'take the statements of the log’s epochs in their order',
   ),
+  log_notes_left_out: entry(
+    'too_large',
+    'Log notes more revocations than are kept',
+    'name fewer programs in trust.yaml; report it to the registry’s owner: somebody floods the log',
+  ),
   log_recovered: entry(
     'untrusted',
     'Log was begun anew and lost entries',
@@ -558,8 +563,8 @@ export const ERRORS = {
   ),
   revocation_withheld: entry(
     'untrusted',
-    'Revocation is in the log, but is not shown',
-    'report it to the registry’s owner: who signed it cannot be checked, and the release is not loaded anew',
+    'Revocation is not shown whole',
+    'report it to the registry’s owner: who signed it cannot be checked; what the log says is revoked is not loaded anew',
   ),
   too_many_revocations: entry(
     'forbidden',
