@@ -566,6 +566,11 @@ export const ERRORS = {
     'Revocation is not shown whole',
     'report it to the registry’s owner: who signed it cannot be checked; what the log says is revoked is not loaded anew',
   ),
+  revocation_unlogged: entry(
+    'untrusted',
+    'Revocation is not in the log',
+    'ask the registry’s owner: nodes that follow the log may not hear of it',
+  ),
   too_many_revocations: entry(
     'forbidden',
     'Publishers have revoked too much',
