@@ -74,6 +74,7 @@ export class NodeRevocations {
       try {
         added.push(await this.#believe(judge(signed, digest, policy)))
       } catch (error) {
+        requireWritten(error)
         this.#ignore(digest, error)
       }
     }
@@ -103,6 +104,7 @@ export class NodeRevocations {
           )
         added.push(await this.#believe(judged))
       } catch (error) {
+        requireWritten(error)
         if (SHOWN.has(asDomainError(error).code)) this.#ignore(digest, error)
         else withheld.push(note)
       }
@@ -134,6 +136,11 @@ export class NodeRevocations {
     this.#parts.say(`ignored a revocation: ${problem.message} [${problem.code}]`)
     this.#ignored.set(digest, problem)
   }
+}
+
+/** A disk that takes nothing says nothing of a revocation: it is judged again. Throws `file_unwritable`. */
+function requireWritten(thrown: unknown): void {
+  if (asDomainError(thrown).code === 'file_unwritable') throw thrown
 }
 
 /** What is wrong with a document that was shown; anything else keeps it from being shown. */
