@@ -308,7 +308,11 @@ export class Agent {
         ),
       )
     const chains = this.#observe(problems)
-    await this.#reporter.report(chains, this.#statuses, problems, this.#trust.counts)
+    // the same refusal met whoever asked for the desired state and for the log
+    const told = [
+      ...new Map(problems.map((problem) => [`${problem.code} ${problem.message}`, problem])).values(),
+    ]
+    await this.#reporter.report(chains, this.#statuses, told, this.#trust.counts)
   }
 
   /** What runs; when it cannot be read, as when somebody removed pins, that is a problem to report and nothing runs. */

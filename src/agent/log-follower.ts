@@ -37,7 +37,7 @@ export interface LogFollowerParts {
 export class LogFollower {
   readonly #parts: LogFollowerParts
   readonly #kept = new Map<LogName, KeptLog>()
-  #following: Promise<void> | undefined
+  #following: Promise<DomainError | undefined> | undefined
   #changes: Promise<void> = Promise.resolve()
   /** Logs of which something newer is there that too few witnesses signed. */
   readonly #behind = new Set<LogName>()
@@ -78,8 +78,11 @@ export class LogFollower {
     for (const log of ['catalog', 'revocations'] as const) await this.#open(log, trust.keys[log])
   }
 
-  /** Goes on to the newest checkpoints; what stands in the way becomes the {@link problem}. One at a time. */
-  follow(trust: LogTrust, signal: AbortSignal): Promise<void> {
+  /**
+   * Goes on to the newest checkpoints; what stands in the way becomes the {@link problem}. One at a time. Gives why this look did not
+   * get there, which a registry that is away is, too.
+   */
+  follow(trust: LogTrust, signal: AbortSignal): Promise<DomainError | undefined> {
     this.#following ??= this.#followAll(trust, signal).finally(() => {
       this.#following = undefined
     })
@@ -140,16 +143,18 @@ export class LogFollower {
     return published()
   }
 
-  async #followAll(trust: LogTrust, signal: AbortSignal): Promise<void> {
+  async #followAll(trust: LogTrust, signal: AbortSignal): Promise<DomainError | undefined> {
     try {
       for (const log of ['catalog', 'revocations'] as const) await this.#followOne(log, trust, signal)
       this.problem = undefined
+      return undefined
     } catch (error) {
       const problem = asDomainError(error)
       // a registry that is away says nothing of its log, until it is away for too long
       if (problem.code === 'registry_unavailable' || signal.aborted)
         this.problem = this.isStale(trust) ? stale(trust) : this.problem
       else this.problem = problem
+      return problem
     }
   }
 
@@ -319,8 +324,9 @@ export class LogFollower {
     try {
       return await this.#parts.registry.logFile(log, path, maxBytes, signal)
     } catch (cause) {
-      const { code, message } = asDomainError(cause)
-      if (code === 'registry_unavailable') throw cause
+      const { code, kind, message } = asDomainError(cause)
+      // neither says anything of the log: the registry is away, or does not know the node by its key
+      if (code === 'registry_unavailable' || kind === 'unauthenticated') throw cause
       throw new DomainError('log_malformed', `the registry does not show ${path} of its log: ${message}`, {
         cause,
       })

@@ -273,12 +273,12 @@ export const ERRORS = {
   node_unauthenticated: entry(
     'unauthenticated',
     'Node signature refused',
-    'check the node’s clock, or enrol it again',
+    'check the node’s clock, or let it join anew: `hookline node remove`, then start its agent with a join token',
   ),
   node_key_retired: entry(
     'unauthenticated',
     'Key of the node was replaced',
-    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, and enrol it again',
+    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, then start its agent with a join token',
   ),
   rate_limited: entry('unavailable', 'Too many requests', 'wait as long as Retry-After says'),
   overloaded: entry('unavailable', 'Overloaded', 'wait as long as Retry-After says, or send a token'),
