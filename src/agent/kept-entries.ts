@@ -172,6 +172,7 @@ function vettingOf({ revocations, trust, catalog }: Known, found: Found): Vettin
   return {
     revocationOf,
     isRevoked: () => false, // asked of chains, never of releases
+    requireSoundLog: async () => {}, // what is kept went back nowhere
     requireAllowed: async (release, signers) => {
       found.signers = signers
       const revoked = revocationOf(release)
