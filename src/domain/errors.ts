@@ -636,12 +636,17 @@ export const ERRORS = {
   running_differs: entry(
     'untrusted',
     'What runs is not what its releases make',
-    'find out who changed it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+    'find out who changed it (`bpftool link`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
   ),
   running_unknown: entry(
     'untrusted',
     'Hook carries something else',
-    'find out who attached it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+    'find out who attached it (`bpftool link`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
+  ),
+  chain_altered: entry(
+    'untrusted',
+    'Somebody else changed the chain',
+    'find out who did (`bpftool link`, `bpftool prog`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
   ),
   running_missing: entry(
     'untrusted',
