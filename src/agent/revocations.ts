@@ -102,6 +102,7 @@ export class NodeRevocations {
         added.push(...(await this.#believe(judge(signed, digest, policy, keys))))
         this.#decide(digest, undefined, judgedBy)
       } catch (error) {
+        requireWritten(error)
         const problem = asDomainError(error)
         if (REFUSALS.has(problem.code)) this.#ignore(digest, digest, problem, judgedBy)
         else unproven.push(problem)
@@ -134,6 +135,7 @@ export class NodeRevocations {
         if (revokedText(judged.revocation.revoked) !== revokedText(revoked))
           this.#ignore(noteKey(note), digest, untrueNote(revoked), judgedBy)
       } catch (error) {
+        requireWritten(error)
         const problem = asDomainError(error)
         // a document that is damaged, or whose signer is not shown, may be true: only who may not revoke is ignored
         if (problem.code === 'revoker_not_allowed') this.#ignore(digest, digest, problem, judgedBy)
@@ -192,6 +194,11 @@ export class NodeRevocations {
       for (const oldest of [...this.#verdicts.keys()].slice(0, 1)) this.#verdicts.delete(oldest)
     return true
   }
+}
+
+/** A disk that takes nothing says nothing of a revocation: it is judged again. Throws `file_unwritable`. */
+function requireWritten(thrown: unknown): void {
+  if (asDomainError(thrown).code === 'file_unwritable') throw thrown
 }
 
 /** Verdicts that no key and no trusted root beside the policy's own would change. */

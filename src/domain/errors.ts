@@ -273,12 +273,12 @@ export const ERRORS = {
   node_unauthenticated: entry(
     'unauthenticated',
     'Node signature refused',
-    'check the node’s clock, or enrol it again',
+    'check the node’s clock, or let it join anew: `hookline node remove`, then start its agent with a join token',
   ),
   node_key_retired: entry(
     'unauthenticated',
     'Key of the node was replaced',
-    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, and enrol it again',
+    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, then start its agent with a join token',
   ),
   rate_limited: entry('unavailable', 'Too many requests', 'wait as long as Retry-After says'),
   overloaded: entry('unavailable', 'Overloaded', 'wait as long as Retry-After says, or send a token'),
@@ -656,12 +656,17 @@ export const ERRORS = {
   running_differs: entry(
     'untrusted',
     'What runs is not what its releases make',
-    'find out who changed it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+    'find out who changed it (`bpftool link`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
   ),
   running_unknown: entry(
     'untrusted',
     'Hook carries something else',
-    'find out who attached it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+    'find out who attached it (`bpftool link`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
+  ),
+  chain_altered: entry(
+    'untrusted',
+    'Somebody else changed the chain',
+    'find out who did (`bpftool link`, `bpftool prog`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
   ),
   running_missing: entry(
     'untrusted',

@@ -40,6 +40,8 @@ const shown = new Map<LogName, MemoryLog>()
 let statements = new Map<string, string>()
 const kept = new Map<LogName, KeptLog>()
 let said: string[] = []
+/** What the registry answers instead of showing anything. */
+let refusal: DomainError | undefined
 /** A policy that follows the log and has rules for these programs. */
 const trustIn = (...patterns: string[]): LogTrust =>
   logTrust(
@@ -62,6 +64,7 @@ const follower = (): LogFollower =>
     },
     registry: {
       logFile: async (log, path) => {
+        if (refusal !== undefined) throw refusal
         const one = shown.get(log) ?? expect.fail('no log')
         const found =
           path === 'checkpoint'
@@ -100,6 +103,25 @@ afterEach(() => {
   kept.clear()
   statements = new Map()
   said = []
+  refusal = undefined
+})
+
+describe('a registry that does not show its log', () => {
+  test.each([
+    ['node_unauthenticated', 'node_unauthenticated'], // says nothing of the log
+    ['node_key_retired', 'node_key_retired'],
+    ['not_found', 'log_malformed'],
+    ['registry_unavailable', undefined],
+  ] as const)('by %s is reported as %s, and its log is good again once it does', async (answer, problem) => {
+    show([revoke(1)])
+    const one = await follow()
+    refusal = new DomainError(answer, 'no')
+    await one.follow(trust, AbortSignal.timeout(5000))
+    expect(one.problem?.code).toBe(problem)
+    refusal = undefined
+    await one.follow(trust, AbortSignal.timeout(5000))
+    expect([one.problem, one.notes.length]).toEqual([undefined, 1])
+  })
 })
 
 const publish = (at: number, version: string): LogEntry => ({
