@@ -171,11 +171,23 @@ describe('what the log notes', () => {
     show([entry, revokeRelease('acme/limit', 1)])
     await follow(trustIn('other/*'))
     const one = follower()
-    await one.requireLogged(loggedAs(0, entry), [digestOf(9)], trustIn('acme/*'), AbortSignal.timeout(5000))
+    const asked = (): Promise<Date> =>
+      one.requireLogged(loggedAs(0, entry), [digestOf(9)], trustIn('acme/*'), AbortSignal.timeout(5000))
+    // a registry that shows one log and not the other says nothing of it
+    const { tile, ...revocations } = shown.get('revocations') ?? expect.fail('no log')
+    const away = (): never => {
+      throw new DomainError('registry_unavailable', 'away')
+    }
+    shown.set('revocations', { ...revocations, tile: away })
+    await expect(asked()).rejects.toThrow(expect.objectContaining({ code: 'log_stale' }))
+    shown.set('revocations', { ...revocations, tile })
+    await asked()
     expect(found(one)).toEqual([digestOf(1)])
   })
   test('without end makes no log stale, and hides nothing of others', async () => {
-    const flood = Array.from({ length: LIMITS.agent_revocations + 1 }, (_, n) => revokeRelease('flood/some', n))
+    const flood = Array.from({ length: LIMITS.agent_revocations + 1 }, (_, n) =>
+      revokeRelease('flood/some', n),
+    )
     show([revokeRelease('acme/limit', 1), ...flood, revoke(2)])
     for (const [by, size, overflow] of [
       [trustIn('acme/*'), 2, undefined],

@@ -79,7 +79,7 @@ describeAsRoot('a node that follows the log', () => {
       await revoke(`${program}@1.0.0`)
       fleet.startAgent(await stopped(node), { url: liar.url }) // it looks at the log when it starts, else within a minute
       await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).toBe(undefined)
-      await fleet.untilRefused(node, name, 'release_revoked')
+      await fleet.untilRefused(node, `hidden-${whose}`, 'release_revoked')
       await stopped(node)
       fleet.startAgent(node, { url: 'http://127.0.0.1:1' })
       await fleet.until(node, 'a start without a registry', ({ functions }) =>
