@@ -147,8 +147,16 @@ export class LogFollower {
     if (this.isStale(trust)) throw stale(trust)
     if (!this.#isRead(trust))
       throw new DomainError('log_stale', 'the log of revocations was not read for what the policy allows now')
-    const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
-    verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
+    try {
+      const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
+      verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
+    } catch (refusal) {
+      // the log may be another since it was looked at: begun anew, which leads on, or gone back, which says more than the proof
+      await this.follow(trust, signal)
+      if (this.problem !== undefined) throw this.problem
+      if ((await this.#open('catalog', trust.keys.catalog)).epoch === kept.epoch) throw refusal
+      return this.requireLogged(release, signers, trust, signal)
+    }
     await this.#change('catalog', ({ places }) => ({
       places: [...places, place].slice(-LIMITS.agent_places),
     }))

@@ -35,8 +35,9 @@ export interface OrderReview {
 
 /**
  * Looks at every order sent, beside those held, and decides by signature, operator and revision; pure. A function that
- * is held but was not sent goes on: absence ends nothing, since a registry could make anything absent. The name and
- * revision beside an envelope are the registry's word and only decide where a refusal is shown.
+ * is held but was not sent goes on: absence ends nothing, since a registry could make anything absent. Its problem then is
+ * `order_withheld`: an honest registry sends every function that was ever for this node, also those that ended. The name
+ * and revision beside an envelope are the registry's word and only decide where a refusal is shown.
  *
  * `operators` are the keys that the node's policy accepts.
  */
@@ -50,6 +51,7 @@ export function reviewOrders(
   const newest = new Map([...seen].filter(([, { elsewhere }]) => elsewhere === undefined))
   const accepted = new Map<string, AcceptedOrder>()
   const problems = new Map<string, DomainError>()
+  const names = new Set(sent.map(({ name }) => name))
   for (const { name, envelope } of sent) {
     try {
       const reviewed = reviewOne(envelope, name, operators, labels, seen)
@@ -65,7 +67,7 @@ export function reviewOrders(
     }
   }
   const standings = [...newest.values()].map((order) =>
-    standingOf(order, operators, labels, problems.get(order.name)),
+    standingOf(order, operators, labels, names.has(order.name), problems.get(order.name)),
   )
   const strangers = [...problems].filter(([name]) => !newest.has(name)).slice(0, LIMITS.agent_strangers)
   for (const [name, problem] of strangers) standings.push({ kind: 'held', name, revision: 0, problem })
@@ -127,20 +129,28 @@ function standingOf(
   accepted: AcceptedOrder,
   operators: readonly PublicKey[],
   labels: Labels,
+  wasSent: boolean,
   problem: DomainError | undefined,
 ): Standing {
   const { name, revision } = accepted
-  const also = problem === undefined ? {} : { problem }
   let order: Order
   try {
     order = verifyOrder(accepted.envelope, operators).order
   } catch (error) {
     return { kind: 'held', name, revision, problem: problem ?? asDomainError(error) }
   }
+  const also = problem === undefined ? {} : { problem }
   if (order.kind === 'remove' || !selects(order.function.selector, labels))
     return { kind: 'ended', name, revision, ...also }
-  return { kind: 'active', name, revision, spec: order.function, accepted, ...also }
+  const active = { kind: 'active', name, revision, spec: order.function, accepted } as const
+  return wasSent ? { ...active, ...also } : { ...active, problem: withheld(accepted) }
 }
+
+const withheld = ({ name, revision }: AcceptedOrder): DomainError =>
+  new DomainError(
+    'order_withheld',
+    `the registry no longer sends order ${revision} of ${name}, and no signed order ended it: it goes on`,
+  )
 
 const describe = (labels: Labels): string =>
   Object.entries(labels)

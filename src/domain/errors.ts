@@ -436,6 +436,11 @@ export const ERRORS = {
     'Order or policy is older than one seen',
     'sign it again with a newer revision',
   ),
+  order_withheld: entry(
+    'untrusted',
+    'Order is no longer sent',
+    'ask the registry’s owner, or apply the function again; what is to end is ended by a signed order: hookline function remove',
+  ),
   // the transparency log
   log_key_invalid: entry(
     'invalid',
@@ -529,6 +534,11 @@ export const ERRORS = {
     'Log was begun anew and lost entries',
     'nothing, if the log’s operator announced it; else report it: somebody has the recovery key',
   ),
+  checkpoint_unknown: entry(
+    'untrusted',
+    'Checkpoint is of another log',
+    'see whose it is: only what these logs signed can contradict them; `--leave-out` signs without it',
+  ),
   not_logged: entry(
     'untrusted',
     'Release is not in the log',
@@ -555,6 +565,11 @@ export const ERRORS = {
     'untrusted',
     'Revocation is not shown whole',
     'report it to the registry’s owner: who signed it cannot be checked; what the log says is revoked is not loaded anew',
+  ),
+  too_many_revocations: entry(
+    'forbidden',
+    'Publishers have revoked too much',
+    'ask an operator to revoke it: his revocations are not counted',
   ),
   release_revoked: entry(
     'untrusted',

@@ -251,6 +251,8 @@ export const LIMITS = {
   witness_request_bytes: (128 << 10) + (4 << 10),
   witness_request_ms: 10_000,
   witness_connections: 256,
+  metrics_request_ms: 10_000,
+  metrics_connections: 16,
   /** Bundles and tiles that an audit asks for ahead of the one it checks. */
   log_audit_ahead: 16,
   /** A full bundle: 256 entries behind their lengths. */
@@ -277,8 +279,12 @@ export const LIMITS = {
   revocation_bytes: 32 << 10,
   /** Revocations in one answer. */
   revocation_items: 200,
-  /** Revocations that one desired state carries, the newest. */
+  /** Revocations that one desired state carries, and their bytes, of a few hundred each. */
   desired_revocations: 256,
+  desired_revocations_bytes: 4 << 20,
+  /** Revocations that the publishers of one program, and of all programs of a namespace, may make; far below `agent_revocations`. */
+  program_revocations: 256,
+  namespace_revocations: 1024,
   /** Notes of revocations that a node keeps of the log: those that matter to its policy. */
   agent_revocations: 65_536,
   /** Revocations of one signer that a node believes, and keeps for ever: no pipeline ever published so many faulty releases. */

@@ -144,6 +144,33 @@ describe('the time of an entry', () => {
     await follow()
     expect(await publishedAt(1, old)).toBeGreaterThanOrEqual(began)
   })
+  test.each([
+    ['fewer entries than were seen', []],
+    ['as many', [revoke(6)]],
+    ['more', [revoke(6), revoke(7)]],
+  ])(
+    'that came after the log was begun anew is no older than the last look before, with %s',
+    async (_, more) => {
+      show([...before, ...lost])
+      const began = now_s()
+      await follow()
+      show([...before, epoch(1), old, ...more], 'registry.test/epoch-1')
+      state(1, { good: before })
+      expect((await follow()).problem).toBe(undefined)
+      expect(await publishedAt(3, old)).toBeGreaterThanOrEqual(began)
+    },
+  )
+  test('is asked of the log that was begun anew, also when it was not looked at since', async () => {
+    show([...before, ...lost])
+    await follow()
+    const entry = publish(now_s(), '1.0.0')
+    show([...before, epoch(1), entry], 'registry.test/epoch-1')
+    const refused = expect.objectContaining({ code: 'log_untrusted' }) // nobody says so yet
+    await expect(publishedAt(3, entry)).rejects.toThrow(refused)
+    state(1, { good: before })
+    expect(await publishedAt(3, entry)).toBe(entry.at)
+    expect(kept.get('catalog')).toMatchObject({ epoch: 1, size: 4 })
+  })
   test('is not what the registry says it is', async () => {
     show([revoke(1), publish(now_s(), '1.0.0')])
     await expect(publishedAt(1, old)).rejects.toThrow(expect.objectContaining({ code: 'log_proof_invalid' }))

@@ -15,6 +15,13 @@ describe('looks at a log', () => {
     expect(absentUntil(sightings, 6)).toBe(NOW + 60)
     expect(absentUntil(sightings, 7)).toBe(NOW + 120)
   })
+  test('of a log that was begun anew say that what it has now was not there at the last of them', () => {
+    const sightings = sighted(sighted([], 5, NOW), 9, NOW + 60)
+    const anew = sighted(sightedAnew(sightings, 6, NOW + 120), 8, NOW + 120)
+    expect([4, 5, 6, 7, 8].map((index) => absentUntil(anew, index) - NOW)).toEqual([-NOW, 0, 60, 60, 120])
+    // nothing was lost to who saw no more
+    expect(sightedAnew(sightings, 9, NOW + 120)).toEqual(sightings)
+  })
   test('are few after years, and wrong by a 16th of their age at most', () => {
     const step_s = 3600
     let sightings: ReturnType<typeof sighted> = []

@@ -145,8 +145,42 @@ describe('a forged order is refused', () => {
 })
 
 describe('absence ends nothing', () => {
-  test('a function that is no longer sent goes on', () => {
-    expect(said(review([], [held(3, apply(3))]))).toEqual(['active edge r3'])
+  test('a function that is no longer sent goes on, and that is said', () => {
+    expect(said(review([], [held(3, apply(3))]))).toEqual(['active edge r3 order_withheld'])
+  })
+  test('of several only the one that is left out is withheld, until it is sent again', () => {
+    const core = apply(2, { name: 'core' })
+    const both = [held(3, apply(3)), held(2, core, 'core')]
+    expect(said(review([sent(core, 'core')], both))).toEqual([
+      'active edge r3 order_withheld',
+      'active core r2',
+    ])
+    expect(said(review([sent(core, 'core'), sent(apply(3))], both))).toEqual([
+      'active edge r3',
+      'active core r2',
+    ])
+  })
+  test('one that is shown under another name is withheld under its own', () => {
+    expect(said(review([sent(apply(3), 'core')], [held(3, apply(3))]))).toEqual([
+      'active edge r3 order_withheld',
+      'held core r0 order_invalid',
+    ])
+  })
+  test('one whose order is shown altered is not withheld, but refused', () => {
+    expect(said(review([sent('junk')], [held(3, apply(3))]))).toEqual(['active edge r3 order_invalid'])
+  })
+  test.each([
+    ['a signed removal', remove(4)],
+    ['a newer order for other nodes', apply(4, { selector: { role: 'core' } })],
+  ])('what %s ended is not withheld when that is no longer sent', (_, envelope) => {
+    expect(said(review([], [held(4, envelope)]))).toEqual(['ended edge r4'])
+  })
+  test('what no longer selects this node, whose labels changed, is not withheld', () => {
+    const { standings } = reviewOrders([], [held(3, apply(3))], OPERATORS, { role: 'core' })
+    expect(standings).toEqual([{ kind: 'ended', name: 'edge', revision: 3 }])
+  })
+  test('a node that never was given an order misses none', () => {
+    expect(said(review([]))).toEqual([])
   })
   test('a signed removal ends it, and is kept against replays', () => {
     const result = review([sent(remove(4))], [held(3, apply(3))])
