@@ -277,7 +277,7 @@ describeAsRoot('a node that follows the log', () => {
       show({ ...view, key: owner.key.publicKey.spki.toString('base64') })
       fleet.startAgent(await stopped(node), { url: liar.url })
       await expect.poll(() => xdpProgramOn(node.edge), { timeout: 20_000 }).toBe(undefined)
-      await fleet.untilRefused(node, `hidden-${whose}`, 'release_revoked')
+      await fleet.untilRefused(node, name, 'release_revoked')
       await stopped(node)
     },
     MOST_MS,
