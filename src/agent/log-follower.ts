@@ -147,7 +147,9 @@ export class LogFollower {
       throw new DomainError('witnesses_missing', `entry ${index} is new, and too few witnesses signed it yet`)
     if (size <= index)
       throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)
-    if (this.isStale(trust) || !this.#isRead(trust)) throw stale(trust)
+    if (this.isStale(trust)) throw stale(trust)
+    if (!this.#isRead(trust))
+      throw new DomainError('log_stale', 'the log of revocations was not read for what the policy allows now')
     try {
       const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
       verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })

@@ -220,7 +220,17 @@ describe('what the log notes', () => {
     show([entry, revokeRelease('acme/limit', 1)])
     await follow(trustIn('other/*'))
     const one = follower()
-    await one.requireLogged(loggedAs(0, entry), [digestOf(9)], trustIn('acme/*'), AbortSignal.timeout(5000))
+    const asked = (): Promise<Date> =>
+      one.requireLogged(loggedAs(0, entry), [digestOf(9)], trustIn('acme/*'), AbortSignal.timeout(5000))
+    // a registry that shows one log and not the other says nothing of it
+    const { tile, ...revocations } = shown.get('revocations') ?? expect.fail('no log')
+    const away = (): never => {
+      throw new DomainError('registry_unavailable', 'away')
+    }
+    shown.set('revocations', { ...revocations, tile: away })
+    await expect(asked()).rejects.toThrow(expect.objectContaining({ code: 'log_stale' }))
+    shown.set('revocations', { ...revocations, tile })
+    await asked()
     expect(found(one)).toEqual([digestOf(1)])
   })
   test('without end makes no log stale, and hides nothing of others', async () => {
