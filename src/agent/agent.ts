@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { Desired, ObservedChain, Proven } from '../domain/node.ts'
+import type { Desired, Observed, ObservedChain, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
 import type { NodePolicy } from './node-policy.ts'
-import { followPolicy } from './owner-policy.ts'
+import { followPolicy, heldPolicy } from './owner-policy.ts'
 import { keepProof, wantedFiles } from './proof.ts'
+import { keysAtHand } from './readable-keys.ts'
 import { type ReconcileParts, reconcile } from './reconcile.ts'
 import { type FunctionStatus, Reporter } from './reporter.ts'
 import { allowTakenBack, forgetProofs, markTakenBack } from './taken-back.ts'
@@ -62,7 +63,11 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts
-    this.#trust = new TrustWatch(parts)
+    this.#trust = new TrustWatch({
+      ...parts,
+      policy: async () => heldPolicy(await parts.policy(), parts.state, parts.labels),
+      keys: () => keysAtHand(this.#desired, parts.state),
+    })
     this.#chains = new ChainSet(parts.kernel, parts.state, parts.netns, parts.clock, (entry) =>
       this.#trust.isRevoked(entry),
     )
@@ -71,7 +76,9 @@ export class Agent {
 
   /** Adopts what runs, restores what should, and starts to follow the registry. */
   async start(): Promise<void> {
-    this.#desired = (await this.#parts.state.desired()) ?? NOTHING
+    const { state } = this.#parts
+    // as long as no registry was heard, none withholds what is held
+    this.#desired = (await state.desired()) ?? { ...NOTHING, functions: await state.acceptedOrders() }
     this.#saved = this.#desired
     await this.#trust.open()
     await this.#serially(() => this.#sayAdopted())
@@ -86,9 +93,14 @@ export class Agent {
     )
   }
 
+  /** How the node fared when it was last looked at; undefined before that. */
+  get observed(): Observed | undefined {
+    return this.#reporter.latest
+  }
+
   /** Says what runs already, from before this process. */
   async #sayAdopted(): Promise<void> {
-    await this.#chains.refresh()
+    await this.#refresh()
     const running = this.#chains.observe()
     const named = running
       .slice(0, MOST_NAMED)
@@ -98,6 +110,14 @@ export class Agent {
       )
     if (running.length > named.length) named.push(`${running.length - named.length} more`)
     if (running.length > 0) this.#parts.say(`adopted what runs: ${named.join(', ')}`)
+  }
+
+  /** Reads what runs, and says what somebody else took down. */
+  async #refresh(): Promise<void> {
+    for (const { hook, interface: on } of await this.#chains.refresh())
+      this.#parts.say(
+        `${hook} on ${on} was detached, and not by this agent: what is ordered there is attached anew`,
+      )
   }
 
   /** Stops following. The chains stay as they are: they are the kernel's. */
@@ -293,15 +313,13 @@ export class Agent {
   async #report(): Promise<void> {
     const own = [this.#registryProblem, this.#policyProblem, this.#passProblem]
     const problems = [...own.filter((problem) => problem !== undefined), ...this.#trust.problems]
-    for (const key of this.#chains.unknown())
-      problems.push(
-        new DomainError(
-          'internal',
-          `chain ${key} runs, but this agent remembers nothing of it: it is left alone`,
-        ),
-      )
+    problems.push(...this.#chains.strangers())
     const chains = this.#observe(problems)
-    await this.#reporter.report(chains, this.#statuses, problems, this.#trust.counts)
+    // the same refusal met whoever asked for the desired state and for the log
+    const told = [
+      ...new Map(problems.map((problem) => [`${problem.code} ${problem.message}`, problem])).values(),
+    ]
+    await this.#reporter.report(chains, this.#statuses, told, this.#trust.counts)
   }
 
   /** What runs; when it cannot be read, as when somebody removed pins, that is a problem to report and nothing runs. */
@@ -337,7 +355,7 @@ export class Agent {
   async #pass(): Promise<void> {
     if (this.#saved !== this.#desired) await this.#parts.state.saveDesired(this.#desired)
     this.#saved = this.#desired
-    await this.#chains.refresh()
+    await this.#refresh()
     if (this.#reachable) await this.#chains.allowUndone()
     const policy = await this.#readPolicy()
     if (policy === undefined) return this.#report()

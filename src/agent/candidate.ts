@@ -12,6 +12,7 @@ import {
   type PrepareParts,
   prepare,
   type ReadyFunction,
+  requireSoundStepBack,
   type Source,
   sourceOf,
 } from './prepare.ts'
@@ -75,11 +76,13 @@ export async function candidate(
   if (isTouched(parts.vetting, standing, [source, last], chains))
     fallbacks.push(() => prepareWithout(parts, source, standing, policy, last, chains))
   try {
+    for (const instance of standing.spec.instances) await requireSoundStepBack(parts, source, instance, last)
     return { standing, problem, ready: await made(source, standing), fallbacks }
   } catch (error) {
     const ready = await firstOf(fallbacks)
-    const why = ready?.withdrawn?.[0]?.problem ?? asDomainError(error)
-    return { standing, problem: problem ?? why, ready, fallbacks }
+    // what is wrong with an order hides no revocation
+    const revoked = ready?.withdrawn?.[0]?.problem
+    return { standing, problem: revoked ?? problem ?? asDomainError(error), ready, fallbacks }
   }
 }
 

@@ -1,4 +1,4 @@
-import { asDomainError } from '../domain/errors.ts'
+import { asDomainError, type DomainError } from '../domain/errors.ts'
 import type { ChainRecord, EntryRecord, FunctionPart, GenerationRecord } from '../domain/generation.ts'
 import type { Hook } from '../domain/hook.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
@@ -48,7 +48,7 @@ export class ChainSet {
   }
 
   /** Reads what is pinned, as {@link ChainMemory.refresh}. */
-  refresh(): Promise<void> {
+  refresh(): Promise<ChainRecord[]> {
     return this.#memory.refresh()
   }
 
@@ -313,9 +313,14 @@ export class ChainSet {
     return observeChains(this.#kernel, this.#memory)
   }
 
-  /** Keys of chains that run and that nothing is remembered of: adopted, left alone, and worth a word. */
-  unknown(): string[] {
-    return [...this.#memory.pinned.keys()].filter((key) => this.#memory.running(key) === undefined)
+  /** What is wrong with a chain that runs what is not remembered: `running_unknown`, `chain_altered`. It is left alone. */
+  stranger(key: string): DomainError | undefined {
+    return this.#memory.stranger(key)
+  }
+
+  /** All of those. */
+  strangers(): DomainError[] {
+    return [...this.#memory.pinned.keys()].flatMap((key) => this.#memory.stranger(key) ?? [])
   }
 
   /** Builds and pins the next generation; it is remembered before it can run. */

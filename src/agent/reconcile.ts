@@ -102,7 +102,7 @@ async function reviewAll(
   const review = reviewOrders(desired.functions, held, operators, labels)
   for (const order of review.accepted) {
     await state.saveAcceptedOrder(order)
-    say(describeAccepted(order))
+    if (order.elsewhere === undefined) say(describeAccepted(order))
   }
   return { standings: review.standings, keys }
 }
@@ -134,7 +134,7 @@ async function carryOut(
     for (const name of functions) {
       const candidate = find(candidates, name)
       const same = chains.part(site.key, name) === partOf(name, candidate.ready?.entries.map(recordOf) ?? [])
-      if (!same) candidate.problem ??= heldBy(site, by)
+      if (!same) candidate.problem ??= by === undefined ? chains.stranger(site.key) : heldBy(site, by)
     }
   for (const [name, problem] of plan.problems) find(candidates, name).problem ??= problem
   for (const chain of brought.changed) parts.say(describeChange(chain))
@@ -252,10 +252,10 @@ const hooksOf = ({ entries }: PreparedFunction): Set<Hook> => new Set(entries.ma
 
 const recordOf = ({ record }: ReadyEntry): EntryRecord => record
 
-const heldBy = ({ at, hook }: ChainSite, by: string | undefined): DomainError =>
+const heldBy = ({ at, hook }: ChainSite, by: string): DomainError =>
   new DomainError(
     'hook_conflict',
-    `the chain on ${at.name} (${hook}) stays as it is: ${by === undefined ? 'nothing is known of it' : `it has entries of function ${by}, which cannot be built now`}`,
+    `the chain on ${at.name} (${hook}) stays as it is: it has entries of function ${by}, which cannot be built now`,
   )
 
 const describeAccepted = (order: AcceptedOrder): string => `accepted order ${order.revision} of ${order.name}`

@@ -43,9 +43,17 @@ export class Reporter {
   #waiting: Observed | undefined
   #sending: Promise<void> | undefined
   #said = new Map<string, string>()
+  /** Why the registry does not take reports. */
+  #refusal: DomainError | undefined
+  #latest: Observed | undefined
 
   constructor(parts: ReporterParts) {
     this.#parts = parts
+  }
+
+  /** What was reported last; undefined before the first report. */
+  get latest(): Observed | undefined {
+    return this.#latest
   }
 
   /** Reports. A registry that cannot be reached is no failure here: the next report says it all again. */
@@ -67,6 +75,7 @@ export class Reporter {
       errors: problems.map((problem) => errorView(problem)),
       ...(revocations === undefined ? {} : { revocations }),
     }
+    this.#latest = observed
     await this.#parts.state.saveStatus(observed)
     const shape = JSON.stringify([
       functions,
@@ -96,12 +105,25 @@ export class Reporter {
       this.#waiting = undefined
       try {
         await this.#parts.registry.report(observed)
+        this.#tellOf(undefined)
       } catch (error) {
         this.#sent = '' // said again with the next report that is due
-        const { code, message } = asDomainError(error)
-        if (code !== 'registry_unavailable') this.#parts.say(`report: ${message} [${code}]`)
+        this.#tellOf(asDomainError(error))
       }
     }
+  }
+
+  /**
+   * Says once that reports are refused, and once that they are taken again. A registry that is away, or does not know the node by
+   * its key, is not told of here: whoever asks it for the desired state does.
+   */
+  #tellOf(refusal: DomainError | undefined): void {
+    if (refusal?.code === 'registry_unavailable' || refusal?.kind === 'unauthenticated') return
+    if (refusal?.code !== this.#refusal?.code)
+      this.#parts.say(
+        refusal === undefined ? 'report: taken again' : `report: ${refusal.message} [${refusal.code}]`,
+      )
+    this.#refusal = refusal
   }
 
   async #functionView({

@@ -20,6 +20,11 @@ export interface Vetting {
     signers: readonly Signer[],
     signal: AbortSignal,
   ): Promise<Date | undefined>
+  /**
+   * Looks at the log, where the policy names one, before anything is done that a registry says which may have gone back in time.
+   * Throws why the log is not believed, or cannot be looked at now.
+   */
+  requireSoundLog(signal: AbortSignal): Promise<void>
   /** Why a release must not run; undefined where nothing speaks against it. */
   revocationOf(release: RevocableRelease): DomainError | undefined
   /** The same of an entry that runs, or ran. */
@@ -29,7 +34,7 @@ export interface Vetting {
 /** Vets by what is believed now. Without `trust` no log is followed. */
 export function vettingBy(
   revocations: Pick<NodeRevocations, 'of' | 'requireNotWithheld'>,
-  follower: Pick<LogFollower, 'isStale' | 'requireLogged'>,
+  follower: Pick<LogFollower, 'isStale' | 'requireLogged' | 'notes' | 'follow'>,
   trust: LogTrust | undefined,
 ): Vetting {
   const revocationOf = (release: RevocableRelease): DomainError | undefined => {
@@ -49,8 +54,14 @@ export function vettingBy(
       const published = trust && (await follower.requireLogged(release, signers, trust, signal))
       const revoked = revocationOf(release)
       if (revoked !== undefined) throw revoked
-      revocations.requireNotWithheld(release)
+      if (trust !== undefined) revocations.requireNotWithheld(release, follower.notes)
       return published
+    },
+    requireSoundLog: async (signal) => {
+      if (trust === undefined) return
+      await follower.follow(trust, signal) // one that is under way may have asked before
+      const problem = await follower.follow(trust, signal)
+      if (problem !== undefined) throw problem
     },
     isRevoked: (entry) => {
       const { release, object } = entry

@@ -16,6 +16,7 @@ import {
   type PrepareParts,
   type ReadyFunction,
   requireNoStepBack,
+  requireSoundStepBack,
   resolve,
   type Source,
   sourceOf,
@@ -88,6 +89,7 @@ async function instanceFrom(
     try {
       descriptor = resolve(from, instance.use).descriptor
       requireNoStepBack(parts.vetting, spec, instance, descriptor, last)
+      if (from === source) await requireSoundStepBack(parts, source, instance, last)
       const { entries } = await entriesFrom(parts, from.keys, spec, instance, descriptor, policy)
       return { entries, problem: new DomainError('internal', 'nothing is wrong') }
     } catch (thrown) {

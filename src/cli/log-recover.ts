@@ -94,7 +94,7 @@ export async function logRecover(flags: LogRecoverFlags, context: Context): Prom
   return {
     json: { logs, leftOut: seen.leftOut, file: flags.out, recoveryKey: formatNoteKey(signer.key) },
     text: `${renderTable(io, ['log', 'good', 'has', 'lost', 'goes on as'], rows)}
-both statements are in ${flags.out}: show them in public; tell each witness the new keys (--log)`,
+both statements are in ${flags.out}: show them in public; tell witnesses without --recovery-key the new keys (--log)`,
   }
 }
 

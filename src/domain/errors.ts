@@ -273,12 +273,12 @@ export const ERRORS = {
   node_unauthenticated: entry(
     'unauthenticated',
     'Node signature refused',
-    'check the node’s clock, or enrol it again',
+    'check the node’s clock, or let it join anew: `hookline node remove`, then start its agent with a join token',
   ),
   node_key_retired: entry(
     'unauthenticated',
     'Key of the node was replaced',
-    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, and enrol it again',
+    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, then start its agent with a join token',
   ),
   rate_limited: entry('unavailable', 'Too many requests', 'wait as long as Retry-After says'),
   overloaded: entry('unavailable', 'Overloaded', 'wait as long as Retry-After says, or send a token'),
@@ -441,6 +441,11 @@ export const ERRORS = {
     'Order or policy is older than one seen',
     'sign it again with a newer revision',
   ),
+  order_withheld: entry(
+    'untrusted',
+    'Order is no longer sent',
+    'ask the registry’s owner, or apply the function again; what is to end is ended by a signed order: hookline function remove',
+  ),
   // the transparency log
   log_key_invalid: entry(
     'invalid',
@@ -524,6 +529,11 @@ export const ERRORS = {
     'Recovery statement does not fit',
     'take the statements of the log’s epochs in their order',
   ),
+  log_notes_left_out: entry(
+    'too_large',
+    'Log notes more revocations than are kept',
+    'name fewer programs in trust.yaml; report it to the registry’s owner: somebody floods the log',
+  ),
   log_recovered: entry(
     'untrusted',
     'Log was begun anew and lost entries',
@@ -558,8 +568,8 @@ export const ERRORS = {
   ),
   revocation_withheld: entry(
     'untrusted',
-    'Revocation is in the log, but is not shown',
-    'report it to the registry’s owner: who signed it cannot be checked, and the release is not loaded anew',
+    'Revocation is not shown whole',
+    'report it to the registry’s owner: who signed it cannot be checked; what the log says is revoked is not loaded anew',
   ),
   revocation_unlogged: entry(
     'untrusted',
@@ -651,12 +661,17 @@ export const ERRORS = {
   running_differs: entry(
     'untrusted',
     'What runs is not what its releases make',
-    'find out who changed it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+    'find out who changed it (`bpftool link`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
   ),
   running_unknown: entry(
     'untrusted',
     'Hook carries something else',
-    'find out who attached it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+    'find out who attached it (`bpftool link`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
+  ),
+  chain_altered: entry(
+    'untrusted',
+    'Somebody else changed the chain',
+    'find out who did (`bpftool link`, `bpftool prog`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
   ),
   running_missing: entry(
     'untrusted',

@@ -76,6 +76,12 @@ export interface Attachment {
   readonly mode: AttachMode
 }
 
+/** A program by what the kernel tells anyone of it: `tag` is of its instructions (16 hex digits), `name` what its author calls it. */
+export interface LoadedProgram {
+  readonly tag: string
+  readonly name: string
+}
+
 /** What bpffs holds for one hook of one interface. */
 export interface PinnedChain {
   /** Name of its folder: network namespace, interface and hook. */
@@ -109,6 +115,8 @@ export interface ChainKernel {
   keyOf(ifindex: number, hook: Hook): string
   /** All that this agent owns, read from bpffs. */
   pinned(): PinnedChain[]
+  /** A program by its id, whoever loaded it; undefined where there is none any more. */
+  programOf(programId: number): LoadedProgram | undefined
   /** Loads, fuses and pins a generation off to the side; what runs is not touched. */
   build(site: ChainSite, generation: number, entries: readonly EntryImage[]): Promise<BuiltGeneration>
   /** Makes a pinned generation the one that runs, by one atomic step. Attaches if nothing runs yet. */

@@ -65,9 +65,9 @@ export async function takeKeyOffer(
   { id, keys }: { readonly id: string; readonly keys: NodeKeys },
   offer: NodeKeyOffer,
 ): Promise<void> {
-  const { current, next, retired } = keys
+  const { current, retired } = keys
   const isOf = (key: PublicKey | undefined): boolean => key?.spki.toString('base64') === offer.publicKey
-  if (isOf(current) || isOf(next)) return
+  if (isOf(current)) return
   if (isOf(retired)) throw new DomainError('invalid_key', 'the node had this key before: make a new one')
   const { spki } = openNodeKeyOffer(id, current.fingerprint, offer)
   await nodes.offerKey(id, { from: current.spki, to: spki })
