@@ -11,7 +11,7 @@ export interface ReloadedOriginals extends Disposable {
   readonly parts: readonly Original[]
   /** State maps that should be pinned and are not, by name. */
   readonly unpinned: readonly string[]
-  /** Ids of the maps that were made for this load: of one generation, or not pinned. */
+  /** Ids of the maps that belong to one generation, and were made for this load: constants, arrays of programs. */
   readonly own: ReadonlySet<number>
 }
 
@@ -35,15 +35,17 @@ export async function reloadOriginals(
     }
     using kept = new DisposableStack()
     const maps = new Map<string, Fd>()
+    const states = new Set<string>()
     for (const { name, stateKey } of image.maps) {
       if (stateKey === undefined) continue
+      states.add(name)
       const pinned = openPin(join(mapsFolder, pinName(stateKey)))
       if (pinned === undefined) unpinned.add(name)
       else maps.set(name, kept.use(pinned))
     }
     const loaded = await loader.original(requestOf(image, maps))
     open.defer(() => loaded.close())
-    for (const [name, map] of loaded.maps) if (!maps.has(name)) own.add(mapInfo(map).id)
+    for (const [name, map] of loaded.maps) if (!states.has(name)) own.add(mapInfo(map).id)
     parts.push(describeOriginal(image, loaded))
   }
   const held = open.move()

@@ -151,9 +151,10 @@ export interface ChainExaminer {
   /** As of {@link ChainKernel}. */
   pinned(): PinnedChain[]
   /**
-   * Makes the chain of these entries anew, without attaching it, and compares: programs by their tags, the maps that they use,
-   * and what constants and arrays of programs hold. `programId` is what is attached, of the generation of that number.
-   * Throws what loading an entry does.
+   * Makes the chain of these entries anew, without attaching it, and compares: programs by their tags and by the instructions
+   * that the kernel made of them, the maps that they use, what constants hold, the programs that arrays of programs hold
+   * likewise; and looks for programs that run in place of a function. `programId` is what is attached, of the generation of
+   * that number. Throws what loading an entry does, or the chain.
    */
   compare(
     key: string,
