@@ -47,7 +47,7 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
   try {
     if (flags.rotateKey) return await rotateKey(flags, state, say)
     ensureBpffs(flags.bpffs)
-    const identity = await identify(flags, state, version, say)
+    const identity = await placed(await identify(flags, state, version, say), flags, state)
     const ownLock = await lockName(identity.name)
     try {
       await follow(flags, identity, state, { netns, ...trust, say, version })
@@ -203,6 +203,18 @@ async function identify(
   const identity = await enrol(registry, joinToken, facts, state, (key) => nodeRegistry(registry, { key }))
   say(`joined ${registry} as ${identity.name} (${identity.id})`)
   return identity
+}
+
+/** The identity with the network namespace that the agent looks after, for those who verify what it runs. */
+async function placed(
+  identity: Identity,
+  { netns = '' }: AgentFlags,
+  state: Pick<AgentState, 'saveIdentity'>,
+): Promise<Identity> {
+  if (identity.netns === netns) return identity
+  const moved = { ...identity, netns }
+  await state.saveIdentity(moved)
+  return moved
 }
 
 /** Removes all that an agent owns: the one whose state directory is given, or, without one, the one of `--name`. */

@@ -4,6 +4,7 @@ import { programTag } from '../bytecode/program-tag.ts'
 import { rulesOf } from '../bytecode/verdict-rules.ts'
 import { asDomainError } from '../domain/errors.ts'
 import type { ChainExaminer, ComparedChain, ComparedProgram, EntryImage } from '../ports/chain-kernel.ts'
+import { attachedPrograms } from './attached-programs.ts'
 import { mapInfo, programInfo } from './bpf-info.ts'
 import { lookupElement, u32 } from './bpf-map.ts'
 import { type ProgramImage, programById } from './bpf-program.ts'
@@ -21,10 +22,12 @@ import { tcxSupported } from './tcx-hook.ts'
 
 /** Looks at the chains that {@link hookChains} of the same options makes. */
 export function chainExaminer(options: ChainsOptions): ChainExaminer {
-  const { bpffs, agent, loader, tc = tcxSupported() ? 'tcx' : 'clsact' } = options
+  const { bpffs, agent, netns, loader, tc = tcxSupported() ? 'tcx' : 'clsact' } = options
   const root = agentFolder(bpffs, agent)
+  const { interfaces, keyOf, pinned } = hookChains(options)
   return {
-    pinned: hookChains(options).pinned,
+    ...{ interfaces, keyOf, pinned },
+    attached: (at) => attachedPrograms(netns, at),
     compare: async (key, generation, programId, images) => {
       using reloaded = await reloadOriginals(loader, mapsFolder(root), images)
       const folder = generationFolder(join(root, key), generation)

@@ -1,6 +1,6 @@
 import { programInfo, tracingLinkInfo } from './bpf-info.ts'
 import { linkById, linkIds } from './bpf-link.ts'
-import { programById } from './bpf-program.ts'
+import { programIfThere } from './bpf-program.ts'
 
 /** BPF_PROG_TYPE_EXT, linux/bpf.h: it runs in place of a global function of another program. */
 const PROG_TYPE_EXT = 28
@@ -21,7 +21,7 @@ export function extensionsOf(targets: ReadonlySet<number>): Extension[] {
     using link = linkById(id)
     const found = link && tracingLinkInfo(link)
     if (found === undefined || !targets.has(found.targetId)) return []
-    using program = programById(found.programId)
-    return programInfo(program).type === PROG_TYPE_EXT ? [found] : []
+    using program = programIfThere(found.programId)
+    return program !== undefined && programInfo(program).type === PROG_TYPE_EXT ? [found] : []
   })
 }

@@ -4,7 +4,7 @@ import { mapInfo } from './bpf-info.ts'
 import { openPin, pinName } from './bpffs.ts'
 import type { Fd } from './fd.ts'
 import type { Loader } from './loader.ts'
-import { describeOriginal, dropOriginal, type Original, requestOf } from './originals.ts'
+import { describeOriginal, dropOriginal, type Original, originalKey, requestOf } from './originals.ts'
 
 /** The entries of a chain as they were loaded once more, until it is disposed of. */
 export interface ReloadedOriginals extends Disposable {
@@ -27,10 +27,16 @@ export async function reloadOriginals(
 ): Promise<ReloadedOriginals> {
   using open = new DisposableStack()
   const parts: Original[] = []
+  const known = new Map<string, Original>()
   const [unpinned, own] = [new Set<string>(), new Set<number>()]
   for (const image of images) {
     if (image.builtin === 'drop') {
       parts.push(dropOriginal(image))
+      continue
+    }
+    const again = known.get(originalKey(image))
+    if (again !== undefined) {
+      parts.push(again)
       continue
     }
     using kept = new DisposableStack()
@@ -46,7 +52,9 @@ export async function reloadOriginals(
     const loaded = await loader.original(requestOf(image, maps))
     open.defer(() => loaded.close())
     for (const [name, map] of loaded.maps) if (!states.has(name)) own.add(mapInfo(map).id)
-    parts.push(describeOriginal(image, loaded))
+    const original = describeOriginal(image, loaded)
+    known.set(originalKey(image), original)
+    parts.push(original)
   }
   const held = open.move()
   return { parts, unpinned: [...unpinned], own, [Symbol.dispose]: () => held.dispose() }

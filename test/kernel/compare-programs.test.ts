@@ -86,6 +86,12 @@ describeAsRoot('comparing programs of one tag', () => {
     expect(bpfDescriptors()).toEqual(before)
   })
 
+  test('knows that entries which are alike are loaded once', async () => {
+    const entries = ['one', 'two'].map((instance) => image('jump-config', { instance }))
+    await build(entries)
+    expect((await compare(entries)).differences).toEqual([])
+  })
+
   describe('finds no difference where there is none', () => {
     test.for(PROGRAMS.map((each) => [titleOf(each), each] as const))('%s', async ([, program], context) => {
       needs(program.entry, whyRefused(program), context)
