@@ -27,7 +27,7 @@ export function orderedChains(
   keyOf: ChainKernel['keyOf'],
 ): Map<string, OrderedChain> {
   const owners = new Map(
-    running.map(({ key, generation }) => [key, generation.functions.map(({ name }) => name)]),
+    running.map(({ key, generation }) => [key, [...new Set(generation.entries.map((one) => one.function))]]),
   )
   const ended = new Set(
     choices.filter(({ standing }) => standing.kind === 'ended').map(({ standing }) => standing.name),
@@ -54,13 +54,19 @@ export function orderedChains(
   return chains
 }
 
-/** Of what a function may run, that which runs on a hook now, or what an agent would try first. */
-const asItRuns = (
-  { allowed }: FunctionChoice,
+/**
+ * Of what a function may run, that which runs on a hook now, or what an agent would try first. That nothing of it runs there is
+ * no sign of anything: one way to run it without this hook is no excuse.
+ */
+function asItRuns(
+  { standing: { name }, allowed }: FunctionChoice,
   entries: readonly EntryRecord[],
   hook: Hook,
-): PreparedFunction | undefined =>
-  allowed.find((one) => partOf(one.name, recordsOf(one, hook)) === partOf(one.name, entries)) ?? allowed[0]
+): PreparedFunction | undefined {
+  const runs = partOf(name, entries)
+  const found = runs === '' ? undefined : allowed.find((one) => partOf(name, recordsOf(one, hook)) === runs)
+  return found ?? allowed[0]
+}
 
 const recordsOf = ({ entries }: PreparedFunction, hook: Hook): EntryRecord[] =>
   entries.filter(({ image }) => image.hook === hook).map(({ record }) => record)
@@ -92,8 +98,13 @@ export function functionState(
       `nothing that is kept lets it run by order ${revision}: ${problem?.message}`,
     )
   const older = used.find((one) => one.revision < revision)
-  if (older !== undefined)
-    return told('running_behind', `it runs by order ${older.revision}, and order ${revision} was accepted`)
+  if (older !== undefined) {
+    const why = problem === undefined ? '' : `: ${problem.message}`
+    return told(
+      'running_behind',
+      `it runs by order ${older.revision}, and order ${revision} was accepted${why}`,
+    )
+  }
   if (used.some((one) => one !== best && one.withdrawn !== undefined))
     return told(
       'running_behind',
