@@ -3,10 +3,11 @@ import { type Layout, layoutsOf } from '../bytecode/layout.ts'
 import { programTag } from '../bytecode/program-tag.ts'
 import { rulesOf } from '../bytecode/verdict-rules.ts'
 import { asDomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import type { ChainExaminer, ComparedChain, ComparedProgram, EntryImage } from '../ports/chain-kernel.ts'
 import { attachedPrograms } from './attached-programs.ts'
 import { mapInfo, programInfo } from './bpf-info.ts'
-import { lookupElement, u32 } from './bpf-map.ts'
+import { lookupElement, PROG_ARRAY, u32 } from './bpf-map.ts'
 import { type ProgramImage, programById } from './bpf-program.ts'
 import { openPin } from './bpffs.ts'
 import { agentFolder, type ChainsOptions, hookChains, mapsFolder } from './chains.ts'
@@ -46,7 +47,7 @@ async function compareGeneration(
   { parts, unpinned, own }: Reloaded,
 ): Promise<ComparedChain> {
   using counters = openPin(join(folder, 'counters'))
-  using links = openPin(join(folder, 'links'))
+  using links = linksIn(folder)
   const differences = unpinned.map((name) => `its state map ${name} is not pinned`)
   if (counters === undefined) differences.push('its counters are not pinned')
   const rules = rulesOf(images[0]?.hook ?? 'xdp', tc)
@@ -63,6 +64,18 @@ async function compareGeneration(
   for (const { programId: by, targetId } of extensionsOf(new Set(comparison.seen.values())))
     differences.push(`program ${by} runs in place of a function of program ${targetId}`)
   return { programs, differences }
+}
+
+/** The array through which groups reach each other, where what is pinned can be one: it decides how much is looked up. */
+function linksIn(folder: string): Fd | undefined {
+  using held = new DisposableStack()
+  const links = openPin(join(folder, 'links'))
+  if (links === undefined) return undefined
+  held.use(links)
+  const { type, maxEntries } = mapInfo(links)
+  if (type !== PROG_ARRAY || maxEntries > LIMITS.bpf_tail_calls + 1) return undefined
+  held.move()
+  return links
 }
 
 /** Loads what a program should be, attached to nothing, and compares; one of another tag is another. */

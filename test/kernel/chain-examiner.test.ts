@@ -96,5 +96,9 @@ describeAsRoot('examining a chain', () => {
     expect(differences).toEqual([expect.stringContaining(`program ${programInfo(other).id} has the tag`)])
     rmSync(join(folder, 'links'))
     expect((await compare(images)).differences).not.toEqual([])
+    // one of another kind, whose values have no room for a program's id
+    using counters = createPercpuArray('other', 64, 3)
+    pin(counters, join(folder, 'links'))
+    expect((await compare(images)).differences).not.toEqual([])
   })
 })
