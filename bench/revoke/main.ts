@@ -14,7 +14,7 @@ const HELP = `npm run bench:revoke -- [options]: from a revocation to the moment
   --real N     nodes with a real kernel, in network namespaces that it makes (default 2)
   --rounds N   releases that are published, taken up by all, and revoked (default 20), after one that does not count
   --json       the figures as one line, the last
-Needs root. Exit code 1 when the floor is missed: p99 under a second.`
+Needs root. Ctrl-C removes all that it made. Exit code 1 when the floor is missed (p99 under a second), 130 when a signal ended it.`
 
 const FLOOR_MS = 1000
 /** A chain has to be there, or gone, within: beyond that the bench fails. */
@@ -77,18 +77,36 @@ async function round(fleet: Fleet, version: string): Promise<Round> {
   return { answered, real: real.map(since), simulated: simulated.map(since) }
 }
 
-async function measure(nodes: number, real: number, rounds: number): Promise<Round[]> {
+async function measureRounds(
+  nodes: number,
+  real: number,
+  rounds: number,
+  cleanup: Cleanup,
+): Promise<Round[]> {
+  const fleet = await startFleet(nodes, real, cleanup)
+  const measured: Round[] = []
+  for (let at = 0; at <= rounds; at++) {
+    const one = await round(fleet, `1.0.${at}`)
+    const last = Math.max(...one.real, ...one.simulated)
+    note(`round ${at}: answered after ${one.answered.toFixed(0)} ms, all gone after ${last.toFixed(0)} ms`)
+    if (at > 0) measured.push(one)
+  }
+  return measured
+}
+
+/** Resolves when a signal asks for the end; the same one again does not hurry it. */
+function interruption(): Promise<undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(undefined))
+  return promise
+}
+
+/** Measures, and removes all that was made for it, whatever ends it; undefined when a signal did. */
+async function measure(nodes: number, real: number, rounds: number): Promise<Round[] | undefined> {
+  const interrupted = interruption()
   const cleanup = new Cleanup()
   try {
-    const fleet = await startFleet(nodes, real, cleanup)
-    const measured: Round[] = []
-    for (let at = 0; at <= rounds; at++) {
-      const one = await round(fleet, `1.0.${at}`)
-      const last = Math.max(...one.real, ...one.simulated)
-      note(`round ${at}: answered after ${one.answered.toFixed(0)} ms, all gone after ${last.toFixed(0)} ms`)
-      if (at > 0) measured.push(one)
-    }
-    return measured
+    return await Promise.race([measureRounds(nodes, real, rounds, cleanup), interrupted])
   } finally {
     for (const failure of await cleanup.run()) note(failure)
   }
@@ -136,7 +154,9 @@ else if (
   console.error('bench:revoke: --nodes and --rounds are whole numbers from 1, --real one from 0 to 26')
   process.exitCode = 2
 } else {
-  const figures = figuresOf(await measure(sizes.nodes, sizes.real, sizes.rounds))
+  const measured = await measure(sizes.nodes, sizes.real, sizes.rounds)
+  if (measured === undefined) process.exit(130) // what still waits for nodes waits for none
+  const figures = figuresOf(measured)
   const { all, allFromSending, real, realFromSending, simulated, answers } = figures
   const rows = [
     ...[

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { Desired, ObservedChain, Proven } from '../domain/node.ts'
+import type { Desired, Observed, ObservedChain, Proven } from '../domain/node.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
 import type { NodePolicy } from './node-policy.ts'
-import { followPolicy } from './owner-policy.ts'
+import { followPolicy, heldPolicy } from './owner-policy.ts'
 import { keepProof, wantedFiles } from './proof.ts'
+import { keysAtHand } from './readable-keys.ts'
 import { type ReconcileParts, reconcile } from './reconcile.ts'
 import { type FunctionStatus, Reporter } from './reporter.ts'
 import { allowTakenBack, forgetProofs, markTakenBack } from './taken-back.ts'
@@ -62,7 +63,11 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts
-    this.#trust = new TrustWatch(parts)
+    this.#trust = new TrustWatch({
+      ...parts,
+      policy: async () => heldPolicy(await parts.policy(), parts.state, parts.labels),
+      keys: () => keysAtHand(this.#desired, parts.state),
+    })
     this.#chains = new ChainSet(parts.kernel, parts.state, parts.netns, parts.clock, (entry) =>
       this.#trust.isRevoked(entry),
     )
@@ -71,7 +76,9 @@ export class Agent {
 
   /** Adopts what runs, restores what should, and starts to follow the registry. */
   async start(): Promise<void> {
-    this.#desired = (await this.#parts.state.desired()) ?? NOTHING
+    const { state } = this.#parts
+    // as long as no registry was heard, none withholds what is held
+    this.#desired = (await state.desired()) ?? { ...NOTHING, functions: await state.acceptedOrders() }
     this.#saved = this.#desired
     await this.#trust.open()
     await this.#serially(() => this.#sayAdopted())
@@ -84,6 +91,11 @@ export class Agent {
       this.#confirmChanges(),
       this.#trust.watch(this.#stop.signal, () => this.#serially(() => this.#reconcile())),
     )
+  }
+
+  /** How the node fared when it was last looked at; undefined before that. */
+  get observed(): Observed | undefined {
+    return this.#reporter.latest
   }
 
   /** Says what runs already, from before this process. */

@@ -78,8 +78,9 @@ export async function candidate(
     return { standing, problem, ready: await made(source, standing), fallbacks }
   } catch (error) {
     const ready = await firstOf(fallbacks)
-    const why = ready?.withdrawn?.[0]?.problem ?? asDomainError(error)
-    return { standing, problem: problem ?? why, ready, fallbacks }
+    // what is wrong with an order hides no revocation
+    const revoked = ready?.withdrawn?.[0]?.problem
+    return { standing, problem: revoked ?? problem ?? asDomainError(error), ready, fallbacks }
   }
 }
 

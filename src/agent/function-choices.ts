@@ -37,7 +37,9 @@ export async function functionChoices(
 ): Promise<FunctionChoice[]> {
   const [held, proven, desired] = [await state.acceptedOrders(), await state.proven(), await state.desired()]
   const keys = readableKeys([...(desired?.keys ?? []), ...held.map(({ operatorKey }) => operatorKey)])
-  const { standings } = reviewOrders([], held, acceptedOperators(keys, policy.operators), labels)
+  // what a registry sends, or withholds, is no matter here
+  const sent = held.filter(({ elsewhere }) => elsewhere === undefined)
+  const { standings } = reviewOrders(sent, held, acceptedOperators(keys, policy.operators), labels)
   const source = { resolutions: desired?.resolutions ?? [], releases: desired?.releases ?? [], keys }
   const chains = {
     undid: (ready: PreparedFunction) => isUndone(records, ready),

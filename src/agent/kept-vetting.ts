@@ -1,16 +1,18 @@
 import { sha256Digest } from '../attest/keys.ts'
 import { DomainError } from '../domain/errors.ts'
-import type { KeptLog } from '../domain/kept-log.ts'
+import type { KeptLog, RevocationNote } from '../domain/kept-log.ts'
 import type { Digest } from '../domain/names.ts'
 import { concerns } from '../domain/revocation.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { formatNoteKey } from '../tlog/note-key.ts'
 import type { LogFollower } from './log-follower.ts'
 import { absentUntil } from './log-sightings.ts'
-import { logTrust } from './log-trust.ts'
+import { type LogTrust, logTrust } from './log-trust.ts'
 import { publicationOf } from './logged-release.ts'
 import type { NodePolicy } from './node-policy.ts'
 import type { PrepareParts } from './prepare.ts'
+import { judgedUnder } from './revocation-notes.ts'
+import { withheldProblem } from './revocations.ts'
 import { type Vetting, vettingBy } from './vetting.ts'
 
 /** What a node that is offline has to verify releases by. */
@@ -26,12 +28,16 @@ export interface KeptParts
  */
 export async function keptParts({ state, policy, ...parts }: KeptParts): Promise<PrepareParts> {
   const trust = logTrust(policy)
-  const logs = [await state.log('catalog'), await state.log('revocations')]
+  const [catalog, noted] = [await state.log('catalog'), await state.log('revocations')]
+  const notes = trust === undefined ? [] : openNotes(noted, trust, policy)
   const believed = await state.revocations()
-  const revocations = {
+  const revocations: Parameters<typeof vettingBy>[0] = {
     of: (release) => believed.find(({ revocation }) => concerns(revocation.revoked, release)),
-    requireNotWithheld: () => undefined, // what it is asked about may have been loaded before it was withheld
-  } satisfies Parameters<typeof vettingBy>[0]
+    requireNotWithheld: (release) => {
+      const found = notes.find((note) => concerns(note.revoked, release))
+      if (found !== undefined) throw withheldProblem(found.revoked)
+    },
+  }
   const missing = async (digest: Digest): Promise<never> => {
     const kept = await state.blob(digest)
     if (kept === undefined) throw new DomainError('file_unreadable', `no file is kept under ${digest}`)
@@ -39,12 +45,18 @@ export async function keptParts({ state, policy, ...parts }: KeptParts): Promise
   }
   return {
     ...parts,
-    vetting: vettingBy(revocations, keptLogs(logs, parts.clock), trust),
+    vetting: vettingBy(revocations, { notes, ...keptLogs([catalog, noted], parts.clock) }, trust),
     state: { blob: state.blob, releaseSeen: state.releaseSeen, saveBlob: async () => {} },
     registry: { blob: missing },
     signal: new AbortController().signal,
   }
 }
+
+/** What the log notes as revoked, of which it is not known that it was nobody who may. */
+const openNotes = (log: KeptLog | undefined, trust: LogTrust, policy: NodePolicy): RevocationNote[] =>
+  log?.key === formatNoteKey(trust.keys.revocations)
+    ? log.notes.filter(({ ignored }) => ignored !== judgedUnder(policy))
+    : []
 
 /** The logs as they were last seen. An entry is known that was found in its place by a proof. */
 function keptLogs(

@@ -20,6 +20,15 @@ export function sighted(sightings: Sightings, size: number, now_s: number): Sigh
   return kept.toReversed()
 }
 
+/**
+ * What the looks at a log say of one that has only its first `size` entries and goes on otherwise: at the last look nothing of
+ * the new log stood behind them, however many entries the old one had. Without any look that is said of `now_s`.
+ */
+export const sightedAnew = (sightings: Sightings, size: number, now_s: number): Sightings => [
+  ...sightings.filter((one) => one.size < size),
+  { size, at: sightings.at(-1)?.at ?? now_s },
+]
+
 /** Until when, in POSIX seconds, an entry is known not to have been in the log; 0 for one that was there at the first look. */
 export const absentUntil = (sightings: Sightings, index: number): number =>
   sightings.reduce((latest, { size, at }) => (size <= index ? Math.max(latest, at) : latest), 0)

@@ -43,9 +43,15 @@ export class Reporter {
   #waiting: Observed | undefined
   #sending: Promise<void> | undefined
   #said = new Map<string, string>()
+  #latest: Observed | undefined
 
   constructor(parts: ReporterParts) {
     this.#parts = parts
+  }
+
+  /** What was reported last; undefined before the first report. */
+  get latest(): Observed | undefined {
+    return this.#latest
   }
 
   /** Reports. A registry that cannot be reached is no failure here: the next report says it all again. */
@@ -67,6 +73,7 @@ export class Reporter {
       errors: problems.map((problem) => errorView(problem)),
       ...(revocations === undefined ? {} : { revocations }),
     }
+    this.#latest = observed
     await this.#parts.state.saveStatus(observed)
     const shape = JSON.stringify([
       functions,

@@ -5,6 +5,7 @@ import { arch, hostname, release } from 'node:os'
 import { join } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
+import { EXPOSITION_TYPE, exposition } from '../agent/exposition.ts'
 import { logTrust } from '../agent/log-trust.ts'
 import { keepNodeKeyYoung, replaceNodeKey } from '../agent/node-key.ts'
 import { rememberVerdicts } from '../agent/verdicts.ts'
@@ -18,6 +19,8 @@ import { nodeRegistry } from '../client/node-registry.ts'
 import { DomainError } from '../domain/errors.ts'
 import { type Identity, NodeName } from '../domain/node.ts'
 import { parseWith } from '../domain/yaml.ts'
+import { serveMetrics } from '../http/metrics-server.ts'
+import type { Listening } from '../http/plain-server.ts'
 import { ensureBpffs } from '../kernel/bpffs.ts'
 import { hookChains } from '../kernel/chains.ts'
 import { childLoader } from '../kernel/child-loader.ts'
@@ -96,11 +99,24 @@ async function follow(
   const stopped = once(stop.signal, 'abort')
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const keeping = keepNodeKeyYoung({ state, registry, clock, say }, flags.keyAge, stop.signal)
+  const metrics = await serveMetricsOf(agent, identity, flags)
+  if (metrics !== undefined) say(`metrics: ${metrics.url}/metrics`)
   await agent.start()
   await stopped
-  await Promise.all([agent.close(), keeping])
+  await Promise.all([agent.close(), keeping, metrics?.close()])
   loader.close()
   say('stopped; chains stay as they are (remove them with `hookline agent --detach`)')
+}
+
+/** Serves what the agent reports as metrics, where that is asked for. */
+async function serveMetricsOf(
+  agent: Agent,
+  { name }: Identity,
+  { metrics }: AgentFlags,
+): Promise<Listening | undefined> {
+  if (metrics === undefined) return undefined
+  const text = (): string | undefined => agent.observed && exposition(agent.observed, name)
+  return serveMetrics(text, EXPOSITION_TYPE, metrics)
 }
 
 /** The registry of a node that has joined. */

@@ -1,12 +1,13 @@
 import type { Context } from '../cli/io.ts'
 import { readPrivateKey } from '../cli/key-file.ts'
 import type { WitnessFlags } from '../cli/service-commands.ts'
-import { jsonText } from '../cli/terminal.ts'
+import { jsonText, printable } from '../cli/terminal.ts'
 import { DomainError } from '../domain/errors.ts'
 import { serveWitness } from '../http/witness-server.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
 import { openWitnessState } from '../store/witness-state.ts'
 import { formatNoteKey, noteKeyOf, parseNoteKey } from '../tlog/note-key.ts'
+import { parseRecoveryKey } from '../tlog/recovery.ts'
 import { openWitness } from '../witness/witness.ts'
 
 /**
@@ -26,10 +27,14 @@ export async function runWitness(flags: WitnessFlags, { io, json }: Context): Pr
       'log_key_invalid',
       `${flags.key} is the key of a log, a witness needs one of its own`,
     )
+  const recoveryKeys = flags.recoveryKey.map((text) => parseRecoveryKey(text, [key, ...logs]))
   const state = await openWitnessState(flags.state)
   const lock = await lockDirectory(flags.state)
   try {
-    const witness = openWitness({ signer: { key, privateKey }, logs, state, clock: () => new Date() })
+    const witness = await openWitness({
+      ...{ signer: { key, privateKey }, logs, recoveryKeys, state },
+      ...{ clock: () => new Date(), say: (line) => io.note(printable(line)) },
+    })
     const { host, port } = flags.listen
     const report = (error: unknown): void => console.error('hookline:', error)
     const server = await serveWitness(witness, formatNoteKey(key), { host, port, report })

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import { Labels } from '../domain/function.ts'
 import type { Context, Io, Outcome } from './io.ts'
-import { durationText, jsonText } from './terminal.ts'
+import { durationText, jsonText, shown } from './terminal.ts'
 
 /** Shapes of the flags that {@link registryFlags} adds. */
 export const registryShape = {
@@ -109,12 +109,12 @@ export function does<T extends z.ZodRawShape>(
       io,
       json: json === true,
       progress: (line) => {
-        if (json !== true) io.note(`${line}\n`)
+        if (json !== true) io.note(`${shown(line)}\n`)
       },
     }
     const outcome = await run(parseFlags(command, z.object(shape), given), context)
     if (outcome === undefined) return
-    io.write(context.json ? `${jsonText(outcome.json)}\n` : `${outcome.text}\n`)
+    io.write(context.json ? `${jsonText(outcome.json)}\n` : `${shown(outcome.text)}\n`)
     if (outcome.refused === true) throw new CommanderError(EXIT_REFUSED, FAILED, '')
     if (outcome.failed === true) throw new CommanderError(EXIT_FAILED, FAILED, '')
   })

@@ -2,7 +2,7 @@ import { Check } from '../domain/check.ts'
 import { asDomainError, DomainError, type ErrorKind, reportOf } from '../domain/errors.ts'
 import { renderChecks } from './check-table.ts'
 import type { Io } from './io.ts'
-import { jsonText, printable, printableLines, red } from './terminal.ts'
+import { jsonText, printable, printableLines, red, shown } from './terminal.ts'
 
 /** Exit code of each kind of failure; 0 is success. */
 const EXIT_CODES: Record<ErrorKind, number> = {
@@ -39,7 +39,7 @@ export function reportFailure(io: Io, json: boolean, thrown: unknown, command?: 
     const checks = Check.array().safeParse(error.checks)
     if (checks.success && checks.data.length > 1) io.note(`${renderChecks(io, checks.data)}\n`)
   }
-  if (io.env['HOOKLINE_DEBUG'] === '1') io.note(`${stackOf(thrown)}\n`)
+  if (io.env['HOOKLINE_DEBUG'] === '1') io.note(`${shown(stackOf(thrown))}\n`)
   return EXIT_CODES[error.kind]
 }
 

@@ -13,7 +13,7 @@ import { readPrivateKey } from './key-file.ts'
 import { readLocalText } from './local-file.ts'
 import { connect, connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
-import { counted } from './terminal.ts'
+import { counted, printable } from './terminal.ts'
 
 /** Flags of `hookline function apply`. */
 export interface ApplyFlags extends RegistryFlags, OperatorFlags {
@@ -68,7 +68,7 @@ function warnOfUnresolved(io: Context['io'], resolutions: readonly ResolvedUse[]
   for (const { use, version } of resolutions)
     if (version === undefined)
       io.note(
-        `warning: no published release fits ${use}: until one does, nodes keep what they run of this function (see \`hookline show ${programOf(use)}\`)\n`,
+        `warning: no published release fits ${printable(use)}: until one does, nodes keep what they run of this function (see \`hookline show ${programOf(use)}\`)\n`,
       )
 }
 

@@ -33,6 +33,8 @@ export interface AgentFlags {
   readonly confirm: number
   /** Seconds after which the node replaces its key; 0: never. */
   readonly keyAge: number
+  /** Where metrics are served; undefined: nowhere. */
+  readonly metrics?: { readonly host: string; readonly port: number } | undefined
   /** Replace the node's key and end, rather than run. */
   readonly rotateKey: boolean
   /** Detach everything and end, rather than run. */
@@ -59,6 +61,8 @@ export interface WitnessFlags extends PassphraseFlags {
   readonly name: string
   /** Verifier keys of the logs that it signs. */
   readonly log: readonly string[]
+  /** Verifier keys whose statements lead over to logs that were begun anew. */
+  readonly recoveryKey: readonly string[]
   readonly listen: { readonly host: string; readonly port: number }
   readonly state: string
 }
@@ -123,6 +127,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
       'replace the key of this node when it is so old; 0: never',
       `${LIMITS.node_key_age_s / 86_400}d`,
     )
+    .option('--metrics <host:port>', 'serve metrics at /metrics there, such as 127.0.0.1:7076')
     .option('--rotate-key', 'replace the key of this node now, and end; what runs goes on', false)
     .option('--detach', 'detach everything that this agent attached, and end', false)
     .addHelpText(
@@ -141,6 +146,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     bpffs: z.string(),
     confirm: Seconds,
     keyAge: z.union([z.literal('0').transform(() => 0), durationWithin(...KEY_AGE_S)]),
+    metrics: Listen.optional(),
     rotateKey: z.boolean(),
     detach: z.boolean(),
   }
@@ -179,6 +185,10 @@ function defineWitness(program: Command, io: Io, services: Services): void {
     .addOption(passphraseFileOption())
     .requiredOption('--name <name>', 'the name it signs under, such as witness.example.org/w1')
     .requiredOption('--log <key...>', 'verifier keys of the logs, as `hookline log show` prints them')
+    .option(
+      '--recovery-key <key...>',
+      'verifier keys whose statements lead over to logs that were begun anew after a restore',
+    )
     .option('--listen <host:port>', 'where to listen, port 0 for any', '127.0.0.1:7075')
     .requiredOption(
       '--state <directory>',
@@ -195,6 +205,7 @@ function defineWitness(program: Command, io: Io, services: Services): void {
     passphraseFile: z.string().optional(),
     name: z.string(),
     log: z.array(z.string()).min(1),
+    recoveryKey: z.array(z.string()).default([]),
     listen: Listen,
     state: z.string(),
   }

@@ -9,7 +9,7 @@ import { readLocalText } from './local-file.ts'
 import { findNode } from './node.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { hostStatus, renderStatus, statusOf } from './status-text.ts'
-import { jsonText } from './terminal.ts'
+import { jsonText, shown } from './terminal.ts'
 
 /** Name of an agent's report in its state directory. */
 const STATUS_FILE = 'status.json'
@@ -48,7 +48,7 @@ export async function watchStatus(flags: StatusFlags, context: Context): Promise
   for (;;) {
     const outcome = await status(flags, context)
     const clear = io.columns === undefined || json ? '' : CLEAR_SCREEN
-    io.write(`${clear}${json ? jsonText(outcome.json) : outcome.text}\n`)
+    io.write(`${clear}${json ? jsonText(outcome.json) : shown(outcome.text)}\n`)
     await setTimeout(LIMITS.watch_ms)
   }
 }

@@ -27,6 +27,20 @@ export const jsonText = (value: unknown): string =>
 /** {@link printable} for text of several lines, which it keeps. */
 export const printableLines = (text: string): string => text.split(/\r?\n/).map(printable).join('\n')
 
+const ESCAPE = '\u001b'
+/** The marks of {@link bold} and {@link red}: SGR 1, 22, 31 and 39 (ECMA-48, 8.3.117). */
+const MARKS = new RegExp(`(${ESCAPE}\\[(?:1|22|31|39)m)`)
+
+/**
+ * Everything that a command says, safe to print whatever its parts came from: lines, tabs and our own marks stay, all else is
+ * {@link printable}.
+ */
+export const shown = (text: string): string =>
+  text
+    .split(MARKS)
+    .map((part, at) => (at % 2 === 1 ? part : part.split('\t').map(printableLines).join('\t')))
+    .join('')
+
 /** Bold, where standard output is a terminal that may show colours. */
 export const bold = (io: Io, text: string): string => (coloured(io) ? style('bold', text) : text)
 

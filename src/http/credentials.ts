@@ -100,7 +100,8 @@ export function checkCredentials(
   app.addHook('preValidation', async (request, reply) => {
     request.bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     if (request.node !== undefined) {
-      await countedBy(countRefusal, request, reply, nodeDesk.prove(request.node, signedPartOf(request)))
+      const proving = nodeDesk.prove(request.node, signedPartOf(request))
+      request.node = await countedBy(countRefusal, request, reply, proving)
       if (request.routeOptions.config.access === 'node') requireOwn(request, request.node)
     }
     if (request.routeOptions.schema?.body !== undefined && !request.isMultipart())

@@ -1,17 +1,9 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { asDomainError, DomainError, type ErrorCode } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { formatNoteKey } from '../tlog/note-key.ts'
 import type { Witness } from '../witness/witness.ts'
-
-/** A witness that listens. */
-export interface WitnessServer {
-  /** Its address, such as http://127.0.0.1:7075. */
-  readonly url: string
-  /** Ends: requests under way are answered. */
-  close(): Promise<void>
-}
+import { type Listening, listen, sendText } from './plain-server.ts'
 
 /** How a refusal is answered (C2SP tlog-witness); anything else is the witness's own failure. */
 const STATUSES: Partial<Record<ErrorCode, number>> = {
@@ -21,17 +13,18 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   not_found: 404,
   log_fork: 422,
   log_proof_invalid: 422,
+  log_recovery_invalid: 422,
 }
 
 /**
- * Serves a witness: `POST /add-checkpoint` by C2SP tlog-witness, and its verifier key at `/` for people. `report` is told of its
- * own failures. Throws `address_in_use`.
+ * Serves a witness: `POST /add-checkpoint` by C2SP tlog-witness, `POST /add-recovery` with a statement by which a log goes on as
+ * another, and its verifier key at `/` for people. `report` is told of its own failures. Throws `address_in_use`.
  */
 export async function serveWitness(
   witness: Witness,
   key: string,
   { host, port, report }: { host: string; port: number; report: (error: unknown) => void },
-): Promise<WitnessServer> {
+): Promise<Listening> {
   const server = createServer(
     { requestTimeout: LIMITS.witness_request_ms, headersTimeout: LIMITS.witness_request_ms },
     (request, response) => {
@@ -39,24 +32,12 @@ export async function serveWitness(
         const { code, message } = asDomainError(thrown)
         const status = STATUSES[code] ?? 500
         if (status === 500) report(thrown)
-        send(response, status, status === 500 ? 'the witness failed\n' : `${message} [${code}]\n`)
+        sendText(response, status, status === 500 ? 'the witness failed\n' : `${message} [${code}]\n`)
       })
     },
   )
   server.maxConnections = LIMITS.witness_connections
-  server.listen(port, host)
-  await once(server, 'listening').catch((cause: Error) => {
-    throw new DomainError('address_in_use', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })
-  })
-  const bound = server.address() as AddressInfo
-  return {
-    url: `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
-    close: async () => {
-      server.close()
-      server.closeIdleConnections()
-      await once(server, 'close')
-    },
-  }
+  return listen(server, { host, port })
 }
 
 async function answer(
@@ -66,30 +47,20 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const path = (request.url ?? '').split('?', 1)[0]
-  if (path === '/' && request.method === 'GET') return send(response, 200, `${key}\n`)
-  if (path !== '/add-checkpoint')
-    throw new DomainError('not_found', 'a witness has /add-checkpoint, and no more')
+  if (path === '/' && request.method === 'GET') return sendText(response, 200, `${key}\n`)
+  if (path !== '/add-checkpoint' && path !== '/add-recovery')
+    throw new DomainError('not_found', 'a witness has /add-checkpoint and /add-recovery, and no more')
   if (request.method !== 'POST') {
     response.setHeader('allow', 'POST')
-    return send(response, 405, 'POST a checkpoint\n')
+    return sendText(response, 405, 'POST a checkpoint, or a statement\n')
+  }
+  if (path === '/add-recovery') {
+    const goesOn = await witness.addRecovery(await readBody(request))
+    return sendText(response, 200, `${formatNoteKey(goesOn)}\n`)
   }
   const answered = await witness.addCheckpoint(await readBody(request))
-  if (answered.kind === 'cosigned') return send(response, 200, answered.line)
-  send(response, 409, `${answered.size}\n`, 'text/x.tlog.size')
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  body: string,
-  type = 'text/plain; charset=utf-8',
-): void {
-  response.writeHead(status, {
-    ...{ 'content-type': type, 'content-length': Buffer.byteLength(body), 'cache-control': 'no-store' },
-    // a body that was not read to its end leaves a connection that nobody can go on with
-    ...(status === 413 ? { connection: 'close' } : {}),
-  })
-  response.end(body)
+  if (answered.kind === 'cosigned') return sendText(response, 200, answered.line)
+  sendText(response, 409, `${answered.size}\n`, 'text/x.tlog.size')
 }
 
 /** The body as text. Throws `too_large`, `log_malformed`. */

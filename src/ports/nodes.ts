@@ -12,9 +12,16 @@ export interface StoredNodeKeys {
 }
 
 /** A node as it is kept. */
-interface StoredNode extends StoredNodeKeys {
+export interface StoredNode extends StoredNodeKeys {
   readonly id: string
   readonly facts: NodeFacts
+}
+
+/** A request that a node signed, as it is remembered. */
+interface NodeRequest {
+  readonly spki: Buffer
+  readonly digest: Buffer
+  readonly expiresAt: Date
 }
 
 /** Keeps nodes and their newest reports. */
@@ -41,8 +48,11 @@ export interface Nodes {
   promoteKey(id: string, key: { fingerprint: Digest; spki: Buffer }, now: Date): Promise<void>
   /** Keeps a node's newest report. */
   report(id: string, observed: Observed, receivedAt: Date): Promise<void>
-  /** Remembers a request until `expiresAt`; false when it was there already. */
-  useNonce(digest: Buffer, expiresAt: Date): Promise<boolean>
+  /**
+   * Takes a request of a node once, remembered by its digest until `expiresAt`: `seen` when it was taken before, `other_key` when
+   * the key that signed it (SPKI DER) is at this moment neither the node's nor the one that it offered, or the node is gone.
+   */
+  takeRequest(id: string, request: NodeRequest): Promise<'taken' | 'seen' | 'other_key'>
   /** Forgets a node: its key opens nothing any more. Throws `not_found`. */
   remove(id: string, by: Actor): Promise<void>
   /** All nodes by name; `lastSeenAt` is the time of the newest report. */

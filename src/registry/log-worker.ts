@@ -16,7 +16,7 @@ export interface LogWorker {
 }
 
 interface LogWorkerParts {
-  readonly logs: Pick<Logs, 'key' | 'checkpoint' | 'tile' | 'refresh' | 'addCosignature'>
+  readonly logs: Pick<Logs, 'key' | 'checkpoint' | 'tile' | 'recovery' | 'refresh' | 'addCosignature'>
   readonly witnesses: readonly LogWitness[]
   readonly notices: ChangeNotices
   readonly clock: Clock

@@ -9,8 +9,15 @@ import type { NodeKeyOffer } from '../domain/node-key.ts'
 import type { NodeOverview } from '../domain/node-summary.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Nodes } from '../ports/nodes.ts'
-import { type NodeKeys, nodeKeys, type SignedRequest, takeKeyOffer, verifyByKeys } from './node-keys.ts'
+import type { Nodes, StoredNode } from '../ports/nodes.ts'
+import {
+  type NodeKeys,
+  nodeKeys,
+  requireSameKey,
+  type SignedRequest,
+  takeKeyOffer,
+  verifyByKeys,
+} from './node-keys.ts'
 import { rememberNonces } from './nonces.ts'
 import { hashSecret } from './secrets.ts'
 
@@ -33,9 +40,15 @@ export interface NodeDesk {
   claimed(headers: RequestHeaders): Promise<KnownNode>
   /**
    * Proves the claim: signature, time, and that it was not made before. With the first request by the key that the node
-   * offered, that is its key. Throws `node_unauthenticated`, `node_key_retired`.
+   * offered, that is its key. Gives the node with the keys by which it was proven. Throws `node_unauthenticated`,
+   * `node_key_retired`.
    */
-  prove(node: KnownNode, request: SignedRequest): Promise<void>
+  prove(node: KnownNode, request: SignedRequest): Promise<KnownNode>
+  /**
+   * The node as it is now, for a request that was proven a while ago: what it waited for is answered to a node that is known
+   * still, by the key that it asked with. Throws `node_unauthenticated`, `node_key_retired`.
+   */
+  knownStill(node: KnownNode): Promise<KnownNode>
   /** Takes the key that is to replace a node's. Throws `invalid_key`. */
   offerKey(node: KnownNode, offer: NodeKeyOffer): Promise<void>
   report(node: KnownNode, observed: Observed): Promise<void>
@@ -57,6 +70,16 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
   const seenLast = <T extends Pick<NodeView, 'id' | 'lastSeenAt'>>(node: T): T => {
     const seen = lastSeen.get(node.id)?.toISOString()
     return seen !== undefined && seen > (node.lastSeenAt ?? '') ? { ...node, lastSeenAt: seen } : node
+  }
+  const keysNow = async (id: string): Promise<NodeKeys> => nodeKeys((await nodes.find(id)) ?? unknownNode(id))
+  /** Keys that are remembered may be older than one that another registry took: they refuse nobody. */
+  const verified = async (id: string, remembered: NodeKeys, request: SignedRequest) => {
+    const by = (keys: NodeKeys) => ({ keys, ...verifyByKeys(request, keys, clock()) })
+    try {
+      return by(remembered)
+    } catch {
+      return by(await keysNow(id))
+    }
   }
   return {
     enrol: async ({ token, publicKey, facts }, request) => {
@@ -81,21 +104,35 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
       const keyId = signatureKeyId(headers)
       if (keyId === undefined)
         throw new DomainError('node_unauthenticated', 'this needs the signature of a node')
-      const node = await find(keyId)
-      if (node === undefined)
-        throw new DomainError('node_unauthenticated', `node ${keyId} is not known here: enrol it`)
-      return node
+      return (await find(keyId)) ?? unknownNode(keyId)
     },
     prove: async (node, request) => {
-      const proven = verifyByKeys(request, node.keys, clock())
-      nonces.use(proven)
-      // another registry on the same database may have seen it
+      const { id } = node
+      const { key, keys, keyId, nonce, created } = await verified(id, node.keys, request)
+      nonces.use({ keyId, nonce, created })
+      // another registry on the same database may have seen it, or taken another key
       const expiresAt = new Date(clock().getTime() + 2 * LIMITS.signature_skew_s * 1000)
-      const digest = createHash('sha256').update(`${proven.keyId} ${proven.nonce}`).digest()
-      if (!(await nodes.useNonce(digest, expiresAt)))
+      const digest = createHash('sha256').update(`${keyId} ${nonce}`).digest()
+      const taken = await nodes.takeRequest(id, { spki: key.spki, digest, expiresAt })
+      if (taken === 'seen')
         throw new DomainError('node_unauthenticated', 'the request was made before: sign each one anew')
-      if (proven.key !== node.keys.current) await nodes.promoteKey(node.id, proven.key, clock())
-      lastSeen.set(node.id, clock())
+      if (taken === 'other_key') {
+        verifyByKeys(request, await keysNow(id), clock()) // says why
+        throw new DomainError('node_unauthenticated', `the keys of node ${id} changed this very moment`)
+      }
+      lastSeen.set(id, clock())
+      if (key === keys.current) return { ...node, keys }
+      await nodes.promoteKey(id, key, clock())
+      return { ...node, keys: await keysNow(id) }
+    },
+    knownStill: async ({ id, keys: { current } }) => {
+      // as the database has it: a registry that hears of no change answers nobody who is gone
+      const row = await nodes.find(id)
+      if (row === undefined)
+        throw new DomainError('node_unauthenticated', `node ${id} was removed while it waited`)
+      const node = knownNode(id, row)
+      requireSameKey(current, node.keys)
+      return node
     },
     offerKey: (node, offer) => takeKeyOffer(nodes, node, offer),
     report: (node, observed) => nodes.report(node.id, observed, clock()),
@@ -105,6 +142,14 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
     overview: async () => (await nodes.overview()).map(seenLast),
   }
 }
+
+function unknownNode(id: string): never {
+  throw new DomainError('node_unauthenticated', `node ${id} is not known here: enrol it`)
+}
+
+const knownNode = (id: string, row: StoredNode): KnownNode => ({
+  ...{ id, name: row.facts.name, labels: row.facts.labels, keys: nodeKeys(row) },
+})
 
 /** Nodes poll all the time: each is read once after every change. */
 function rememberNodes(
@@ -123,7 +168,7 @@ function rememberNodes(
     const into = known // a change meanwhile starts a new map, which must not get what was read before it
     const row = await nodes.find(id)
     if (row === undefined) return undefined
-    const node = { id, name: row.facts.name, labels: row.facts.labels, keys: nodeKeys(row) }
+    const node = knownNode(id, row)
     into.set(id, node)
     return node
   }

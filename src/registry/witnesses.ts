@@ -22,7 +22,8 @@ export interface LogWitness {
 
 /**
  * Asks a witness to cosign a checkpoint, and gives its signature line, checked. `from` is the size that it is thought to have
- * signed last; where it says another, it is asked again from there (C2SP tlog-witness). Undefined when the log went on meanwhile, and
+ * signed last; where it says another, it is asked again from there (C2SP tlog-witness). One that does not know the log is told the
+ * statements by which it was begun anew, and asked again. Undefined when the log went on meanwhile, and
  * another registry had the witness sign that.
  *
  * Throws `delivery_failed` when no answer of a witness came, `log_rollback` when it has signed a longer log, `log_fork` when it
@@ -35,7 +36,7 @@ export async function askWitness(
     log,
     note,
     clock,
-  }: { logs: Pick<Logs, 'tile' | 'checkpoint'>; log: LogName; note: string; clock: Clock },
+  }: { logs: Pick<Logs, 'tile' | 'checkpoint' | 'recovery'>; log: LogName; note: string; clock: Clock },
   from: number,
 ): Promise<string | undefined> {
   const { text } = parseNote(note)
@@ -44,16 +45,9 @@ export async function askWitness(
   let begin = Math.min(from, size)
   for (let tries = 1; ; tries++) {
     const proof = await consistencyProof(begin, size, readHashes)
-    const { status, body } = await guardedFetch(addressOf(url), {
-      ...{
-        method: 'POST',
-        headers: { 'content-type': 'text/plain; charset=utf-8', 'user-agent': 'Hookline' },
-      },
-      body: formatWitnessRequest({ from: begin, proof, note }),
-      ...{ timeout_ms: LIMITS.witness_timeout_ms, mostBytes: LIMITS.witness_answer_bytes },
-      // whom to ask is said by whoever runs the registry
-      allowPrivate: true,
-    })
+    const request = formatWitnessRequest({ from: begin, proof, note })
+    const { status, body } = await post(url, 'add-checkpoint', request)
+    if (status === 404 && tries === 1 && (await tellRecoveries(url, logs, log))) continue
     if (status === 200) return ownLine(text, body, key, clock())
     if (status !== 409)
       throw new DomainError('delivery_failed', `witness ${key.name}: ${status} ${firstLine(body)}`)
@@ -74,7 +68,28 @@ export async function askWitness(
   }
 }
 
-const addressOf = (url: URL): string => `${url.href.replace(/\/$/, '')}/add-checkpoint`
+/** Tells a witness all statements by which a log was begun anew; false where there are none. It takes those that it may. */
+async function tellRecoveries(url: URL, logs: Pick<Logs, 'recovery'>, log: LogName): Promise<boolean> {
+  for (let epoch = 1; ; epoch++) {
+    const statement = await logs.recovery(log, epoch)
+    if (statement === undefined) return epoch > 1
+    await post(url, 'add-recovery', statement)
+  }
+}
+
+const post = (
+  url: URL,
+  what: 'add-checkpoint' | 'add-recovery',
+  body: string,
+): ReturnType<typeof guardedFetch> =>
+  guardedFetch(`${url.href.replace(/\/$/, '')}/${what}`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'user-agent': 'Hookline' },
+    body,
+    ...{ timeout_ms: LIMITS.witness_timeout_ms, mostBytes: LIMITS.witness_answer_bytes },
+    // whom to ask is said by whoever runs the registry
+    allowPrivate: true,
+  })
 
 const firstLine = (body: Buffer): string => (body.toString('utf8').split('\n', 1)[0] ?? '').slice(0, 200)
 

@@ -5,7 +5,7 @@ import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { type NoteSignerKey, parseNote, verifyNote } from '../tlog/note.ts'
 import { formatNoteKey, type NoteKey } from '../tlog/note-key.ts'
 import { consistencyProof, verifyConsistency } from '../tlog/proof.ts'
-import { readRecovery } from '../tlog/recovery.ts'
+import { epochOrigin, readRecovery } from '../tlog/recovery.ts'
 import { parseTilePath, type Tile } from '../tlog/tile.ts'
 import { tileHashReader } from '../tlog/tile-reader.ts'
 import { audit, type Transaction } from './database.ts'
@@ -46,9 +46,10 @@ export async function beginEpoch(
   if (origin !== tree.origin)
     throw invalid(`it is about ${JSON.stringify(origin)}, this log is ${JSON.stringify(tree.origin)}`)
   if (epoch !== before + 1) throw invalid(`it begins epoch ${epoch}, the next one is ${before + 1}`)
-  const own = formatNoteKey(signerOf({ origin: key.name }).key)
-  if (formatNoteKey(key) !== own || !key.name.endsWith(`/${log}`))
-    throw invalid(`the new log is to be signed by ${formatNoteKey(key)}, this registry signs as ${own}`)
+  // a name that it had before would have those who know it by that, witnesses too, take it for that log gone back
+  const own = formatNoteKey(signerOf({ origin: epochOrigin(origin, epoch) }).key)
+  if (formatNoteKey(key) !== own)
+    throw invalid(`the new log is to be signed by ${formatNoteKey(key)}, this registry will sign as ${own}`)
   const now = parseCheckpoint(parseNote(tree.checkpoint).text)
   if (size > now.size) throw invalid(`it begins with ${size} entries, this log has ${now.size}`)
   const readHashes = tileHashReader(now.size, async (path) => {

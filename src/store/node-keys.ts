@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Actor } from '../domain/account.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Nodes } from '../ports/nodes.ts'
@@ -7,6 +8,28 @@ import { audit, type Database } from './database.ts'
 export const nodeActor = ({ id, name }: { id: string; name: string }): Actor => ({
   ...{ kind: 'node', id, name, programs: [] },
 })
+
+const Taken = z.tuple([z.object({ known: z.boolean(), added: z.boolean() })])
+
+/**
+ * Takes a request once; see {@link Nodes.takeRequest}. One statement for key and nonce: each request of each node makes it, and what a
+ * registry remembers of keys is no answer, since another one may have replaced them a moment ago.
+ */
+export async function takeRequest(
+  { prisma }: Database,
+  ...[id, { spki, digest, expiresAt }]: Parameters<Nodes['takeRequest']>
+): ReturnType<Nodes['takeRequest']> {
+  const [{ known, added }] = Taken.parse(
+    await prisma.$queryRaw`
+      WITH "signer" AS (SELECT FROM "node" WHERE "id" = ${id}::uuid AND ${spki}::bytea IN ("spki", "next_spki")),
+      "added" AS (
+        INSERT INTO "node_nonce" ("digest", "expires_at") SELECT ${digest}::bytea, ${expiresAt}::timestamptz FROM "signer"
+        ON CONFLICT DO NOTHING RETURNING 1)
+      SELECT EXISTS (SELECT FROM "signer") AS "known", EXISTS (SELECT FROM "added") AS "added"`,
+  )
+  if (!known) return 'other_key'
+  return added ? 'taken' : 'seen'
+}
 
 /** Keeps the key that is to replace a node's; see {@link Nodes.offerKey}. */
 export const offerKey = (

@@ -8,7 +8,7 @@ import { JoinLabels, requireJoinLabels } from '../domain/token.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
 import type { Prisma } from './generated/client.ts'
-import { nodeActor, offerKey, promoteKey } from './node-keys.ts'
+import { nodeActor, offerKey, promoteKey, takeRequest } from './node-keys.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -47,17 +47,13 @@ export function databaseNodes(database: Database): Nodes {
       const data = { observed: whole, summary, receivedAt }
       await prisma.nodeObserved.upsert({ where: { nodeId }, create: { nodeId, ...data }, update: data })
     },
-    useNonce: async (digest, expiresAt) => {
+    takeRequest: async (id, request) => {
       const now = Date.now()
       if (now - swept > LIMITS.nonce_sweep_ms) {
         swept = now
         await prisma.nodeNonce.deleteMany({ where: { expiresAt: { lt: new Date(now) } } })
       }
-      const added = await prisma.nodeNonce.createMany({
-        data: [{ digest: new Uint8Array(digest), expiresAt }],
-        skipDuplicates: true,
-      })
-      return added.count === 1
+      return takeRequest(database, id, request)
     },
     remove: (id, by) =>
       database.change(async (transaction) => {

@@ -7,6 +7,7 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { WitnessState } from '../ports/witness-state.ts'
 import { HASH_BYTES } from '../tlog/merkle.ts'
+import { formatNoteKey, parseNoteKey } from '../tlog/note-key.ts'
 import { errnoOf } from './errno.ts'
 import { makeDirectory } from './make-directory.ts'
 import { replaceFile } from './replace-file.ts'
@@ -15,6 +16,7 @@ const Newest = z.strictObject({
   origin: z.string(),
   size: z.int().min(0).max(LIMITS.log_size),
   root: z.base64().transform((text) => Buffer.from(text, 'base64')),
+  goesOn: z.strictObject({ key: z.string(), epoch: z.int().min(1) }).optional(),
 })
 
 /** A witness's memory in a directory: a file for each log, named by a hash of the log's name. Throws `file_unwritable`. */
@@ -33,13 +35,17 @@ export async function openWitnessState(dir: string): Promise<WitnessState> {
         if (errnoOf(cause) === 'ENOENT') return undefined
         throw new DomainError('file_unreadable', `${path} cannot be read`, { cause })
       }
-      const { size, root, ...kept } = parseDocument(bytes, Newest, 'file_unreadable', path)
+      const { size, root, goesOn, ...kept } = parseDocument(bytes, Newest, 'file_unreadable', path)
       // what cannot be read must never pass for a log that was never seen: it could be signed anew
       if (kept.origin !== origin || root.length !== HASH_BYTES)
         throw new DomainError('file_unreadable', `${path} is not what this witness wrote`)
-      return { size, root }
+      if (goesOn === undefined) return { size, root }
+      return { size, root, goesOn: { key: parseNoteKey(goesOn.key), epoch: goesOn.epoch } }
     },
-    save: (origin, { size, root }) =>
-      replaceFile(dir, nameOf(origin), { origin, size, root: root.toString('base64') }),
+    save: (origin, { size, root, goesOn }) =>
+      replaceFile(dir, nameOf(origin), {
+        ...{ origin, size, root: root.toString('base64') },
+        ...(goesOn && { goesOn: { key: formatNoteKey(goesOn.key), epoch: goesOn.epoch } }),
+      }),
   }
 }

@@ -22,6 +22,20 @@ export interface Recovery {
 /** First line, which no checkpoint of a log has: one is never taken for the other. */
 const HEADER = 'hookline-log-recovery/v1'
 
+/**
+ * Reads the verifier key that may give up these logs. Throws `log_key_invalid`, also for the key of such a log, which could give up
+ * its own history, and for one for cosignatures, which say another thing.
+ */
+export function parseRecoveryKey(text: string, logs: readonly NoteKey[]): NoteKey {
+  const key = parseNoteKey(text)
+  if (key.type !== 'note' || logs.some(({ publicKey }) => publicKey.equals(key.publicKey)))
+    throw new DomainError(
+      'log_key_invalid',
+      `${JSON.stringify(key.name)} is the key of the log itself, or one for cosignatures: it can recover nothing`,
+    )
+  return key
+}
+
 /** Signs a recovery with a key that is kept offline, and that is not the log's. Throws `log_recovery_invalid`. */
 export function signRecovery(recovery: Recovery, signer: NoteSignerKey): string {
   const { origin, epoch, size, root, key } = recovery

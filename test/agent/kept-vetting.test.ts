@@ -14,7 +14,7 @@ const RELEASE = { program: 'acme/knob', version: '1.0.0', files: [] }
 /** Why a release must not run, so many seconds after the log was heard of last. */
 async function revocationAfter(seconds: number, onStale: 'keep' | 'revoke'): Promise<string | undefined> {
   const kept = { key: CATALOG, epoch: 0, size: 1, root: '', freshAt: FRESH_AT }
-  const log = { ...kept, sightings: [], places: [], frontier: [], notes: [] }
+  const log = { ...kept, sightings: [], places: [], frontier: [], notes: [], leftOut: 0 }
   const { vetting } = await keptParts({
     ...{ kernelRelease: '6.1.0', kernelBtf: true, arch: 'x64', verdicts: rememberVerdicts() },
     clock: () => new Date((FRESH_AT + seconds) * 1000),
@@ -33,6 +33,11 @@ test('a log that was not heard of for too long revokes all where the policy says
   expect(await revocationAfter(91, 'revoke')).toBe('release_revoked')
   expect(await revocationAfter(89, 'revoke')).toBe(undefined)
   expect(await revocationAfter(91, 'keep')).toBe(undefined)
+})
+test('a release that the log notes as revoked is not allowed, though it is not known by whom', async () => {
+  const noted = { revoked: { kind: 'release', program: 'acme/knob', version: '1.0.0' } as const }
+  await expect(allowed('1.0.0', noted)).rejects.toMatchObject({ code: 'revocation_withheld' })
+  await expect(allowed('1.0.1', noted)).rejects.toMatchObject({ code: 'not_logged' })
 })
 test('a file that is not kept is fetched from nowhere', async () => {
   const parts = await keptParts({

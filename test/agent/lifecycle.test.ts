@@ -157,7 +157,7 @@ describeAsRoot('an agent', () => {
         liar.tell({ blobs: new Map(), desired: () => nothing })
         await node.agent.stop()
         fleet.startAgent(node, { url: liar.url })
-        await fleet.untilRefused(node, 'hollow', 'version_not_found')
+        await fleet.untilRefused(node, 'hollow', 'order_withheld')
         const [inside, outside] = [node.edge.namespace.name, node.client.namespace.name]
         ip('-n', inside, 'link', 'delete', 'eth0')
         await fleet.until(node, 'the loss', ({ chains }) => chains.length === 0)

@@ -145,8 +145,42 @@ describe('a forged order is refused', () => {
 })
 
 describe('absence ends nothing', () => {
-  test('a function that is no longer sent goes on', () => {
-    expect(said(review([], [held(3, apply(3))]))).toEqual(['active edge r3'])
+  test('a function that is no longer sent goes on, and that is said', () => {
+    expect(said(review([], [held(3, apply(3))]))).toEqual(['active edge r3 order_withheld'])
+  })
+  test('of several only the one that is left out is withheld, until it is sent again', () => {
+    const core = apply(2, { name: 'core' })
+    const both = [held(3, apply(3)), held(2, core, 'core')]
+    expect(said(review([sent(core, 'core')], both))).toEqual([
+      'active edge r3 order_withheld',
+      'active core r2',
+    ])
+    expect(said(review([sent(core, 'core'), sent(apply(3))], both))).toEqual([
+      'active edge r3',
+      'active core r2',
+    ])
+  })
+  test('one that is shown under another name is withheld under its own', () => {
+    expect(said(review([sent(apply(3), 'core')], [held(3, apply(3))]))).toEqual([
+      'active edge r3 order_withheld',
+      'held core r0 order_invalid',
+    ])
+  })
+  test('one whose order is shown altered is not withheld, but refused', () => {
+    expect(said(review([sent('junk')], [held(3, apply(3))]))).toEqual(['active edge r3 order_invalid'])
+  })
+  test.each([
+    ['a signed removal', remove(4)],
+    ['a newer order for other nodes', apply(4, { selector: { role: 'core' } })],
+  ])('what %s ended is not withheld when that is no longer sent', (_, envelope) => {
+    expect(said(review([], [held(4, envelope)]))).toEqual(['ended edge r4'])
+  })
+  test('what no longer selects this node, whose labels changed, is not withheld', () => {
+    const { standings } = reviewOrders([], [held(3, apply(3))], OPERATORS, { role: 'core' })
+    expect(standings).toEqual([{ kind: 'ended', name: 'edge', revision: 3 }])
+  })
+  test('a node that never was given an order misses none', () => {
+    expect(said(review([]))).toEqual([])
   })
   test('a signed removal ends it, and is kept against replays', () => {
     const result = review([sent(remove(4))], [held(3, apply(3))])
@@ -185,7 +219,37 @@ describe('a selector', () => {
     ['one label more', { ...LABELS, rack: '7' }],
   ])('that asks %s makes a new function not this node’s', (_, selector) => {
     const result = review([sent(apply(1, { selector }))])
-    expect([accepted(result), said(result)]).toEqual([[], ['held edge r0 selector_mismatch']])
+    expect(said(result)).toEqual(['held edge r0 selector_mismatch'])
+  })
+  test('that asks for other nodes is remembered: what is older is not for this node either', () => {
+    const newer = apply(5, { selector: { role: 'core' } })
+    const { accepted: kept } = review([sent(newer)])
+    expect(kept).toEqual([{ ...held(5, newer), elsewhere: true }])
+    expect(said(review([], kept))).toEqual([]) // it is nothing to tell of
+    const again = review([sent(newer)], kept)
+    expect([accepted(again), said(again)]).toEqual([[], ['held edge r0 selector_mismatch']])
+    for (const older of [apply(4), apply(5)]) {
+      const replayed = review([sent(older)], kept)
+      expect([accepted(replayed), said(replayed)]).toEqual([[], ['held edge r0 stale_revision']])
+    }
+    const newest = review([sent(apply(6))], kept)
+    expect([newest.accepted, said(newest)]).toEqual([[held(6, apply(6))], ['active edge r6']])
+  })
+  test('that asks for other nodes is obeyed once this is one of them', () => {
+    const envelope = apply(5, { selector: { role: 'edge' } })
+    const result = review([sent(envelope)], [{ ...held(5, envelope), elsewhere: true }])
+    expect([result.accepted, said(result)]).toEqual([[held(5, envelope)], ['active edge r5']])
+  })
+  test('that asks for other nodes is not remembered without end', () => {
+    const most = LIMITS.agent_orders_elsewhere
+    const full = Array.from({ length: most }, (_, at) => ({
+      ...held(1, '{}', `f${at}`),
+      elsewhere: true as const,
+    }))
+    const other = apply(5, { selector: { role: 'core' } })
+    expect(accepted(review([sent(other)], full))).toEqual([])
+    expect(accepted(review([sent(other)], full.slice(1)))).toEqual(['edge r5'])
+    expect(accepted(review([sent(apply(5))], full))).toEqual(['edge r5'])
   })
   test('that no longer asks for this node ends what runs, by a newer order', () => {
     const result = review([sent(apply(2, { selector: { role: 'core' } }))], [held(1, apply(1))])

@@ -87,12 +87,16 @@ describeAsRoot('a revocation', () => {
     async () => {
       await publish('acme/gone', '1.0.0', '1.1.0')
       await publish('acme/stays', '1.0.0')
-      const node = await fleet.node('d')
+      const node = await fleet.node('d', { extra: ['--metrics', '127.0.0.1:0'] })
+      const said = await node.agent.line((line) => line.includes('/metrics'))
+      const metrics = async (): Promise<string> =>
+        (await fetch(/http\S+metrics/.exec(said)?.[0] ?? '')).text()
       await fleet.apply('rest', node, { ...use('acme/stays', 'previous'), priority: 10 })
       await fleet.apply('detach', node, use('acme/gone', 'detach'))
       await fleet.untilRuns(node, 'detach', 'acme/stays@1.0.0', 'acme/gone@1.1.0')
       await untilKept(node, 'detach')
       const { programTag } = chainOf(node)
+      expect(await metrics()).toContain('\nhookline_revocation_actions_total{action="detach"} 0\n')
 
       await revokeAndSee(node, 'acme/gone@1.1.0')
       await fleet.until(node, 'the end', ({ functions }) =>
@@ -106,6 +110,11 @@ describeAsRoot('a revocation', () => {
       expect(statusOf(node)?.revocations).toMatchObject({ believed: 1, ignored: 0, detach: 1 })
       await node.agent.line((line) =>
         line.includes('acme/gone@1.1.0 is revoked: detach/gone left its chains'),
+      )
+      const metered = await metrics()
+      expect(metered).toContain('\nhookline_revocation_actions_total{action="detach"} 1\n')
+      expect(metered).toContain(
+        '\nhookline_withdrawn_instance{function="detach",instance="gone",release="acme/gone@1.1.0",action="detach"} 1\n',
       )
       await goneTag(programTag)
       expect(await arrive(node)).toBe(PACKETS)

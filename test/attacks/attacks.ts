@@ -199,6 +199,13 @@ export const ATTACKS: readonly Attack[] = [
     node: { code: 'order_signature_invalid', mount: orders.emptiedFunction },
   },
   {
+    name: 'emptied list of functions',
+    asset: 'orders',
+    stops: 'only a signed order ends a function; one that is no longer sent goes on, and is reported',
+    registry: { why: 'It is the registry that withholds.' },
+    node: { code: 'order_withheld', mount: orders.emptiedList },
+  },
+  {
     name: 'altered function',
     asset: 'orders',
     stops: 'an order is signed as a whole',
@@ -280,5 +287,41 @@ export const ATTACKS: readonly Attack[] = [
     node: {
       why: 'It is a reader who asks; a node that it was not assigned to is refused by the registry alike.',
     },
+  },
+  {
+    name: 'retired node key',
+    asset: 'what is secret',
+    stops: 'the first request by a node’s new key ends the old one, at every registry on the database',
+    registry: { code: 'node_key_retired', mount: atRegistry.retiredNodeKey },
+    node: { why: 'The key is the node’s own. Nobody shows it one.' },
+  },
+  {
+    name: 'replayed key rotation',
+    asset: 'who is a node',
+    stops: 'a signed request is good once',
+    registry: { code: 'node_unauthenticated', mount: atRegistry.replayedRotation },
+    node: { why: 'It is the node that offers a key. It takes none from elsewhere.' },
+  },
+  {
+    name: 'node that joins with the labels of others',
+    asset: 'what is secret',
+    stops: 'a join token says which labels its nodes may have',
+    registry: { code: 'label_not_allowed', mount: atRegistry.labelsOfOthers },
+    node: { why: 'It is the node that lies.' },
+  },
+  {
+    name: 'join token used once more',
+    asset: 'who is a node',
+    stops: 'its uses are counted by the transaction that lets a node in',
+    registry: { code: 'join_token_refused', mount: atRegistry.usedJoinToken },
+    node: { why: 'Tokens are for the registry; a node only hands one in.' },
+  },
+  {
+    name: 'join token after its end',
+    asset: 'who is a node',
+    stops: 'its end is kept with it',
+    registry: { code: 'join_token_refused', mount: atRegistry.expiredJoinToken },
+    node: { why: 'As for the row above.' },
+    shares: 'A join token is good or it is not. The message says why.',
   },
 ]

@@ -1,14 +1,15 @@
-import { readFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Desired, type Observed } from '../../src/domain/node.ts'
+import type { Desired, Observed } from '../../src/domain/node.ts'
 import { newRun, startReceiver, startSender } from '../../tools/lab/traffic.ts'
 import { chainOf, stateOf, statusOf, xdpProgramOn } from '../agent/fleet.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { ATTACKS } from './attacks.ts'
 import type { NodeLie } from './node-mounts.ts'
 import { type NodeScene, startNodeScene } from './node-scene.ts'
+import { NOTHING } from './order-mounts.ts'
 
 const PACKETS = 100
 const rows = ATTACKS.flatMap(({ name, node }) => ('code' in node ? [{ name, ...node }] : []))
@@ -58,18 +59,42 @@ describeAsRoot('at a node whose registry was taken over', () => {
       const code = part.keys === undefined ? 'version_not_found' : 'signer_not_allowed'
       await refused({ at: 'plain', desired: (honest) => ({ ...honest, ...part }) }, code)
     })
-    test('an emptied list of functions ends none', async () => {
+    test('an emptied list does not hide that something is revoked', async () => {
+      const { fleet, logged } = scene
+      logged.liar.tell({ desired: () => NOTHING, blobs: NO_BLOBS })
+      const told = await fleet.untilRefused(logged.node, logged.runs, 'order_withheld')
+      expect(codesIn(told, 'doomed')).toEqual(['release_revoked'])
+      logged.liar.tell(undefined)
+    })
+    test('an emptied list is told of after a restart, too; a node that heard no registry misses nothing', async () => {
       const { fleet, plain } = scene
-      const before = chainOf(plain.node)
-      plain.liar.tell({ desired: (honest) => ({ ...honest, functions: [] }), blobs: NO_BLOBS })
-      const sent = (): Desired =>
-        Desired.parse(JSON.parse(readFileSync(join(plain.node.state, 'desired.json'), 'utf8')))
-      await expect.poll(() => sent().functions, { timeout: 10_000 }).toEqual([])
-      const heard = Date.now()
-      const later = await fleet.until(plain.node, 'a later report', ({ at }) => Date.parse(at) > heard + 500)
-      expect(later.functions).toMatchObject([{ name: 'edge', revision: 2, state: 'running' }])
+      const { node, liar, runs } = plain
+      const before = chainOf(node)
+      const tell = (desired: () => Desired): void => liar.tell({ desired, blobs: NO_BLOBS })
+      const away = (): Desired => {
+        throw new Error('no answer')
+      }
+      const restart = async (): Promise<void> => {
+        await node.agent.stop()
+        fleet.startAgent(node, { url: liar.url })
+      }
+      const silence = () =>
+        fleet.until(node, 'silence', (observed) =>
+          codesIn(observed, 'errors').includes('registry_unavailable'),
+        )
+      tell(() => NOTHING)
+      await fleet.untilRefused(node, runs, 'order_withheld')
+      expect(node.agent.lines.join('\n')).toContain(`refused ${runs}: the registry no longer sends order 2`)
+      tell(away)
+      await restart()
+      expect(codesIn(await silence(), runs)).toEqual(['order_withheld']) // it is what was heard last
+      await node.agent.stop()
+      rmSync(join(node.state, 'desired.json'))
+      fleet.startAgent(node, { url: liar.url })
+      expect(codesIn(await silence(), runs)).not.toContain('order_withheld')
+      liar.tell(undefined)
+      const later = await fleet.until(node, 'the truth', (observed) => stateOf(observed, runs) === 'running')
       expect(later.chains).toMatchObject([{ linkId: before.linkId, programId: before.programId }])
-      plain.liar.tell(undefined)
     })
   })
 

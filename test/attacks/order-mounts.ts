@@ -5,6 +5,9 @@ import { altered, reconfigured, withInstances } from './forgeries.ts'
 import type { NodeLie, NodeMount } from './node-mounts.ts'
 import type { NodeScene } from './node-scene.ts'
 
+/** A desired state without anything. */
+export const NOTHING: Desired = { functions: [], resolutions: [], releases: [], keys: [], revocations: [] }
+
 /** The node is shown another envelope, under the same name or another. */
 const showingOrder = (change: (envelope: string) => string, name = 'edge'): NodeLie => ({
   at: 'plain',
@@ -29,6 +32,8 @@ export const emptiedFunction: NodeMount = () =>
       withInstances(() => []),
     ),
   )
+/** As an honest registry answers a node for which it never had an order. */
+export const emptiedList: NodeMount = () => ({ at: 'plain', desired: () => NOTHING })
 export const alteredFunction: NodeMount = () => showingOrder((envelope) => altered(envelope, reconfigured))
 export const reorderedFunction: NodeMount = () =>
   showingOrder((envelope) =>

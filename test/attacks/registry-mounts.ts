@@ -1,5 +1,13 @@
-import { deleteFunction, putFunction, removeOrder } from '../http/enrolled-node.ts'
-import { buildRelease } from '../http/release-builder.ts'
+import {
+  deleteFunction,
+  enrol,
+  factsOf,
+  joinToken,
+  keyOffer,
+  putFunction,
+  removeOrder,
+} from '../http/enrolled-node.ts'
+import { buildRelease, newKey } from '../http/release-builder.ts'
 import type { Answer } from '../http/running-registry.ts'
 import {
   altered,
@@ -10,7 +18,7 @@ import {
   withKeyTwice,
   withoutFile,
 } from './forgeries.ts'
-import { exchange, type RegistryScene, revoke } from './registry-scene.ts'
+import { done, exchange, type RegistryScene, revoke } from './registry-scene.ts'
 
 /** Carries an attack out at a registry, and gives its answer. */
 export type RegistryMount = (scene: RegistryScene) => Promise<Answer>
@@ -110,3 +118,23 @@ export const forgedRevocation: RegistryMount = ({ registry, keys, revocation }) 
   )
 export const revocationOfNeighbour: RegistryMount = ({ registry, keys, revocation }) =>
   revoke(registry, revocation(keys.neighbour))
+
+// nodes
+export const retiredNodeKey: RegistryMount = ({ turned }) =>
+  turned.call('GET', `/api/v1/nodes/${turned.id}/desired`)
+/** The key that was offered first came into the wrong hands, so the node offered another. */
+export const replayedRotation: RegistryMount = async ({ registry, node }) => {
+  const { path, ...request } = keyOffer(node, newKey('ed25519'))
+  await done(registry.call('POST', path, request))
+  const { path: _, ...another } = keyOffer(node, newKey('ed25519'))
+  await done(registry.call('POST', path, another))
+  return registry.call('POST', path, request)
+}
+export const labelsOfOthers: RegistryMount = async ({ registry }) => {
+  const token = await joinToken(registry, { labels: { role: 'lab' }, freeLabels: ['site'] })
+  return enrol(registry, token, newKey('ed25519'), factsOf('intruder', { role: 'payments' }))
+}
+export const usedJoinToken: RegistryMount = ({ registry, joinTokens: { used } }) =>
+  enrol(registry, used, newKey('ed25519'), factsOf('intruder'))
+export const expiredJoinToken: RegistryMount = ({ registry, joinTokens: { expired } }) =>
+  enrol(registry, expired, newKey('ed25519'), factsOf('intruder'))

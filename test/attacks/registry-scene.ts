@@ -2,9 +2,18 @@ import type { PrivateKey } from '../../src/attest/keys.ts'
 import { sha256Digest } from '../../src/attest/keys.ts'
 import { signRevocation } from '../../src/attest/revocation.ts'
 import { NO_IDENTITIES } from '../../src/bin/identity-settings.ts'
+import { nodeRegistry } from '../../src/client/node-registry.ts'
 import type { Revoked } from '../../src/domain/log-entry.ts'
 import { PATIENT } from '../../src/http/protection.ts'
-import { applyOrder, type EnrolledNode, enrolledNode, putFunction } from '../http/enrolled-node.ts'
+import {
+  applyOrder,
+  type EnrolledNode,
+  enrol,
+  enrolledNode,
+  factsOf,
+  joinToken,
+  putFunction,
+} from '../http/enrolled-node.ts'
 import {
   addKey,
   type BuiltRelease,
@@ -21,6 +30,10 @@ import { type CiIssuerDouble, githubClaims, startCiIssuer } from '../support/ci-
 export interface RegistryScene {
   readonly registry: RunningRegistry
   readonly node: EnrolledNode
+  /** A node that has another key by now; `call` signs with the one before. */
+  readonly turned: EnrolledNode
+  /** Good once, and good no more. */
+  readonly joinTokens: Readonly<Record<'used' | 'expired', string>>
   /** Keys: acme's, another namespace's, one of acme whose time is over, an operator's, and one that nobody accepts. */
   readonly keys: Readonly<Record<'acme' | 'neighbour' | 'expired' | 'operator' | 'stranger', PrivateKey>>
   /** Token of an account that has no part in acme. */
@@ -70,7 +83,9 @@ export async function startRegistryScene(): Promise<RegistryScene> {
   const [first = '', second = ''] = orders
   return {
     registry,
+    joinTokens: { expired: await expiredToken(registry), used: await usedToken(registry) },
     node: await enrolledNode(registry, 'node-1'),
+    turned: await turnedNode(registry),
     keys: { acme, neighbour, expired, operator, stranger },
     outsider: await registry.account('outsider'),
     next: await buildRelease('acme/knob', '1.2.0', acme),
@@ -115,8 +130,27 @@ async function publishSecret(registry: RunningRegistry, key: PrivateKey): Promis
   return sha256Digest(note)
 }
 
-/** Throws when what prepares the scene was refused. */
-async function done(asked: Promise<Answer>): Promise<void> {
+/** Ends every join token that there is. */
+async function expiredToken(registry: RunningRegistry): Promise<string> {
+  const token = await joinToken(registry)
+  await registry.database.prisma.joinToken.updateMany({ data: { expiresAt: new Date() } })
+  return token
+}
+
+async function usedToken(registry: RunningRegistry): Promise<string> {
+  const token = await joinToken(registry, { maxUses: 1 })
+  await done(enrol(registry, token, newKey('ed25519'), factsOf('node-2')))
+  return token
+}
+
+async function turnedNode(registry: RunningRegistry): Promise<EnrolledNode> {
+  const node = await enrolledNode(registry, 'node-3')
+  await nodeRegistry(registry.url, node).changeKey(newKey('ed25519'))
+  return node
+}
+
+/** Throws when what prepares an attack was refused. */
+export async function done(asked: Promise<Answer>): Promise<void> {
   const { status, code, bytes } = await asked
   if (status >= 300) throw new Error(`refused with ${status} ${code}: ${bytes}`)
 }

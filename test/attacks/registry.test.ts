@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { NodeList } from '../../src/domain/node.ts'
 import { ATTACKS } from './attacks.ts'
 import { type RegistryScene, startRegistryScene } from './registry-scene.ts'
 
@@ -11,7 +12,7 @@ describe('at the registry fails', () => {
   })
   afterAll(() => scene?.close())
 
-  /** What anybody could have changed: both logs, the catalog, and the orders in force. */
+  /** What anybody could have changed: both logs, the catalog, the orders in force, and who is a node by which key. */
   async function standing(): Promise<string[]> {
     const { call, admin } = scene.registry
     const paths = ['/api/v1/programs/acme/knob', '/api/v1/functions']
@@ -19,7 +20,9 @@ describe('at the registry fails', () => {
     const heads = await Promise.all(
       ['catalog', 'revocations'].map((log) => call('GET', `/log/${log}/checkpoint`)),
     )
+    const { nodes } = NodeList.parse((await call('GET', '/api/v1/nodes', { token: admin })).json)
     return [
+      ...nodes.map(({ id, key, facts }) => JSON.stringify([id, key, facts])),
       ...shown.map(({ bytes }) => bytes.toString('base64')),
       ...heads.map(({ bytes }) => bytes.toString().split('\n').slice(0, 3).join(' ')), // without the signature of the time
     ]

@@ -17,6 +17,8 @@ const DEMANDED = [
   ...['compromised registry that serves a consistent but unsigned set', 'altered function'],
   ...['reordered function', 'replayed function', 'function aimed at a node whose labels it does not match'],
   ...['forged revocation', 'release outside the asked range', 'private blob fetched by its digest'],
+  ...['retired node key', 'replayed key rotation', 'node that joins with the labels of others'],
+  ...['join token used once more', 'join token after its end'],
 ]
 
 test('every attack that is demanded has a row, and no name has two', () => {

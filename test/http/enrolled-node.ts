@@ -1,5 +1,6 @@
 import { signRequest } from '../../src/attest/http-signature.ts'
 import { generateKeyPair, type PrivateKey, parsePrivateKey } from '../../src/attest/keys.ts'
+import { offerNodeKey } from '../../src/attest/node-key.ts'
 import { signOrder } from '../../src/attest/order.ts'
 import { FunctionSpec } from '../../src/domain/function.ts'
 import { Desired, Enrolled, type NodeFacts, type Observed } from '../../src/domain/node.ts'
@@ -40,6 +41,16 @@ export const enrol = (
   key: PrivateKey,
   facts: NodeFacts,
 ): Promise<Answer> => registry.call('POST', '/api/v1/nodes', enrolment(token, key, facts))
+
+/** The request to replace a node's key, signed by the one that it has. */
+export function keyOffer(
+  { id, key }: Pick<EnrolledNode, 'id' | 'key'>,
+  next: PrivateKey,
+): { path: string; body: Buffer; headers: Record<string, string> } {
+  const path = `/api/v1/nodes/${id}/key`
+  const body = Buffer.from(JSON.stringify(offerNodeKey(id, key.publicKey.fingerprint, next)))
+  return { path, body, headers: { ...signRequest({ method: 'POST', path, body, keyId: id }, key) } }
+}
 
 /** A node that joined: its id, its key, and its signed requests. */
 export interface EnrolledNode {

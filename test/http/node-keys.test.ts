@@ -4,7 +4,7 @@ import type { PrivateKey } from '../../src/attest/keys.ts'
 import { offerNodeKey } from '../../src/attest/node-key.ts'
 import { AuditPage } from '../../src/domain/audit.ts'
 import { NodeList, type NodeView } from '../../src/domain/node.ts'
-import { type EnrolledNode, enrol, enrolledNode, factsOf, joinToken } from './enrolled-node.ts'
+import { type EnrolledNode, enrol, enrolledNode, factsOf, joinToken, keyOffer } from './enrolled-node.ts'
 import { newKey } from './release-builder.ts'
 import { type Answer, type RunningRegistry, startRegistry } from './running-registry.ts'
 
@@ -129,12 +129,10 @@ describe('an offer is refused', () => {
   test('that is sent a second time: a listener does not put back what was offered before', async () => {
     const node = await enrolledNode(registry, 'overheard')
     const [first, second] = [newKey('ed25519'), newKey('ed25519')]
-    const path = `/api/v1/nodes/${node.id}/key`
-    const body = Buffer.from(JSON.stringify(offerNodeKey(node.id, node.key.publicKey.fingerprint, first)))
-    const headers = signRequest({ method: 'POST', path, body, keyId: node.id }, node.key)
-    expect((await registry.call('POST', path, { headers, body })).status).toBe(204)
+    const { path, ...request } = keyOffer(node, first)
+    expect((await registry.call('POST', path, request)).status).toBe(204)
     expect((await offer(node, second)).status).toBe(204)
-    expect((await registry.call('POST', path, { headers, body })).code).toBe('node_unauthenticated')
+    expect((await registry.call('POST', path, request)).code).toBe('node_unauthenticated')
     expect((await ask(node.id, second)).status).toBe(200)
   })
 })

@@ -1,11 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { signRequest } from '../../src/attest/http-signature.ts'
-import { NO_IDENTITIES } from '../../src/bin/identity-settings.ts'
-import { composeRegistry } from '../../src/bin/registry.ts'
 import { Enrolled, NodeList } from '../../src/domain/node.ts'
-import { buildApp } from '../../src/http/app.ts'
-import { PATIENT } from '../../src/http/protection.ts'
 import {
   applyOrder,
   deleteFunction,
@@ -19,7 +15,7 @@ import {
   removeOrder,
 } from './enrolled-node.ts'
 import { addKey, buildRelease, newKey, openNamespace, publishAt } from './release-builder.ts'
-import { type RunningRegistry, startRegistry } from './running-registry.ts'
+import { type RunningRegistry, startBeside, startRegistry } from './running-registry.ts'
 
 const publisher = newKey()
 const operator = newKey('ed25519')
@@ -408,16 +404,7 @@ describe('what is taken back', () => {
 })
 
 test('a request of a node that one registry saw is none for another on the same database', async () => {
-  const services = composeRegistry(
-    registry.database,
-    registry.services.blobs,
-    () => {},
-    PATIENT,
-    NO_IDENTITIES,
-    registry.logIdentity,
-  )
-  const second = await buildApp(services)
-  const url = await second.listen({ host: '127.0.0.1', port: 0 })
+  const second = await startBeside(registry)
   try {
     const node = await enrolledNode(registry, 'twice')
     const path = `/api/v1/nodes/${node.id}/desired?wait=0`
@@ -425,8 +412,9 @@ test('a request of a node that one registry saw is none for another on the same 
     await pause(1100)
     const request = { method: 'GET', path, body: Buffer.alloc(0), keyId: node.id }
     const headers = signRequest(request, node.key)
-    const ask = async (base: string): Promise<number> => (await fetch(base + path, { headers })).status
-    expect([await ask(registry.url), await ask(url), await ask(registry.url)]).toEqual([200, 401, 401])
+    const ask = async ({ url }: { url: string }): Promise<number> =>
+      (await fetch(url + path, { headers })).status
+    expect([await ask(registry), await ask(second), await ask(registry)]).toEqual([200, 401, 401])
   } finally {
     await second.close()
   }

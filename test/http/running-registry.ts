@@ -36,6 +36,7 @@ export interface RunningRegistry {
   readonly url: string
   readonly services: Services
   readonly database: Database
+  readonly databaseUrl: string
   readonly dataDir: string
   readonly logIdentity: LogIdentity
   readonly admin: string
@@ -124,7 +125,7 @@ export async function startRegistry(
   }
   const call: RunningRegistry['call'] = (method, path, options) => callAt(url, method, path, options)
   return {
-    ...{ url, services, database, dataDir, logIdentity, admin, failures, call },
+    ...{ url, services, database, databaseUrl: postgres.url, dataDir, logIdentity, admin, failures, call },
     token,
     account: async (name, { scopes = ALL_SCOPES, programs, fleet, member }: AccountOptions = {}) => {
       const body = { name, ...(fleet === undefined ? {} : { fleet }) }
@@ -143,6 +144,28 @@ export async function startRegistry(
       await database.close()
       await postgres.close()
       await rm(dataDir, { recursive: true })
+    },
+  }
+}
+
+/** Another registry on the same database and files, which it reaches by connections of its own; a deaf one hears of no change. */
+export async function startBeside(
+  first: RunningRegistry,
+  { isDeaf = false }: { readonly isDeaf?: boolean } = {},
+): Promise<Pick<RunningRegistry, 'url' | 'call' | 'close'>> {
+  const database = openDatabase(first.databaseUrl)
+  if (!isDeaf) await database.listen()
+  const report = (error: unknown): void => void first.failures.push(error)
+  const { blobs } = first.services
+  const services = composeRegistry(database, blobs, report, PATIENT, identitySettings({}), first.logIdentity)
+  const app = await buildApp(services)
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    url,
+    call: (method, path, options) => callAt(url, method, path, options),
+    close: async () => {
+      await app.close()
+      await database.close()
     },
   }
 }

@@ -25,23 +25,23 @@ export async function witnessKeyFile(dir: string, name = 'w'): Promise<string> {
   return path
 }
 
+/** How a witness is started. */
+interface WitnessOptions {
+  readonly name?: string
+  readonly port?: number
+  readonly recoveryKeys?: readonly string[]
+}
+
 /** Starts `hookline witness` and waits until it listens. Throws with its output when it ends instead. */
 export async function startWitness(
   keyFile: string,
   logs: readonly string[],
   stateDir: string,
-  { name = 'witness.test/w', port = 0 }: { name?: string; port?: number } = {},
+  { name = 'witness.test/w', port = 0, recoveryKeys = [] }: WitnessOptions = {},
 ): Promise<WitnessProcess> {
   const args = [
-    'witness',
-    '--key',
-    keyFile,
-    '--name',
-    name,
-    '--listen',
-    `127.0.0.1:${port}`,
-    '--state',
-    stateDir,
+    ...['witness', '--key', keyFile, '--name', name, '--listen', `127.0.0.1:${port}`, '--state', stateDir],
+    ...(recoveryKeys.length === 0 ? [] : ['--recovery-key', ...recoveryKeys]),
   ]
   const child: ChildProcess = spawn(process.execPath, [BINARY, ...args, '--json', '--log', ...logs], {
     stdio: ['ignore', 'pipe', 'pipe'],

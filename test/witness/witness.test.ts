@@ -139,8 +139,8 @@ describe('its memory', () => {
   test('is written before it signs', async () => {
     const saved: string[] = []
     const cosigner = newSigner('witness.test/order', 'cosignature')
-    const made = openWitness({
-      ...{ signer: cosigner, logs: [signer.key] },
+    const made = await openWitness({
+      ...{ signer: cosigner, logs: [signer.key], recoveryKeys: [], say: () => {} },
       state: {
         newest: async () => undefined,
         save: async () => {
