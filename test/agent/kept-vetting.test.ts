@@ -34,11 +34,6 @@ test('a log that was not heard of for too long revokes all where the policy says
   expect(await revocationAfter(89, 'revoke')).toBe(undefined)
   expect(await revocationAfter(91, 'keep')).toBe(undefined)
 })
-test('a release that the log notes as revoked is not allowed, though it is not known by whom', async () => {
-  const noted = { revoked: { kind: 'release', program: 'acme/knob', version: '1.0.0' } as const }
-  await expect(allowed('1.0.0', noted)).rejects.toMatchObject({ code: 'revocation_withheld' })
-  await expect(allowed('1.0.1', noted)).rejects.toMatchObject({ code: 'not_logged' })
-})
 test('a file that is not kept is fetched from nowhere', async () => {
   const parts = await keptParts({
     ...{ kernelRelease: '6.1.0', kernelBtf: true, arch: 'x64', verdicts: rememberVerdicts() },
