@@ -678,6 +678,16 @@ export const ERRORS = {
     'Chain is not attached',
     'see whether the agent runs (`hookline status`): it attaches anew what is missing',
   ),
+  running_unordered: entry(
+    'untrusted',
+    'Chain is not what was ordered',
+    'find out who changed it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+  ),
+  running_behind: entry(
+    'untrusted',
+    'Order is not carried out',
+    'see the cause, and `hookline status`: the agent says what keeps it from carrying the order out',
+  ),
   running_unverified: entry(
     'untrusted',
     'Release does not verify any more',
