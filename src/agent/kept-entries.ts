@@ -171,6 +171,7 @@ function vettingOf({ revocations, trust, catalog }: Known, found: Found): Vettin
   }
   return {
     revocationOf,
+    revokedVersions: () => [],
     isRevoked: () => false, // asked of chains, never of releases
     requireSoundLog: async () => {}, // what is kept went back nowhere
     requireAllowed: async (release, signers) => {

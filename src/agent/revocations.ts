@@ -4,7 +4,7 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { BelievedRevocation, RevocationNote } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Revoked } from '../domain/log-entry.ts'
-import type { Digest } from '../domain/names.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
 import { concerns, type RevocableRelease, revokedText, type SignedRevocation } from '../domain/revocation.ts'
 import { acceptsSigner, type SignerRule, signerText } from '../domain/signer.ts'
 import { acceptedBy, ruleFor } from '../domain/trust-policy.ts'
@@ -56,6 +56,13 @@ export class NodeRevocations {
   /** The revocation of a release that is believed; undefined where none is. */
   of(release: RevocableRelease): BelievedRevocation | undefined {
     return [...this.#believed.values()].find(({ revocation }) => concerns(revocation.revoked, release))
+  }
+
+  /** Versions of a program that are believed to be revoked, each by its own name. */
+  versionsOf(program: ProgramId): string[] {
+    return [...this.#believed.values()].flatMap(({ revocation: { revoked } }) =>
+      revoked.kind === 'release' && revoked.program === program ? [revoked.version] : [],
+    )
   }
 
   /** Refuses a release that the log says is revoked while nobody shows by whom. Throws `revocation_withheld`. */
