@@ -23,7 +23,7 @@ export interface FunctionStatus {
   readonly made?: Digest | undefined
   /** What it runs from, where that is not kept yet: it waits for what runs to be confirmed. */
   readonly proof?: Proven | undefined
-  /** Instances that have nothing they may run. */
+  /** What became of instances of which a release is revoked. */
   readonly withdrawn?: readonly WithdrawnInstance[]
 }
 

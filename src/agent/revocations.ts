@@ -4,7 +4,7 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { BelievedRevocation, RevocationNote } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Revoked } from '../domain/log-entry.ts'
-import type { Digest } from '../domain/names.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
 import { concerns, type RevocableRelease, revokedText, type SignedRevocation } from '../domain/revocation.ts'
 import { acceptsSigner, distinctSigners, type SignerRule, signerText } from '../domain/signer.ts'
 import { acceptedBy, ruleFor } from '../domain/trust-policy.ts'
@@ -71,6 +71,11 @@ export class NodeRevocations {
   of({ program, version, files }: RevocableRelease): BelievedRevocation | undefined {
     const whole = this.#believed.get(revokedText({ kind: 'release', program, version }))
     return whole ?? files.flatMap(({ digest }) => this.#believed.get(digest) ?? [])[0]
+  }
+
+  /** Versions of a program that are believed to be revoked, each by its own name. */
+  versionsOf(program: ProgramId): string[] {
+    return versionsRevoked([...this.#believed.values()], program)
   }
 
   /**
@@ -248,4 +253,10 @@ const untrueNote = (revoked: Revoked): DomainError =>
   new DomainError(
     'revocation_invalid',
     `the log notes a revocation of ${revokedText(revoked)}, which was not signed as one`,
+  )
+
+/** Versions of a program that are revoked by their own name, in no order; pure. */
+export const versionsRevoked = (believed: readonly BelievedRevocation[], program: ProgramId): string[] =>
+  believed.flatMap(({ revocation: { revoked } }) =>
+    revoked.kind === 'release' && revoked.program === program ? [revoked.version] : [],
   )

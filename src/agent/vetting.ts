@@ -1,5 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
 import type { EntryRecord } from '../domain/generation.ts'
+import type { ProgramId } from '../domain/names.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { RevocableRelease } from '../domain/revocation.ts'
@@ -27,13 +28,15 @@ export interface Vetting {
   requireSoundLog(signal: AbortSignal): Promise<void>
   /** Why a release must not run; undefined where nothing speaks against it. */
   revocationOf(release: RevocableRelease): DomainError | undefined
-  /** The same of an entry that runs, or ran. */
+  /** Versions of a program that are revoked by their own name, in no order. */
+  revokedVersions(program: ProgramId): string[]
+  /** {@link revocationOf} an entry that runs, or ran. */
   isRevoked(entry: EntryRecord): boolean
 }
 
 /** Vets by what is believed now. Without `trust` no log is followed. */
 export function vettingBy(
-  revocations: Pick<NodeRevocations, 'of' | 'requireNotWithheld'>,
+  revocations: Pick<NodeRevocations, 'of' | 'requireNotWithheld' | 'versionsOf'>,
   follower: Pick<LogFollower, 'isStale' | 'requireLogged' | 'notes' | 'follow'>,
   trust: LogTrust | undefined,
 ): Vetting {
@@ -63,6 +66,7 @@ export function vettingBy(
       const problem = await follower.follow(trust, signal)
       if (problem !== undefined) throw problem
     },
+    revokedVersions: (program) => revocations.versionsOf(program),
     isRevoked: (entry) => {
       const { release, object } = entry
       const program = programOf(release)

@@ -126,7 +126,7 @@ export const ObservedFunction = z.strictObject({
   revision: z.int().min(0),
   state: z.enum(['running', 'waiting', 'refused', 'removed']),
   error: ErrorView.optional(),
-  /** Instances that have nothing they may run. */
+  /** What became of instances of which a release is revoked: an older one runs, or there is nothing that they may run. */
   withdrawn: z.array(WithdrawnInstance).max(LIMITS.function_instances).optional(),
 })
 export type ObservedFunction = z.infer<typeof ObservedFunction>
