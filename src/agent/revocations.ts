@@ -144,7 +144,7 @@ const SHOWN: ReadonlySet<string> = new Set([
 ])
 
 /** Reads a revocation whose signer the policy lets revoke what it names. Throws as {@link verifyRevocation}. */
-function judge(signed: SignedRevocation, digest: Digest, policy: NodePolicy): BelievedRevocation {
+export function judge(signed: SignedRevocation, digest: Digest, policy: NodePolicy): BelievedRevocation {
   const operators = policy.operators.map(({ key }) => key)
   // whoever the policy does not name at all has no document parsed
   const allowed: SignerRule[] = [...operators, ...policy.programs.flatMap(acceptedBy)]

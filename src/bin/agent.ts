@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
 import { enrol } from '../agent/enrol.ts'
 import { EXPOSITION_TYPE, exposition } from '../agent/exposition.ts'
-import { logTrust } from '../agent/log-trust.ts'
 import { keepNodeKeyYoung, replaceNodeKey } from '../agent/node-key.ts'
 import { rememberVerdicts } from '../agent/verdicts.ts'
 import { parsePrivateKey } from '../attest/keys.ts'
@@ -165,7 +164,6 @@ function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
         const why = `${thrown.message}: without one nothing is trusted`
         throw new DomainError('file_unreadable', why, { cause: thrown })
       })
-      logTrust(policy) // its keys are read where they are used; what is wrong with them is wrong with the file
       files = paths
       return policy
     },

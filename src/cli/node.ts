@@ -76,11 +76,17 @@ export interface JoinTokenFlags {
   readonly freeLabel: JoinLabels['freeLabels']
 }
 
-/** Makes a token by which nodes may join. Its secret is shown this once. */
+/** Makes a token by which nodes may join. Its secret is shown this once. Throws `usage` for a label that has one value and any. */
 export async function createJoinToken(
   { ttl, uses, label, freeLabel, ...flags }: RegistryFlags & JoinTokenFlags,
   { io }: Context,
 ): Promise<Outcome> {
+  const both = freeLabel.find((key) => Object.hasOwn(label, key))
+  if (both !== undefined)
+    throw new DomainError(
+      'usage',
+      `--free-label ${both}: --label says its value already; leave one of them out`,
+    )
   const client = await connectWithToken(io, flags)
   const made = await client.createJoinToken({
     ...(ttl === undefined ? {} : { ttl_s: ttl }),
