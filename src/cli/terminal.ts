@@ -77,6 +77,9 @@ export const labelsText = (labels: Readonly<Record<string, string>>): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join(',')
 
+/** `1 entry`, `2 entries`. */
+export const countedEntries = (count: number): string => (count === 1 ? '1 entry' : `${count} entries`)
+
 /** A time in its largest fitting unit: `45 s`, `3 min`, `2 h`, `5 d`. */
 export function durationText(seconds: number): string {
   if (seconds < 120) return `${seconds} s`

@@ -216,7 +216,7 @@ describe('a mistake gets one clear line, what to do, and its exit code', () => {
     const run = await hookline(folder, args)
     expect(run).toMatchObject({ code: 2, stdout: '' })
     expect(run.stderr).toMatch(new RegExp(`^Usage: ${command} \\[`))
-    expect(run.stderr).toContain('Commands:\n')
+    expect(run.stderr).toMatch(/^(Commands|Write and publish programs):$/m)
     expect(run.stderr).toMatch(new RegExp(`\\[usage\\]\\n {2}see \`${command} --help\`\\n$`))
   })
 
