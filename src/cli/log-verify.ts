@@ -172,7 +172,7 @@ function summary({ io }: Context, found: Found): string {
     [
       'hidden entries',
       String(counts.openedCommitments),
-      'opened and compared: what they hide is public by now',
+      'opened and compared',
     ],
     ['signers', String(counts.namespaces), 'namespaces'],
     ['owners', String(counts.owners), counts.owners === 0 ? 'members see them' : 'namespaces'],
