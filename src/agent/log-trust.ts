@@ -5,6 +5,7 @@ import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { LogPolicy } from '../tlog/log-state.ts'
 import { type NoteKey, noteKeyOf, parseNoteKey } from '../tlog/note-key.ts'
 import { parseRecoveryKey } from '../tlog/recovery.ts'
+import type { NotedPrograms } from './revocation-notes.ts'
 
 /** The logs that a policy has a node follow, and what it asks of their checkpoints. */
 export interface LogTrust {
@@ -13,6 +14,8 @@ export interface LogTrust {
   /** Whose statement leads over to a new log; none where the policy names nobody. */
   readonly recoveryKeys: readonly NoteKey[]
   readonly onStale: 'keep' | 'revoke'
+  /** The policy's own rules: notes about other programs are not kept. */
+  readonly rules: NotedPrograms
 }
 
 const [CATALOG, REVOCATIONS] = ['/catalog', '/revocations'] as const
@@ -22,16 +25,19 @@ const [CATALOG, REVOCATIONS] = ['/catalog', '/revocations'] as const
  * registry signs both of its logs with one key, so that of the revocations is the same under the name that ends in
  * `/revocations`. `file` is what messages call the policy. Throws `invalid_policy`.
  */
-export function logTrust({ log }: Pick<TrustPolicy, 'log'>, file = 'trust.yaml'): LogTrust | undefined {
+export function logTrust(
+  { log, programs }: Pick<TrustPolicy, 'log' | 'programs'>,
+  file = 'trust.yaml',
+): LogTrust | undefined {
   if (log === undefined) return undefined
   try {
-    return trustOf(log)
+    return { ...trustOf(log), rules: { programs } }
   } catch (cause) {
     throw new DomainError('invalid_policy', `${file}: ${asDomainError(cause).message}`, { cause })
   }
 }
 
-function trustOf(log: NonNullable<TrustPolicy['log']>): LogTrust {
+function trustOf(log: NonNullable<TrustPolicy['log']>): Omit<LogTrust, 'rules'> {
   const { maxAge, onStale, witnesses } = log
   const catalog = keyOf(log.key, 'log.key')
   const { name } = catalog

@@ -29,7 +29,7 @@ export interface Vetting {
 /** Vets by what is believed now. Without `trust` no log is followed. */
 export function vettingBy(
   revocations: Pick<NodeRevocations, 'of' | 'requireNotWithheld'>,
-  follower: Pick<LogFollower, 'isStale' | 'requireLogged'>,
+  follower: Pick<LogFollower, 'isStale' | 'requireLogged' | 'notes'>,
   trust: LogTrust | undefined,
 ): Vetting {
   const revocationOf = (release: RevocableRelease): DomainError | undefined => {
@@ -49,7 +49,7 @@ export function vettingBy(
       const published = trust && (await follower.requireLogged(release, signers, trust, signal))
       const revoked = revocationOf(release)
       if (revoked !== undefined) throw revoked
-      revocations.requireNotWithheld(release)
+      if (trust !== undefined) revocations.requireNotWithheld(release, follower.notes)
       return published
     },
     isRevoked: (entry) => {

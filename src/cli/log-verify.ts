@@ -169,11 +169,7 @@ function summary({ io }: Context, found: Found): string {
       String(counts.releases),
       `releases of ${counted(counts.programs, 'program')}; ${counts.loggedNotShown} logged and not shown`,
     ],
-    [
-      'hidden entries',
-      String(counts.openedCommitments),
-      'opened and compared',
-    ],
+    ['hidden entries', String(counts.openedCommitments), 'opened and compared'],
     ['signers', String(counts.namespaces), 'namespaces'],
     ['owners', String(counts.owners), counts.owners === 0 ? 'members see them' : 'namespaces'],
     ['operators', counts.operators ? '1' : '0', counts.operators ? 'list' : 'people of the fleet see them'],

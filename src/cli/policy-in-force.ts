@@ -1,5 +1,5 @@
 import type { NodePolicy } from '../agent/node-policy.ts'
-import { followPolicy } from '../agent/owner-policy.ts'
+import { heldPolicy } from '../agent/owner-policy.ts'
 import { DomainError } from '../domain/errors.ts'
 import { underFloor } from '../domain/policy-document.ts'
 import type { AgentStateReader } from '../store/agent-state.ts'
@@ -7,7 +7,7 @@ import { type OwnersPolicy, readAnyPolicy, readPolicy } from './policy-file.ts'
 
 /**
  * A trust.yaml with the policy of its owners, where it names any, as the node keeps it. Throws what {@link readPolicy} and
- * {@link followPolicy} do, `usage`.
+ * {@link heldPolicy} do, `usage`.
  */
 export const policyInForce = async (path: string, kept: AgentStateReader | undefined): Promise<NodePolicy> =>
   followed(path, (await readPolicy(path)).policy, kept)
@@ -24,8 +24,7 @@ async function followed(
       `${path} names owners, whose policy a node keeps: name its directory by --state`,
     )
   const labels = (await kept.identity())?.labels ?? {}
-  const state = { ...kept, saveAcceptedPolicy: async () => {} }
-  return (await followPolicy(policy, { keys: [] }, state, labels)).policy
+  return heldPolicy(policy, kept, labels)
 }
 
 /**

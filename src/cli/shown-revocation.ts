@@ -1,6 +1,6 @@
 import type { NodePolicy } from '../agent/node-policy.ts'
 import { judge } from '../agent/revocations.ts'
-import { sha256Digest } from '../attest/keys.ts'
+import { type PublicKey, sha256Digest } from '../attest/keys.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import type { ProgramId } from '../domain/names.ts'
 import type { ReleaseView } from '../domain/release.ts'
@@ -33,7 +33,7 @@ export async function shownRevocation(
   // its program's, and beside them those of files, which are listed with no program
   const shown = [...(await client.revocations(view.program)), ...(await client.revocations(undefined))]
   for (const one of shown.filter(({ revoked }) => concerns(revoked, view))) {
-    const believed = signerBelieved(one, policy)
+    const believed = signerBelieved(one, policy, accepted.keys)
     if (believed !== undefined) return { message: `${one.reason}: ${one.message}`, believed }
   }
   return { message: view.revoked, believed: undefined }
@@ -46,10 +46,14 @@ export const revocationLine = ({ message, believed }: ShownRevocation, rule: str
     : `- revoked by ${signerText(believed)}, accepted by ${rule}: ${message}`
 
 /** By the document, not by what the registry says of it. */
-function signerBelieved({ envelope, key }: RevocationView, policy: NodePolicy): Signer | undefined {
+function signerBelieved(
+  { envelope, key }: RevocationView,
+  policy: NodePolicy,
+  known: readonly PublicKey[],
+): Signer | undefined {
   try {
     const signed = key === undefined ? { envelope } : { envelope, key }
-    return judge(signed, sha256Digest(Buffer.from(envelope)), policy).signer
+    return judge(signed, sha256Digest(Buffer.from(envelope)), policy, known).signer
   } catch {
     return undefined // whoever signed it may not revoke it here
   }

@@ -48,7 +48,7 @@ const keysText = (keys: readonly { key: string }[]): string => keys.map(({ key }
 const operatorsText = (operators: TrustPolicy['operators']): string =>
   keysText(operators) || 'none: no order is obeyed'
 
-function nodePolicy({ operators, owners, floor, trustedRoot, log }: TrustPolicy): Head {
+function nodePolicy({ operators, owners, floor, trustedRoot, log, programs }: TrustPolicy): Head {
   const fields: Head['fields'] =
     owners === undefined
       ? [['operators', operatorsText(operators)]]
@@ -58,7 +58,7 @@ function nodePolicy({ operators, owners, floor, trustedRoot, log }: TrustPolicy)
         ]
   return {
     json: { owners, floor, trustedRoot, log },
-    fields: [...fields, ['trusted root', trustedRoot], ...logFields({ log })],
+    fields: [...fields, ['trusted root', trustedRoot], ...logFields({ log, programs })],
   }
 }
 
@@ -85,7 +85,7 @@ function floorText(floor: TrustPolicy['floor']): string {
 }
 
 /** The log by name: which key that is was checked when the file was read. */
-function logFields(policy: Pick<TrustPolicy, 'log'>): Head['fields'] {
+function logFields(policy: Pick<TrustPolicy, 'log' | 'programs'>): Head['fields'] {
   const trust = logTrust(policy)
   if (trust === undefined || policy.log === undefined) return [['log', 'none: a release need not be logged']]
   const { maxAge, onStale } = policy.log

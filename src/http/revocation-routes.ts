@@ -21,10 +21,11 @@ export function revocationRoutes(app: App, services: Services): void {
         operationId: 'revoke',
         tags,
         summary:
-          'Put a signed revocation into force: ranges leave the release out, and nodes stop running it',
+          'Put a signed revocation into force: ranges leave the release out, and nodes stop running it. What its signer revoked before is answered with that revocation',
         errors: [
           ...(['invalid_json', 'revocation_invalid', 'revocation_signature_invalid'] as const),
           ...(['revoker_not_allowed', 'not_found', 'version_not_found'] as const),
+          'too_many_revocations',
         ],
       },
       { body: RevocationUpload, response: { 201: RevocationView } },

@@ -12,7 +12,7 @@ export interface StoredNodeKeys {
 }
 
 /** A node as it is kept. */
-interface StoredNode extends StoredNodeKeys {
+export interface StoredNode extends StoredNodeKeys {
   readonly id: string
   readonly facts: NodeFacts
 }

@@ -150,3 +150,22 @@ test('looks that were kept by an older rule are those of the new one; names that
     ['cloud', lookOf('cloud')],
   ])
 })
+test('revocations that were made before are an operator’s when they are of a file, or by one of today’s operators', async () => {
+  const { url, folder } = await fresh('signers')
+  const later = SHIPPED.slice(SHIPPED.indexOf('0025_revocation_signers'))
+  for (const name of later) await rm(join(folder, name), { recursive: true })
+  await migrate(url, folder)
+  const old = new pg.Client({ connectionString: url })
+  await old.connect()
+  await old.query(`INSERT INTO "operator_key" ("fingerprint", "spki") VALUES ('operator', '')`)
+  await old.query(`INSERT INTO "revocation"
+    ("digest", "program", "version", "file", "private", "reason", "message", "at", "envelope", "signer") VALUES
+    ('a', 'acme/limit', '1.0.0', NULL, false, 'other', '', now(), '', 'operator'),
+    ('b', 'acme/limit', '1.0.0', NULL, false, 'other', '', now(), '', 'publisher'),
+    ('c', 'acme/limit', '1.1.0', NULL, false, 'other', '', now(), '', NULL),
+    ('d', NULL, NULL, 'sha256:1', false, 'other', '', now(), '', 'retired')`)
+  await migrate(url, 'prisma/migrations')
+  const { rows } = await old.query('SELECT "digest" FROM "revocation" WHERE "by_operator" ORDER BY "digest"')
+  await old.end()
+  expect(rows.map(({ digest }) => digest)).toEqual(['a', 'd'])
+})
