@@ -152,7 +152,7 @@ describe('log verify', () => {
     expect(first.err).toMatch(/trusting the key of the log of catalog on first use/)
     expect(first.out).toContain('all of it agrees')
     expect(first.out).toMatch(/^checked +count +of what$/m)
-    expect(first.out).toMatch(/^hidden entries +0 +opened and compared$/m)
+    expect(first.out).toMatch(/^hidden entries +2 +opened and compared$/m)
     expect(JSON.parse(await readFile(state, 'utf8'))[double.url].catalog.trust).toBe('first use')
     await publishAt(registry, await buildRelease('acme/limit', '3.0.0', publisher))
     const again = await run('log', 'verify', '--url', double.url, '--state', state, '--json')
@@ -548,7 +548,7 @@ describe('log show, entries, proof and check', () => {
     const verify = async (path: string, ...args: string[]) => {
       const { code, failure, json } = await run(
         'verify',
-        'acme/limit@2.0.0',
+        'acme/limit@3.0.0',
         '--json',
         '--policy',
         path,
@@ -581,7 +581,7 @@ describe('log show, entries, proof and check', () => {
   })
   test('verify asks the log when it is given the key', async () => {
     await entriesOf('catalog')
-    const trusted = ['verify', 'acme/limit@2.0.0', '--signer', publisher.fingerprint, '--json', '--log-key']
+    const trusted = ['verify', 'acme/limit@3.0.0', '--signer', publisher.fingerprint, '--json', '--log-key']
     const good = await run(...trusted, formatNoteKey(signerOf('catalog').key))
     expect(good.code).toBe(0)
     expect(good.json).toMatchObject({ logIndex: expect.any(Number) })
