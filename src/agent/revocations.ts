@@ -220,7 +220,7 @@ const isNotAllowed = (verdict: DomainError | undefined): boolean =>
  * Reads a revocation whose signer the policy lets revoke what it names, by a key that is shown with it or one of `known`. Throws as
  * {@link verifyRevocation}.
  */
-function judge(
+export function judge(
   signed: SignedRevocation,
   digest: Digest,
   policy: NodePolicy,
