@@ -163,6 +163,7 @@ function defineRecovery(log: Command, io: Io): void {
       'sign also when some of these are of neither log, and so can contradict nothing',
       false,
     )
+    .option('--nothing-lost', 'sign also when nothing that was seen is lost', false)
     .option('--catalog-size <count>', 'entries up to which it is as everybody saw it (default: all it has)')
     .option('--revocations-size <count>', 'the same of the log of revocations')
     .requiredOption('--out <file>', 'where both statements are kept')
@@ -174,7 +175,12 @@ function defineRecovery(log: Command, io: Io): void {
     )
   const shape = {
     ...{ ...registryShape, ...signingShape, logKey: trustShape.logKey, state: trustShape.state },
-    ...{ seen: z.array(z.string()).default([]), leaveOut: z.boolean(), out: z.string() },
+    ...{
+      seen: z.array(z.string()).default([]),
+      leaveOut: z.boolean(),
+      nothingLost: z.boolean(),
+      out: z.string(),
+    },
     ...{ catalogSize: Index.optional(), revocationsSize: Index.optional() },
   }
   does(io, registryFlags(signing(recover)), shape, async (flags, context) =>

@@ -1,5 +1,6 @@
+import { rm } from 'node:fs/promises'
 import type { LogClient } from '../client/log-client.ts'
-import { DomainError } from '../domain/errors.ts'
+import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { LogName } from '../domain/log.ts'
 import { auditLog } from '../tlog/audit.ts'
@@ -29,6 +30,8 @@ export interface LogRecoverFlags extends RegistryFlags, PassphraseFlags {
   readonly seen: readonly string[]
   /** Sign also when some of these are of no log that is begun anew. */
   readonly leaveOut: boolean
+  /** Sign also when nothing that was seen is lost. */
+  readonly nothingLost: boolean
   /** Entries up to which the log is as everybody saw it; default: all of it. */
   readonly catalogSize?: number | undefined
   readonly revocationsSize?: number | undefined
@@ -52,7 +55,8 @@ interface Plan {
  * Begins the logs of a registry anew that was restored from a backup: reads them whole, holds them against what was seen before,
  * signs a statement for each that names the last good checkpoint and the name under which it goes on, keeps both in a file, and hands
  * them in. Throws what refuses a log, `log_fork` when a history that was seen parts from this one before the size that is
- * said to be good, `checkpoint_unknown` when one that was seen is of neither log, `log_recovery_invalid`, `file_exists`.
+ * said to be good, `checkpoint_unknown` when one that was seen is of neither log, `log_recovery_needless` when nothing that was seen
+ * is lost, `log_recovery_invalid`, `file_exists`. What the registry refuses leaves no statement behind.
  */
 export async function logRecover(flags: LogRecoverFlags, context: Context): Promise<Outcome> {
   const { io } = context
@@ -79,10 +83,11 @@ export async function logRecover(flags: LogRecoverFlags, context: Context): Prom
     )
     plans.set(log, await plan(client, log, { key: keys[log], epoch, good, heads, signer }))
   }
+  if (!flags.nothingLost) requireLoss([...plans.values()])
   const noteOf = (log: LogName): string => plans.get(log)?.note ?? ''
   const statements = { catalog: noteOf('catalog'), revocations: noteOf('revocations') }
   await writeNewFile(flags.out, JSON.stringify(statements, undefined, 2))
-  await client.recover(statements)
+  await handIn(client, statements, flags.out)
   const logs = [...plans].map(([log, { note: _, ...rest }]) => ({ log, ...rest }))
   const rows = logs.map(({ log, good, has, lost, key }) => [
     log,
@@ -95,6 +100,31 @@ export async function logRecover(flags: LogRecoverFlags, context: Context): Prom
     json: { logs, leftOut: seen.leftOut, file: flags.out, recoveryKey: formatNoteKey(signer.key) },
     text: `${renderTable(io, ['log', 'good', 'has', 'lost', 'goes on as'], rows)}
 both statements are in ${flags.out}: show them in public; tell witnesses without --recovery-key the new keys (--log)`,
+  }
+}
+
+/** A log that is begun anew costs everybody a step: not for nothing. Throws `log_recovery_needless`. */
+function requireLoss(plans: readonly Plan[]): void {
+  if (plans.some(({ lost, good, has }) => lost > 0 || good < has)) return
+  const seen = plans.reduce((sum, plan) => sum + plan.seen, 0)
+  throw new DomainError(
+    'log_recovery_needless',
+    `both logs have all that the ${counted(seen, 'checkpoint')} show that others saw`,
+  )
+}
+
+/** Hands the statements in. One that the registry refused must not lie about, and lead somebody astray; one that may have arrived must. */
+async function handIn(
+  client: LogClient,
+  statements: Parameters<LogClient['recover']>[0],
+  file: string,
+): Promise<void> {
+  try {
+    await client.recover(statements)
+  } catch (thrown) {
+    const { kind } = asDomainError(thrown)
+    if (kind !== 'unavailable' && kind !== 'internal') await rm(file, { force: true })
+    throw thrown
   }
 }
 

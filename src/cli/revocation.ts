@@ -11,7 +11,7 @@ import { type KeylessFlags, servicesOf, tokenToSign } from './keyless.ts'
 import { type LoggedRevocation, requireLoggedRevocation, revocationDemand } from './logged-revocation.ts'
 import { connect, connectLog, connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
-import { printable } from './terminal.ts'
+import { printable, timeText } from './terminal.ts'
 
 /** Flags of `hookline revoke`; `what` is `namespace/name@version`, or the digest of a file. */
 export interface RevokeFlags extends RegistryFlags, PassphraseFlags, KeylessFlags {
@@ -103,7 +103,9 @@ async function signed(
   flags: Pick<RevokeFlags, 'key' | 'passphraseFile'> & KeylessFlags,
   { io, progress }: Pick<Context, 'io' | 'progress'>,
 ): Promise<SignedHere> {
-  if ((flags.key === undefined) !== flags.keyless)
+  if (flags.key !== undefined && flags.keyless)
+    throw new DomainError('usage', 'who signs is said twice: leave out --key or --keyless')
+  if (flags.key === undefined && !flags.keyless)
     throw new DomainError('usage', 'say who signs: --key <private key>, or --keyless in a pipeline’s job')
   if (flags.key === undefined) {
     const token = await tokenToSign(io)
@@ -116,10 +118,12 @@ async function signed(
   return { envelope: signRevocation(revocation, key), key: key.publicKey }
 }
 
-/** What is to be revoked. Throws `invalid_name`. */
+/** What is to be revoked. Throws `invalid_name`, `usage` for half a digest. */
 function revokedOf(what: string): Revoked {
   const digest = Digest.safeParse(what)
   if (digest.success) return { kind: 'file', digest: digest.data }
+  if (what.startsWith('sha256:'))
+    throw new DomainError('usage', `${what}: a digest is sha256: and 64 hexadecimal digits`)
   const { program, rest: version } = parseRef(what)
   if (!Version.safeParse(version).success)
     throw new DomainError('invalid_name', `name a release, ${program}@<version>, or a file by its digest`)
@@ -133,7 +137,7 @@ export async function listRevocations(
 ): Promise<Outcome> {
   const revocations = await (await connect(io, flags)).revocations(program)
   const rows = revocations.map(({ revoked, reason, signer, at, message }) => [
-    ...[revokedText(revoked), reason, at.slice(0, 10), signerText(signer), message],
+    ...[revokedText(revoked), reason, timeText(at), signerText(signer), message],
   ])
   const head = ['revoked', 'reason', 'signed', 'by', 'message']
   return {

@@ -529,6 +529,11 @@ export const ERRORS = {
     'Recovery statement does not fit',
     'take the statements of the log’s epochs in their order',
   ),
+  log_recovery_needless: entry(
+    'conflict',
+    'Log lost nothing',
+    'hand in with --seen what nodes, witnesses and auditors saw; --nothing-lost begins the logs anew all the same',
+  ),
   log_notes_left_out: entry(
     'too_large',
     'Log notes more revocations than are kept',

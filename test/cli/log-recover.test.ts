@@ -103,6 +103,10 @@ test('what these logs signed and contradicts them still refuses, whatever is lef
   const refused = await recover('--seen', await file('forked.txt', forked), '--leave-out')
   expect([refused.code, refused.signed]).toEqual(['log_fork', false])
 })
+test('statements that the registry refuses are not left behind', async () => {
+  const refused = await recover('--nothing-lost', '--token', 'hkl_nobody')
+  expect([refused.exit, refused.code, refused.signed]).toEqual([1, 'unauthenticated', false])
+})
 test('with --leave-out they are named and left out, and the others count', async () => {
   const stranger = newSigner('elsewhere.test/catalog')
   const other = await file(
@@ -117,7 +121,9 @@ test('with --leave-out they are named and left out, and the others count', async
     await file('c.txt', await checkpoint('catalog')),
     await file('r.txt', await checkpoint('revocations')),
   ]
-  const done = await recover('--seen', ...own, other, '--leave-out')
+  const needless = await recover('--seen', ...own, other, '--leave-out')
+  expect([needless.code, needless.signed]).toEqual(['log_recovery_needless', false])
+  const done = await recover('--seen', ...own, other, '--leave-out', '--nothing-lost')
   expect([done.exit, done.code, done.signed]).toEqual([0, undefined, true])
   const why = 'it is of "elsewhere.test/catalog", another log'
   expect(done.answer).toMatchObject({
