@@ -6,8 +6,9 @@ import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { ChainSet } from './chain-set.ts'
 import type { NodePolicy } from './node-policy.ts'
-import { followPolicy } from './owner-policy.ts'
+import { followPolicy, heldPolicy } from './owner-policy.ts'
 import { keepProof, wantedFiles } from './proof.ts'
+import { keysAtHand } from './readable-keys.ts'
 import { type ReconcileParts, reconcile } from './reconcile.ts'
 import { type FunctionStatus, Reporter } from './reporter.ts'
 import { allowTakenBack, forgetProofs, markTakenBack } from './taken-back.ts'
@@ -62,7 +63,11 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts
-    this.#trust = new TrustWatch(parts)
+    this.#trust = new TrustWatch({
+      ...parts,
+      policy: async () => heldPolicy(await parts.policy(), parts.state, parts.labels),
+      keys: () => keysAtHand(this.#desired, parts.state),
+    })
     this.#chains = new ChainSet(parts.kernel, parts.state, parts.netns, parts.clock, (entry) =>
       this.#trust.isRevoked(entry),
     )

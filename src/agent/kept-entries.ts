@@ -4,7 +4,7 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import { type FunctionSpec, instanceName } from '../domain/function.ts'
 import type { EntryRecord, FunctionPart } from '../domain/generation.ts'
 import type { Hook } from '../domain/hook.ts'
-import type { BelievedRevocation, KeptLog } from '../domain/kept-log.ts'
+import type { BelievedRevocation, KeptLog, RevocationNote } from '../domain/kept-log.ts'
 import { type Digest, releaseRef } from '../domain/names.ts'
 import type { AcceptedOrder, Proven } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
@@ -21,6 +21,8 @@ import type { NodePolicy } from './node-policy.ts'
 import { acceptedOperators } from './orders.ts'
 import { entriesFrom, type PrepareParts, sourceOf } from './prepare.ts'
 import { readableKeys } from './readable-keys.ts'
+import { judgedUnder } from './revocation-notes.ts'
+import { withheldProblem } from './revocations.ts'
 import type { Vetting } from './vetting.ts'
 
 /** What a node that is offline has to verify its entries by. */
@@ -59,6 +61,7 @@ export async function openKeptEntries(parts: KeptEntriesParts): Promise<KeptEntr
   const trust = logTrust(policy)
   const known: Known = {
     ...{ orders, proven, trust, catalog: await state.log('catalog') },
+    notes: trust === undefined ? [] : openNotes(await state.log('revocations'), trust, policy),
     revocations: await state.revocations(),
     releases: [
       ...proven,
@@ -87,7 +90,14 @@ interface Known {
   readonly revocations: readonly BelievedRevocation[]
   readonly trust: LogTrust | undefined
   readonly catalog: KeptLog | undefined
+  /** What the log notes as revoked, of which it is not known that it was nobody who may. */
+  readonly notes: readonly RevocationNote[]
 }
+
+const openNotes = (log: KeptLog | undefined, trust: LogTrust, policy: NodePolicy): RevocationNote[] =>
+  log?.key === formatNoteKey(trust.keys.revocations)
+    ? log.notes.filter(({ ignored }) => ignored !== judgedUnder(policy))
+    : []
 
 /** The order that an entry's function runs by, verified. */
 function orderOf(
@@ -162,7 +172,7 @@ interface Found {
 }
 
 /** Vets by what this node believes and has found in the log. */
-function vettingOf({ revocations, trust, catalog }: Known, found: Found): Vetting {
+function vettingOf({ revocations, notes, trust, catalog }: Known, found: Found): Vetting {
   const revocationOf: Vetting['revocationOf'] = (release) => {
     const believed = revocations.find(({ revocation }) => concerns(revocation.revoked, release))
     if (believed === undefined) return undefined
@@ -178,6 +188,8 @@ function vettingOf({ revocations, trust, catalog }: Known, found: Found): Vettin
       found.signers = signers
       const revoked = revocationOf(release)
       if (revoked !== undefined) throw revoked
+      const noted = notes.find((note) => concerns(note.revoked, release))
+      if (noted !== undefined) throw withheldProblem(noted.revoked)
       if (trust === undefined) return undefined
       const { index, place, at } = publicationOf(release, signers)
       const same = catalog?.key === formatNoteKey(trust.keys.catalog)

@@ -3,14 +3,13 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { KeptLog, RevocationNote } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { LogName } from '../domain/log.ts'
+import type { Digest } from '../domain/names.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import type { Signer } from '../domain/signer.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
-import { replayEntries } from '../tlog/audit.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
-import { parseEntry } from '../tlog/entry.ts'
 import { acceptCheckpoint, type LogState } from '../tlog/log-state.ts'
 import { EMPTY_FRONTIER, EMPTY_ROOT } from '../tlog/merkle.ts'
 import { parseNote, verifyNote } from '../tlog/note.ts'
@@ -21,6 +20,7 @@ import { type ReadTile, tileHashReader } from '../tlog/tile-reader.ts'
 import { absentUntil, sighted, sightedAnew } from './log-sightings.ts'
 import type { LogTrust } from './log-trust.ts'
 import { publicationOf } from './logged-release.ts'
+import { joinNotes, matters, readNotes, scopeOf } from './revocation-notes.ts'
 
 /** What following the logs works with. */
 export interface LogFollowerParts {
@@ -32,7 +32,8 @@ export interface LogFollowerParts {
 
 /**
  * Follows the logs of the registry from one checkpoint to the next, as a reader whom it cannot show two histories: what was
- * seen is kept before it is believed. Entries of the revocations are replayed, all of them, so that none can be withheld.
+ * seen is kept before it is believed. Entries of the revocations are replayed, all of them, and what they note of the policy's
+ * programs is kept, so that none can be withheld.
  */
 export class LogFollower {
   readonly #parts: LogFollowerParts
@@ -51,6 +52,26 @@ export class LogFollower {
   /** What the entries of the revocations say, up to the newest checkpoint that was believed. */
   get notes(): readonly RevocationNote[] {
     return this.#kept.get('revocations')?.notes ?? []
+  }
+
+  /** That there was no room for all that the log notes. */
+  get overflow(): DomainError | undefined {
+    const { leftOut = 0 } = this.#kept.get('revocations') ?? {}
+    if (leftOut === 0) return undefined
+    return new DomainError(
+      'log_notes_left_out',
+      `the log notes ${leftOut} revocations more than the ${LIMITS.agent_revocations} that a node keeps of what matters to its policy`,
+    )
+  }
+
+  /** Keeps which notes are ignored, and under which policy, so that a start without a registry takes none of them for withheld. */
+  async markIgnored(ignoredUnder: (note: RevocationNote) => Digest | undefined): Promise<void> {
+    const mark = (note: RevocationNote): RevocationNote => {
+      const ignored = ignoredUnder(note)
+      return ignored === undefined ? note : { ...note, ignored }
+    }
+    if (this.notes.some((note) => mark(note).ignored !== note.ignored))
+      await this.#change('revocations', ({ notes }) => ({ notes: notes.map(mark) }))
   }
 
   /** Whether there is something newer than what is believed, which too few witnesses signed yet. */
@@ -114,7 +135,7 @@ export class LogFollower {
     if (kept.places.includes(place)) return published()
     // one look may have been under way, and have asked before the entry was there; witnesses may not have signed it yet
     const until = performance.now() + LIMITS.agent_witness_ms
-    for (let looks = 0; kept.size <= index || this.problem !== undefined; looks++) {
+    for (let looks = 0; kept.size <= index || this.problem !== undefined || !this.#isRead(trust); looks++) {
       await this.follow(trust, signal)
       if (this.problem !== undefined) throw this.problem
       kept = await this.#open('catalog', trust.keys.catalog)
@@ -127,6 +148,8 @@ export class LogFollower {
     if (size <= index)
       throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)
     if (this.isStale(trust)) throw stale(trust)
+    if (!this.#isRead(trust))
+      throw new DomainError('log_stale', 'the log of revocations was not read for what the policy allows now')
     try {
       const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
       verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
@@ -144,33 +167,34 @@ export class LogFollower {
   }
 
   async #followAll(trust: LogTrust, signal: AbortSignal): Promise<DomainError | undefined> {
-    try {
-      for (const log of ['catalog', 'revocations'] as const) await this.#followOne(log, trust, signal)
-      this.problem = undefined
-      return undefined
-    } catch (error) {
-      const problem = asDomainError(error)
-      // a registry that is away says nothing of its log, until it is away for too long
-      if (problem.code === 'registry_unavailable' || signal.aborted)
-        this.problem = this.isStale(trust) ? stale(trust) : this.problem
-      else this.problem = problem
-      return problem
-    }
+    const problems: DomainError[] = []
+    // what is wrong with one log keeps no news of the other away
+    for (const log of ['catalog', 'revocations'] as const)
+      await this.#followOne(log, trust, signal).catch((error) => problems.push(asDomainError(error)))
+    // a registry that is away says nothing of its log, until it is away for too long
+    const isAway = ({ code }: DomainError): boolean => code === 'registry_unavailable' || signal.aborted
+    if (problems.length > 0 && problems.every(isAway))
+      this.problem = this.isStale(trust) ? stale(trust) : this.problem
+    else this.problem = problems.find((problem) => !isAway(problem))
+    return problems.find((problem) => !isAway(problem)) ?? problems[0]
   }
 
   async #followOne(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
     const kept = await this.#open(log, trust.keys[log])
     const { recovered, head, time } = await this.#newest(log, kept, trust, signal)
     const { state: seen, lost } = recovered
-    // what the lost entries said goes on to count; what leads to the entries that remain is read anew
     const replayed =
-      log === 'revocations' ? await this.#replay(kept, lost > 0, head, this.#readTile(log, signal)) : {}
+      log === 'revocations'
+        ? await this.#replay(kept, lost, head, trust, this.#readTile(log, signal))
+        : () => ({})
     const now_s = Math.floor(this.#parts.clock().getTime() / 1000)
-    await this.#change(log, ({ places, sightings }) => ({
-      sightings: sighted(lost > 0 ? sightedAnew(sightings, seen.size) : sightings, head.size, now_s),
-      ...{ size: head.size, root: head.root.toString('base64'), ...replayed },
+    const looks = ({ sightings }: KeptLog) =>
+      sighted(lost > 0 ? sightedAnew(sightings, seen.size, now_s) : sightings, head.size, now_s)
+    await this.#change(log, (now) => ({
+      sightings: looks(now),
+      ...{ size: head.size, root: head.root.toString('base64'), ...replayed(now) },
       freshAt: Math.max(kept.freshAt, time),
-      ...this.#begunAnew(recovered, places),
+      ...this.#begunAnew(recovered, now.places),
     }))
     if (recovered.notes.size > 0)
       this.#parts.say(
@@ -260,20 +284,38 @@ export class LogFollower {
     }
   }
 
-  /** Reads the entries that came since; those of private programs, and of later kinds, say nothing here. */
-  async #replay(kept: KeptLog, anew: boolean, head: LogState, readTile: ReadTile): Promise<Partial<KeptLog>> {
-    if (head.size > LIMITS.agent_revocations)
-      throw new DomainError('too_large', `the log has more than ${LIMITS.agent_revocations} revocations`)
-    const notes = [...kept.notes]
-    const known = new Set(notes.map(({ envelope }) => envelope))
+  /**
+   * Reads the entries that came since, or all where they are others than were seen, or other programs matter now. What lost
+   * entries said goes on to count.
+   */
+  async #replay(
+    kept: KeptLog,
+    lost: number,
+    head: LogState,
+    { rules }: LogTrust,
+    readTile: ReadTile,
+  ): Promise<(now: KeptLog) => Partial<KeptLog>> {
+    const scope = scopeOf(rules)
+    const anew = lost > 0 || kept.scope !== scope
     const hashes = kept.frontier.map((hash) => Buffer.from(hash, 'base64'))
     const from = anew ? EMPTY_FRONTIER : { size: kept.size, hashes }
-    const frontier = await replayEntries({ from, head, readTile }, (entries) => {
-      for (const entry of entries.map(parseEntry))
-        if (entry.kind === 'revoke' && !(anew && known.has(entry.envelope)))
-          notes.push({ revoked: entry.revoked, envelope: entry.envelope })
+    const found = await readNotes({ from, head, readTile }, rules)
+    return ({ notes, leftOut }) => ({
+      ...joinNotes(
+        {
+          notes: notes.filter((note) => matters(note, rules)),
+          leftOut: found.leftOut + (anew ? 0 : leftOut),
+        },
+        found.notes,
+      ),
+      frontier: found.frontier.hashes.map((hash) => hash.toString('base64')),
+      scope,
     })
-    return { notes, frontier: frontier.hashes.map((hash) => hash.toString('base64')) }
+  }
+
+  /** Whether all was read that matters to a policy. */
+  #isRead({ rules }: LogTrust): boolean {
+    return this.#kept.get('revocations')?.scope === scopeOf(rules)
   }
 
   /** What is kept of a log; nothing yet where the policy names another key than before. */
@@ -296,6 +338,7 @@ export class LogFollower {
       places: [],
       frontier: [],
       notes: [],
+      leftOut: 0,
     }
     await this.#keep(log, begun)
     return begun

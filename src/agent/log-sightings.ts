@@ -21,13 +21,13 @@ export function sighted(sightings: Sightings, size: number, now_s: number): Sigh
 }
 
 /**
- * What the looks say of a log that was begun anew with its first `size` entries: at the last one, other entries were behind
- * those, or none, and so not the ones that are there now.
+ * What the looks at a log say of one that has only its first `size` entries and goes on otherwise: at the last look nothing of
+ * the new log stood behind them, however many entries the old one had. Without any look that is said of `now_s`.
  */
-export function sightedAnew(sightings: Sightings, size: number): Sightings {
-  const last = sightings.at(-1)
-  return last === undefined || last.size <= size ? sightings : sighted(sightings, size, last.at)
-}
+export const sightedAnew = (sightings: Sightings, size: number, now_s: number): Sightings => [
+  ...sightings.filter((one) => one.size < size),
+  { size, at: sightings.at(-1)?.at ?? now_s },
+]
 
 /** Until when, in POSIX seconds, an entry is known not to have been in the log; 0 for one that was there at the first look. */
 export const absentUntil = (sightings: Sightings, index: number): number =>

@@ -5,6 +5,7 @@ import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { LogPolicy } from '../tlog/log-state.ts'
 import { type NoteKey, noteKeyOf, parseNoteKey } from '../tlog/note-key.ts'
 import { parseRecoveryKey } from '../tlog/recovery.ts'
+import type { NotedPrograms } from './revocation-notes.ts'
 
 /** The logs that a policy has a node follow, and what it asks of their checkpoints. */
 export interface LogTrust {
@@ -13,6 +14,8 @@ export interface LogTrust {
   /** Whose statement leads over to a new log; none where the policy names nobody. */
   readonly recoveryKeys: readonly NoteKey[]
   readonly onStale: 'keep' | 'revoke'
+  /** The policy's own rules: notes about other programs are not kept. */
+  readonly rules: NotedPrograms
 }
 
 const [CATALOG, REVOCATIONS] = ['/catalog', '/revocations'] as const
@@ -22,7 +25,7 @@ const [CATALOG, REVOCATIONS] = ['/catalog', '/revocations'] as const
  * registry signs both of its logs with one key, so that of the revocations is the same under the name that ends in
  * `/revocations`. Throws `invalid_policy`.
  */
-export function logTrust({ log }: Pick<TrustPolicy, 'log'>): LogTrust | undefined {
+export function logTrust({ log, programs }: Pick<TrustPolicy, 'log' | 'programs'>): LogTrust | undefined {
   if (log === undefined) return undefined
   const { maxAge, onStale, witnesses } = log
   const catalog = keyOf(log.key, 'log.key')
@@ -37,7 +40,7 @@ export function logTrust({ log }: Pick<TrustPolicy, 'log'>): LogTrust | undefine
   const policy = { maxAge_s: durationSeconds(maxAge), witnesses: { keys, threshold: witnesses.threshold } }
   const recovering = (text: string): NoteKey => parseRecoveryKey(text, [catalog])
   const recoveryKeys = log.recovery === undefined ? [] : [keyOf(log.recovery, 'log.recovery', recovering)]
-  return { keys: { catalog, revocations }, policy, recoveryKeys, onStale }
+  return { keys: { catalog, revocations }, policy, recoveryKeys, onStale, rules: { programs } }
 }
 
 function keyOf(text: string, where: string, parse = parseNoteKey): NoteKey {

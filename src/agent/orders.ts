@@ -47,16 +47,21 @@ export function reviewOrders(
   operators: readonly PublicKey[],
   labels: Labels,
 ): OrderReview {
-  const newest = new Map(held.map((order) => [order.name, order]))
+  const seen = new Map(held.map((order) => [order.name, order]))
+  const newest = new Map([...seen].filter(([, { elsewhere }]) => elsewhere === undefined))
   const accepted = new Map<string, AcceptedOrder>()
   const problems = new Map<string, DomainError>()
   const names = new Set(sent.map(({ name }) => name))
   for (const { name, envelope } of sent) {
     try {
-      const order = reviewOne(envelope, name, operators, labels, newest)
-      if (order === undefined) continue
-      newest.set(order.name, order)
-      accepted.set(order.name, order)
+      const reviewed = reviewOne(envelope, name, operators, labels, seen)
+      if (reviewed === undefined) continue
+      const { order, problem } = reviewed
+      if (problem === undefined) newest.set(name, order)
+      else problems.set(name, problem)
+      if (!isToKeep(order, seen)) continue
+      seen.set(name, order)
+      accepted.set(name, order)
     } catch (error) {
       problems.set(name, asDomainError(error))
     }
@@ -69,15 +74,19 @@ export function reviewOrders(
   return { accepted: [...accepted.values()], standings }
 }
 
-/** The order to accept, or undefined when it is the one held already. Throws the reason of a refusal. */
+/**
+ * The order to accept, or undefined when it is the one held already; one for other nodes with that as its problem. Throws
+ * the reason of a refusal.
+ */
 function reviewOne(
   envelope: string,
   claimedName: string,
   operators: readonly PublicKey[],
   labels: Labels,
-  newest: ReadonlyMap<string, AcceptedOrder>,
-): AcceptedOrder | undefined {
-  if (newest.get(claimedName)?.envelope === envelope) return undefined
+  seen: ReadonlyMap<string, AcceptedOrder>,
+): { order: AcceptedOrder; problem?: DomainError } | undefined {
+  const held = seen.get(claimedName)
+  if (held?.envelope === envelope && held.elsewhere === undefined) return undefined
   const { order, operator } = verifyOrder(envelope, operators)
   const name = orderName(order)
   if (name !== claimedName)
@@ -85,20 +94,34 @@ function reviewOne(
       'order_invalid',
       `the registry shows an order for ${name} as one for ${claimedName}`,
     )
-  const before = newest.get(name)
   // an old order replayed would undo a newer one; an equal revision with other content is two orders in one's clothes
-  if (before !== undefined && order.revision <= before.revision)
+  if (held !== undefined && held.envelope !== envelope && order.revision <= held.revision)
     throw new DomainError(
       'stale_revision',
-      `order ${order.revision} of ${name} is not newer than ${before.revision}, which this node has seen`,
-    )
-  if (before === undefined && order.kind === 'apply' && !selects(order.function.selector, labels))
-    throw new DomainError(
-      'selector_mismatch',
-      `function ${name} is for nodes with ${describe(order.function.selector)}`,
+      `order ${order.revision} of ${name} is not newer than ${held.revision}, which this node has seen`,
     )
   const key = operators.find(({ fingerprint }) => fingerprint === operator)
-  return { name, revision: order.revision, envelope, operatorKey: key?.spki.toString('base64') ?? '' }
+  const operatorKey = key?.spki.toString('base64') ?? ''
+  const accepted = { name, revision: order.revision, envelope, operatorKey }
+  const isHere = held !== undefined && held.elsewhere === undefined
+  if (isHere || order.kind === 'remove' || selects(order.function.selector, labels))
+    return { order: accepted }
+  const problem = new DomainError(
+    'selector_mismatch',
+    `function ${name} is for nodes with ${describe(order.function.selector)}`,
+  )
+  return { order: { ...accepted, elsewhere: true }, problem }
+}
+
+/** Whether an order is news to be kept; one for other nodes is kept so that older ones are refused, as long as there is room. */
+function isToKeep(
+  { name, envelope, elsewhere }: AcceptedOrder,
+  seen: ReadonlyMap<string, AcceptedOrder>,
+): boolean {
+  if (elsewhere === undefined) return true
+  const held = seen.get(name)
+  if (held !== undefined) return held.envelope !== envelope
+  return [...seen.values()].filter((one) => one.elsewhere).length < LIMITS.agent_orders_elsewhere
 }
 
 /** Reads an accepted order again, signature first: the disk is not trusted either. */

@@ -2,6 +2,7 @@ import { type PublicKey, sha256Digest } from '../attest/keys.ts'
 import { verifyPolicy } from '../attest/policy-document.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { type Labels, selects } from '../domain/function.ts'
+import { LIMITS } from '../domain/limits.ts'
 import type { Digest } from '../domain/names.ts'
 import type { Desired } from '../domain/node.ts'
 import {
@@ -40,7 +41,7 @@ export async function followPolicy(
   let problem: DomainError | undefined
   for (const sent of desired.policies ?? [])
     try {
-      const accepted = accept(sent, newest.get(sent.name), owners, labels)
+      const accepted = accept(sent, newest, owners, labels)
       if (accepted === undefined) continue
       await state.saveAcceptedPolicy(accepted)
       newest.set(accepted.name, accepted)
@@ -70,13 +71,27 @@ export async function followPolicy(
   return { policy: { ...underFloor(local, one.document), ...(digest && { digest }) }, problem }
 }
 
-/** The policy to keep, or undefined when it is the one held. Throws the reason of a refusal. */
+/** The same by what is kept alone; nothing is written. Throws as {@link followPolicy}. */
+export async function heldPolicy(
+  local: NodePolicy,
+  { acceptedPolicies }: Pick<AgentState, 'acceptedPolicies'>,
+  labels: Labels,
+): Promise<NodePolicy> {
+  const state = { acceptedPolicies, saveAcceptedPolicy: async () => {} }
+  return (await followPolicy(local, { keys: [] }, state, labels)).policy
+}
+
+/**
+ * The policy to keep, or undefined when it is the one held. One for other nodes is kept as well, so that an older one is refused,
+ * as long as there is room. Throws the reason of a refusal.
+ */
 function accept(
   { name, envelope }: SignedPolicy,
-  before: AcceptedPolicy | undefined,
+  held: ReadonlyMap<string, AcceptedPolicy>,
   owners: readonly PublicKey[],
   labels: Labels,
 ): AcceptedPolicy | undefined {
+  const before = held.get(name)
   if (before?.envelope === envelope) return undefined
   const { document, owner } = verifyPolicy(envelope, owners)
   const { revision, selector } = document
@@ -88,7 +103,8 @@ function accept(
       'stale_revision',
       `revision ${revision} of policy ${name} is not newer than ${before.revision}, which this node has seen`,
     )
-  if (before === undefined && !selects(selector, labels)) return undefined
+  const isFull = held.size >= LIMITS.agent_policies
+  if (isFull && before === undefined && !selects(selector, labels)) return undefined
   const key = owners.find(({ fingerprint }) => fingerprint === owner)
   return { name, revision, envelope, ownerKey: key?.spki.toString('base64') ?? '' }
 }

@@ -102,7 +102,7 @@ async function reviewAll(
   const review = reviewOrders(desired.functions, held, operators, labels)
   for (const order of review.accepted) {
     await state.saveAcceptedOrder(order)
-    say(describeAccepted(order))
+    if (order.elsewhere === undefined) say(describeAccepted(order))
   }
   return { standings: review.standings, keys }
 }

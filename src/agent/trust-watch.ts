@@ -16,6 +16,7 @@ import { type Vetting, vettingBy } from './vetting.ts'
 interface WatchParts extends Omit<LogFollowerParts, 'state' | 'registry'>, RevocationParts {
   readonly state: LogFollowerParts['state'] & RevocationParts['state']
   readonly registry: LogFollowerParts['registry'] & RevocationParts['registry']
+  /** The policy in force, of owners where trust.yaml names any: what the file itself says of programs may be nothing. */
   readonly policy: () => Promise<NodePolicy>
 }
 
@@ -53,8 +54,9 @@ export class TrustWatch {
 
   /** What is wrong with the logs and with revocations that were shown. */
   get problems(): DomainError[] {
-    const { problem, losses } = this.#follower
-    return [...(problem === undefined ? [] : [problem]), ...losses, ...this.#revocations.problems]
+    const { problem, overflow, losses } = this.#follower
+    const ofLogs = [problem, overflow].filter((one) => one !== undefined)
+    return [...ofLogs, ...losses, ...this.#revocations.problems]
   }
 
   /** What reports count. */
@@ -122,6 +124,7 @@ export class TrustWatch {
       if (problem !== undefined && problem.code !== before?.code && problem.kind !== 'unauthenticated')
         this.#parts.say(`log: ${problem.message} [${problem.code}]; what runs goes on, nothing new is loaded`)
       const added = await this.#revocations.reviewNotes(notes, policy, signal)
+      await this.#follower.markIgnored((note) => this.#revocations.ignoredUnder(note))
       this.#suspect(added)
       return { trust, found: added.length > 0 }
     } catch {

@@ -37,7 +37,7 @@ export interface Vetting {
 /** Vets by what is believed now. Without `trust` no log is followed. */
 export function vettingBy(
   revocations: Pick<NodeRevocations, 'of' | 'requireNotWithheld' | 'versionsOf'>,
-  follower: Pick<LogFollower, 'isStale' | 'requireLogged' | 'follow'>,
+  follower: Pick<LogFollower, 'isStale' | 'requireLogged' | 'notes' | 'follow'>,
   trust: LogTrust | undefined,
 ): Vetting {
   const revocationOf = (release: RevocableRelease): DomainError | undefined => {
@@ -57,7 +57,7 @@ export function vettingBy(
       const published = trust && (await follower.requireLogged(release, signers, trust, signal))
       const revoked = revocationOf(release)
       if (revoked !== undefined) throw revoked
-      revocations.requireNotWithheld(release)
+      if (trust !== undefined) revocations.requireNotWithheld(release, follower.notes)
       return published
     },
     requireSoundLog: async (signal) => {

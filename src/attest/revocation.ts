@@ -34,8 +34,9 @@ export function signRevocation(revocation: Revocation, privateKey: PrivateKey): 
 export const revocationPayload = (revocation: Revocation): Buffer =>
   Buffer.from(JSON.stringify(parseWith(Revocation, revocation, 'revocation_invalid', what)))
 
-/** Identities that may sign, and what vouches for them; without a root none does. */
+/** Who may sign, and what vouches for identities; without a root none of them does. */
 export interface RevokingIdentities {
+  /** Of keys, those of which it is known that they may: one of them that is not at hand decides nothing. */
   readonly allowed: readonly SignerRule[]
   readonly root: TrustedRoot | undefined
 }
@@ -44,7 +45,8 @@ export interface RevokingIdentities {
  * Checks that one of `keys` signed a revocation, as a DSSE envelope, or one of `identities`, as a Sigstore bundle; gives both.
  * That this signer may revoke what the document names is the caller's to check. Parsed only after the signature held.
  *
- * Throws `revocation_invalid`, `revoker_not_allowed`, `revocation_signature_invalid`.
+ * Throws `revocation_invalid`, `revoker_not_allowed`, `revocation_signature_invalid`, `revocation_withheld` where the key of one
+ * who may is not among `keys`.
  */
 export function verifyRevocation(
   envelope: string,
@@ -56,6 +58,11 @@ export function verifyRevocation(
   const { payload, payloadType, signatures } = parseDocument(envelope, Envelope, 'revocation_invalid', what)
   const [{ keyid, sig }] = signatures
   const signer = keys.find(({ fingerprint }) => fingerprint === keyid)
+  if (signer === undefined && identities.allowed.some((rule) => rule === keyid))
+    throw new DomainError(
+      'revocation_withheld',
+      `the revocation is signed by ${keyid}, whose key is not shown`,
+    )
   if (signer === undefined)
     throw new DomainError(
       'revoker_not_allowed',

@@ -158,6 +158,11 @@ function defineRecovery(log: Command, io: Io): void {
     .option('--log-key <key...>', 'verifier key of the log (else the one that is remembered)')
     .option('--state <file>', 'what was seen before (default: ~/.local/state/hookline/logs.json)')
     .option('--seen <file...>', 'signed checkpoints that witnesses, nodes or auditors saw')
+    .option(
+      '--leave-out',
+      'sign also when some of these are of neither log, and so can contradict nothing',
+      false,
+    )
     .option('--catalog-size <count>', 'entries up to which it is as everybody saw it (default: all it has)')
     .option('--revocations-size <count>', 'the same of the log of revocations')
     .requiredOption('--out <file>', 'where both statements are kept')
@@ -169,7 +174,7 @@ function defineRecovery(log: Command, io: Io): void {
     )
   const shape = {
     ...{ ...registryShape, ...signingShape, logKey: trustShape.logKey, state: trustShape.state },
-    ...{ seen: z.array(z.string()).default([]), out: z.string() },
+    ...{ seen: z.array(z.string()).default([]), leaveOut: z.boolean(), out: z.string() },
     ...{ catalogSize: Index.optional(), revocationsSize: Index.optional() },
   }
   does(io, registryFlags(signing(recover)), shape, async (flags, context) =>

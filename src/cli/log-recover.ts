@@ -3,19 +3,20 @@ import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { LogName } from '../domain/log.ts'
 import { auditLog } from '../tlog/audit.ts'
-import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { acceptCheckpoint, unseenLog } from '../tlog/log-state.ts'
 import { appendLeaves, EMPTY_FRONTIER, frontierRoot, leafHash } from '../tlog/merkle.ts'
-import { type NoteSignerKey, parseNote, verifyNote } from '../tlog/note.ts'
+import type { NoteSignerKey } from '../tlog/note.ts'
 import { formatNoteKey, type NoteKey, noteKeyOf } from '../tlog/note-key.ts'
 import { epochOrigin, signRecovery } from '../tlog/recovery.ts'
 import type { Context, Outcome } from './io.ts'
 import { type PassphraseFlags, readPrivateKey } from './key-file.ts'
-import { readLocalText, writeNewFile } from './local-file.ts'
+import { writeNewFile } from './local-file.ts'
 import { openLogMemory } from './log-memory.ts'
 import { pinnedKey } from './log-pin.ts'
+import { readCheckpoints, requireAllUsed, type SeenHead, sortCheckpoints } from './seen-checkpoints.ts'
 import { connectLog, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
+import { counted } from './terminal.ts'
 
 /** Flags of `hookline log recover`. */
 export interface LogRecoverFlags extends RegistryFlags, PassphraseFlags {
@@ -26,17 +27,13 @@ export interface LogRecoverFlags extends RegistryFlags, PassphraseFlags {
   readonly state?: string | undefined
   /** Files with signed checkpoints that witnesses, nodes or auditors saw. */
   readonly seen: readonly string[]
+  /** Sign also when some of these are of no log that is begun anew. */
+  readonly leaveOut: boolean
   /** Entries up to which the log is as everybody saw it; default: all of it. */
   readonly catalogSize?: number | undefined
   readonly revocationsSize?: number | undefined
   /** File that keeps both statements. */
   readonly out: string
-}
-
-/** A checkpoint that somebody saw. */
-interface Head {
-  readonly size: number
-  readonly root: Buffer
 }
 
 /** One log, and how it goes on. */
@@ -45,6 +42,8 @@ interface Plan {
   readonly key: string
   readonly good: number
   readonly has: number
+  /** Checkpoints that it was held against. */
+  readonly seen: number
   /** Of the longest history that is known. */
   readonly lost: number
 }
@@ -53,7 +52,7 @@ interface Plan {
  * Begins the logs of a registry anew that was restored from a backup: reads them whole, holds them against what was seen before,
  * signs a statement for each that names the last good checkpoint and the name under which it goes on, keeps both in a file, and hands
  * them in. Throws what refuses a log, `log_fork` when a history that was seen parts from this one before the size that is
- * said to be good, `log_recovery_invalid`, `file_exists`.
+ * said to be good, `checkpoint_unknown` when one that was seen is of neither log, `log_recovery_invalid`, `file_exists`.
  */
 export async function logRecover(flags: LogRecoverFlags, context: Context): Promise<Outcome> {
   const { io } = context
@@ -61,15 +60,24 @@ export async function logRecover(flags: LogRecoverFlags, context: Context): Prom
   const memory = await openLogMemory(io, flags.state)
   const signer = await recoverySigner(flags, context)
   const views = await client.logs()
+  const pinned = async (log: LogName) => (await pinnedKey(log, flags, { client, memory, context })).key
+  const keys = { catalog: await pinned('catalog'), revocations: await pinned('revocations') }
+  const remembered = LogName.options.flatMap((log): [string, string][] => {
+    const known = memory.of(client.registry, log)
+    return known === undefined ? [] : [[memory.path, known.checkpoint]]
+  })
+  const seen = sortCheckpoints(keys, [...remembered, ...(await readCheckpoints(flags.seen))])
+  if (!flags.leaveOut) requireAllUsed(seen.leftOut)
+  for (const { file, why } of seen.leftOut) context.progress(`${file} is left out: ${why}`)
   const plans = new Map<LogName, Plan>()
   for (const log of LogName.options) {
-    const { key } = await pinnedKey(log, flags, { client, memory, context })
-    const known = memory.of(client.registry, log)
-    const seen = [...(known === undefined ? [] : [known.checkpoint]), ...(await texts(flags.seen))]
     const epoch = (views.find((view) => view.log === log)?.epoch ?? 0) + 1
     const good = log === 'catalog' ? flags.catalogSize : flags.revocationsSize
-    context.progress(`reading the log of ${log}`)
-    plans.set(log, await plan(client, log, { key, epoch, good, heads: headsOf(key, seen), signer }))
+    const heads = seen.heads[log]
+    context.progress(
+      `reading the log of ${log}, to hold it against ${counted(heads.length, 'checkpoint')} that others saw`,
+    )
+    plans.set(log, await plan(client, log, { key: keys[log], epoch, good, heads, signer }))
   }
   const noteOf = (log: LogName): string => plans.get(log)?.note ?? ''
   const statements = { catalog: noteOf('catalog'), revocations: noteOf('revocations') }
@@ -84,7 +92,7 @@ export async function logRecover(flags: LogRecoverFlags, context: Context): Prom
     key,
   ])
   return {
-    json: { logs, file: flags.out, recoveryKey: formatNoteKey(signer.key) },
+    json: { logs, leftOut: seen.leftOut, file: flags.out, recoveryKey: formatNoteKey(signer.key) },
     text: `${renderTable(io, ['log', 'good', 'has', 'lost', 'goes on as'], rows)}
 both statements are in ${flags.out}: show them in public; tell witnesses without --recovery-key the new keys (--log)`,
   }
@@ -107,18 +115,6 @@ async function recoverySigner(
   return { key: noteKeyOf(name, 'note', key), privateKey: key }
 }
 
-const texts = (files: readonly string[]): Promise<string[]> =>
-  Promise.all(files.map((file) => readLocalText(file, LIMITS.note_bytes, 'checkpoint')))
-
-/** The checkpoints among these that the log signed; others are of the other log. Throws `log_untrusted` for a forged one. */
-function headsOf(key: NoteKey, notes: readonly string[]): Head[] {
-  return notes.flatMap((text) => {
-    const note = parseNote(text)
-    const { origin, size, root } = parseCheckpoint(note.text)
-    return origin === key.name && verifyNote(note, [key]).length > 0 ? [{ size, root }] : []
-  })
-}
-
 /** Reads a log whole, and signs how it goes on. */
 async function plan(
   client: LogClient,
@@ -129,7 +125,13 @@ async function plan(
     good,
     heads,
     signer,
-  }: { key: NoteKey; epoch: number; good: number | undefined; heads: readonly Head[]; signer: NoteSignerKey },
+  }: {
+    key: NoteKey
+    epoch: number
+    good: number | undefined
+    heads: readonly SeenHead[]
+    signer: NoteSignerKey
+  },
 ): Promise<Plan> {
   const policy = { maxAge_s: LIMITS.log_fresh_s, witnesses: { keys: [], threshold: 0 } }
   const shown = { note: await client.checkpoint(log), proof: [] }
@@ -153,6 +155,7 @@ async function plan(
   const recovery = { origin: key.name, epoch, size, root: rootAt(size), key: goesOn }
   return {
     ...{ note: signRecovery(recovery, signer), key: formatNoteKey(goesOn), good: size, has: head.size },
+    seen: heads.length,
     lost: Math.max(0, ...heads.map((seen) => seen.size - size)),
   }
 }

@@ -32,7 +32,7 @@ export interface TrustSubject {
 /** What a node runs, by what it last proved, and what it would run next where that is another release. */
 export async function subjectsOfState(state: AgentStateReader): Promise<TrustSubject[]> {
   const proven = await state.proven()
-  const orders = await state.acceptedOrders()
+  const orders = (await state.acceptedOrders()).filter(({ elsewhere }) => elsewhere === undefined)
   const desired = await state.desired()
   const runs = proven.flatMap((one) =>
     subjectsOf(one.envelope, { ...one, keys: [...one.keys, one.operatorKey] }, true),

@@ -524,10 +524,20 @@ export const ERRORS = {
     'Recovery statement does not fit',
     'take the statements of the log’s epochs in their order',
   ),
+  log_notes_left_out: entry(
+    'too_large',
+    'Log notes more revocations than are kept',
+    'name fewer programs in trust.yaml; report it to the registry’s owner: somebody floods the log',
+  ),
   log_recovered: entry(
     'untrusted',
     'Log was begun anew and lost entries',
     'nothing, if the log’s operator announced it; else report it: somebody has the recovery key',
+  ),
+  checkpoint_unknown: entry(
+    'untrusted',
+    'Checkpoint is of another log',
+    'see whose it is: only what these logs signed can contradict them; `--leave-out` signs without it',
   ),
   not_logged: entry(
     'untrusted',
@@ -553,8 +563,18 @@ export const ERRORS = {
   ),
   revocation_withheld: entry(
     'untrusted',
-    'Revocation is in the log, but is not shown',
-    'report it to the registry’s owner: who signed it cannot be checked, and the release is not loaded anew',
+    'Revocation is not shown whole',
+    'report it to the registry’s owner: who signed it cannot be checked; what the log says is revoked is not loaded anew',
+  ),
+  revocation_unlogged: entry(
+    'untrusted',
+    'Revocation is not in the log',
+    'ask the registry’s owner: nodes that follow the log may not hear of it',
+  ),
+  too_many_revocations: entry(
+    'forbidden',
+    'Publishers have revoked too much',
+    'ask an operator to revoke it: his revocations are not counted',
   ),
   release_revoked: entry(
     'untrusted',

@@ -6,7 +6,12 @@ import { Revocation, SignedRevocation } from './revocation.ts'
 import { Signer } from './signer.ts'
 
 /** What an entry of the log says of a revocation: what is revoked, and the digest of the envelope that says by whom. */
-export const RevocationNote = z.strictObject({ revoked: Revoked, envelope: Digest })
+export const RevocationNote = z.strictObject({
+  revoked: Revoked,
+  envelope: Digest,
+  /** The policy under which whoever signed it was found to be nobody who may. */
+  ignored: Digest.optional(),
+})
 export type RevocationNote = z.infer<typeof RevocationNote>
 
 /** What a node keeps of a log that it follows, and may never forget. */
@@ -31,8 +36,12 @@ export const KeptLog = z.strictObject({
   places: z.array(z.string().max(100)).max(LIMITS.agent_places),
   /** Hashes that the replay goes on from; a log that is not replayed has none. */
   frontier: z.array(z.base64()).max(64),
-  /** What the entries replayed say. */
+  /** What the entries replayed say of programs that the policy has rules for, and of files. */
   notes: z.array(RevocationNote).max(LIMITS.agent_revocations),
+  /** How many notes there was no room for. */
+  leftOut: z.int().min(0).default(0),
+  /** Which programs these are; where the policy has rules for others now, the entries are read anew. */
+  scope: Digest.optional(),
 })
 export type KeptLog = z.infer<typeof KeptLog>
 

@@ -106,6 +106,8 @@ export const LIMITS = {
   join_token_ttl_s: 24 * 3600,
   /** Nodes that one join token lets in. */
   join_token_uses: 10_000,
+  /** Join tokens in one answer. */
+  join_tokens_listed: 500,
   /** Functions in force at a time. */
   functions: 256,
   /** Orders in one desired state: all functions in force, and the newest removals. A report has room for as many. */
@@ -279,10 +281,16 @@ export const LIMITS = {
   revocation_bytes: 32 << 10,
   /** Revocations in one answer. */
   revocation_items: 200,
-  /** Revocations that one desired state carries, the newest. */
+  /** Revocations that one desired state carries, and their bytes, of a few hundred each. */
   desired_revocations: 256,
-  /** Revocations that a node replays of the log and keeps. */
+  desired_revocations_bytes: 4 << 20,
+  /** Revocations that the publishers of one program, and of all programs of a namespace, may make; far below `agent_revocations`. */
+  program_revocations: 256,
+  namespace_revocations: 1024,
+  /** Notes of revocations that a node keeps of the log: those that matter to its policy. */
   agent_revocations: 65_536,
+  /** Revocations of one signer that a node believes, and keeps for ever: no pipeline ever published so many faulty releases. */
+  signer_revocations: 16_384,
   /** Places in the log that a node remembers: of all releases of its desired state, and as many that were. */
   agent_places: 8192,
   /** Looks at a log that a node remembers, to a 16th of their age: those of ten years are 2 × 16 × ln(10 years / 1 s) = 630. */
@@ -374,6 +382,10 @@ export const LIMITS = {
   agent_fetch_ms: 20_000,
   /** Unknown functions whose refusal is shown: a registry could make up any number. */
   agent_strangers: 16,
+  /** Orders for other nodes that a node remembers, as many as a desired state has room for. */
+  agent_orders_elsewhere: 1024,
+  /** Policies that a node keeps; beyond these none that is for other nodes. */
+  agent_policies: 64,
   /** First and longest pause before the registry is tried again. */
   agent_backoff_ms: 250,
   agent_backoff_most_ms: 10_000,

@@ -192,5 +192,7 @@ export const AcceptedOrder = z.strictObject({
   operatorKey: PublicKeyText,
   /** What this order made of the function when it cut the node off from its registry: not to be tried again. */
   takenBack: Digest.optional(),
+  /** It is for other nodes, and no older one was for this node: it was never obeyed here. */
+  elsewhere: z.literal(true).optional(),
 })
 export type AcceptedOrder = z.infer<typeof AcceptedOrder>

@@ -150,7 +150,7 @@ const specificity = (pattern: string): number =>
   pattern.replaceAll('*', '').length * 2 + (pattern.includes('*') ? 0 : 1)
 
 /** The rule that speaks for a program: of those that match, the most specific. */
-export const ruleFor = (policy: TrustPolicy, program: ProgramId): ProgramRule | undefined =>
+export const ruleFor = (policy: Pick<TrustPolicy, 'programs'>, program: ProgramId): ProgramRule | undefined =>
   policy.programs
     .filter((rule) => matches(rule.match, program))
     .sort((a, b) => specificity(b.match) - specificity(a.match))[0]

@@ -1,37 +1,39 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { LIMITS } from '../domain/limits.ts'
 import { Desired, Enrolled, Enrolment, NodeList, Observed } from '../domain/node.ts'
 import { NodeKeyOffer } from '../domain/node-key.ts'
-import { JoinTokenRequest, NewJoinToken } from '../domain/token.ts'
-import { createJoinToken } from '../registry/tokens.ts'
+import type { DesiredDesk } from '../registry/desired.ts'
+import type { KnownNode } from '../registry/nodes.ts'
 import { noneMatch } from './blob-routes.ts'
 import { type App, described, empty, nodeOf, sentAsBytes, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
+
+/**
+ * Another desired state than `known`, of a node as it is when it is answered: it may have been removed, or got another key or other
+ * labels, while it waited. Costs a read of the node at most, and none while nothing comes. Throws `too_large`,
+ * `node_unauthenticated`, `node_key_retired`.
+ */
+async function desiredNow(
+  { nodeDesk, desiredDesk }: Pick<Services, 'nodeDesk' | 'desiredDesk'>,
+  node: KnownNode,
+  { known, wait_s, signal }: { known: string | undefined; wait_s: number; signal: AbortSignal },
+): ReturnType<DesiredDesk['desired']> {
+  const document = await desiredDesk.desired(node.labels, known, wait_s, signal)
+  if (document === undefined) return undefined
+  const now = await nodeDesk.knownStill(node)
+  return isDeepStrictEqual(now.labels, node.labels)
+    ? document
+    : desiredDesk.desired(now.labels, known, 0, signal)
+}
 
 const NodePath = z.strictObject({ id: z.string().max(64) })
 const Wait = z.strictObject({ wait: z.coerce.number().int().min(0).max(LIMITS.poll_s).default(0) })
 const tags = ['nodes']
 
 /** What nodes ask, and what operators ask about them. `closing` ends long polls when the server closes. */
-export function nodeRoutes(
-  app: App,
-  { nodeDesk, desiredDesk, nodes, clock }: Services,
-  closing: AbortSignal,
-): void {
-  app.post(
-    '/api/v1/join-tokens',
-    described(
-      'fleet-join',
-      {
-        operationId: 'createJoinToken',
-        tags,
-        summary: 'Make a token that lets nodes join',
-        errors: ['invalid_json'],
-      },
-      { body: JoinTokenRequest, response: { 201: NewJoinToken } },
-    ),
-    async ({ body, actor }, reply) => reply.code(201).send(await createJoinToken(nodes, clock, actor, body)),
-  )
+export function nodeRoutes(app: App, services: Services, closing: AbortSignal): void {
+  const { nodeDesk, nodes } = services
   app.post(
     '/api/v1/nodes',
     described(
@@ -81,12 +83,10 @@ export function nodeRoutes(
       reply.raw.once('close', () => gone.abort())
       const field = request.headers['if-none-match']
       const known = /^(?:W\/)?"([0-9a-f]{64})"$/.exec(field?.trim() ?? '')?.[1]
-      const document = await desiredDesk.desired(
-        nodeOf(request).labels,
-        known,
-        request.query.wait,
-        AbortSignal.any([gone.signal, closing]),
-      )
+      const document = await desiredNow(services, nodeOf(request), {
+        ...{ known, wait_s: request.query.wait },
+        signal: AbortSignal.any([gone.signal, closing]),
+      })
       reply.header('cache-control', 'private, no-cache')
       if (document === undefined) return reply.code(304).header('etag', `"${known}"`).send()
       const etag = `"${document.tag}"`

@@ -44,6 +44,8 @@ export interface FleetSnapshot {
   /** Revocations of the programs that are named, and of files, the newest first; without a program those of files. */
   readonly revocations: readonly {
     readonly program: ProgramId | undefined
+    /** The operator who signed it; undefined for a publisher's. */
+    readonly operator: Digest | undefined
     readonly signed: SignedRevocation
   }[]
   /** SPKI of all operators, by fingerprint. */

@@ -10,6 +10,8 @@ export interface VerifiedRevocation {
   /** The envelope or bundle, byte for byte. */
   readonly envelope: string
   readonly signer: Signer
+  /** Whether the signer is an operator, whatever else he is. */
+  readonly byOperator: boolean
   /** Of a signer who is a key. */
   readonly spki: Buffer | undefined
 }
@@ -17,8 +19,9 @@ export interface VerifiedRevocation {
 /** Keeps revocations, for ever. */
 export interface Revocations {
   /**
-   * Puts one into force: releases are marked, functions resolve anew, both logs say so, all in one transaction. The same
-   * envelope again changes nothing. Throws `not_found`, `version_not_found`.
+   * Puts one into force: releases are marked, functions resolve anew, both logs say so, all in one transaction. What its
+   * signer revoked before stays as he revoked it first, and that revocation is given. Throws `not_found`,
+   * `version_not_found`, `too_many_revocations` for one by no operator.
    */
   add(revocation: VerifiedRevocation, by: Actor): Promise<RevocationView>
   /** The newest `limit` that one may see, of one program, or of all. */

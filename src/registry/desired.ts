@@ -8,6 +8,7 @@ import { programOf, usesOf } from '../domain/resolution.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Fleet, FleetSnapshot, FunctionHead } from '../ports/fleet.ts'
 import type { PolicyHead } from '../ports/policies.ts'
+import { shareRoom } from './revocation-room.ts'
 
 /** A desired state as it is sent. */
 interface DesiredDocument {
@@ -61,10 +62,9 @@ function composeDesired(
     resolutions,
     releases: releases.map(({ descriptor }) => descriptor),
     keys: [...new Set(keys.map((spki) => spki.toString('base64')))].sort(),
-    revocations: snapshot.revocations
-      .filter(({ program }) => program === undefined || programs.has(program))
-      .slice(0, LIMITS.desired_revocations)
-      .map(({ signed }) => signed),
+    revocations: shareRoom(
+      snapshot.revocations.filter(({ program }) => program === undefined || programs.has(program)),
+    ).map(({ signed }) => signed),
     ...(policies.length === 0
       ? {}
       : { policies: policies.map(({ name, revision, envelope }) => ({ name, revision, envelope })) }),

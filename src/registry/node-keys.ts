@@ -40,14 +40,21 @@ export function verifyByKeys(
     return by(current)
   } catch (refusal) {
     if (next !== undefined && holds(() => by(next))) return by(next)
-    if (retired !== undefined && holds(() => by(retired)))
-      throw new DomainError(
-        'node_key_retired',
-        `the request is signed with ${retired.fingerprint}, which the node replaced by ${current.fingerprint}`,
-      )
+    if (retired !== undefined && holds(() => by(retired))) throw retiredKey(retired, current)
     throw refusal
   }
 }
+
+/** Refuses a key that a request was proven with, and that is no longer the node's. Throws `node_key_retired`. */
+export function requireSameKey(proven: PublicKey, { current }: NodeKeys): void {
+  if (proven.fingerprint !== current.fingerprint) throw retiredKey(proven, current)
+}
+
+const retiredKey = (old: PublicKey, current: PublicKey): DomainError =>
+  new DomainError(
+    'node_key_retired',
+    `the request is signed with ${old.fingerprint}, which the node replaced by ${current.fingerprint}`,
+  )
 
 /**
  * Takes the key that a node offers, which replaces its own with the first request that is signed with it. A node that has it

@@ -9,8 +9,15 @@ import type { NodeKeyOffer } from '../domain/node-key.ts'
 import type { NodeOverview } from '../domain/node-summary.ts'
 import type { ChangeNotices } from '../ports/change-notices.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Nodes } from '../ports/nodes.ts'
-import { type NodeKeys, nodeKeys, type SignedRequest, takeKeyOffer, verifyByKeys } from './node-keys.ts'
+import type { Nodes, StoredNode } from '../ports/nodes.ts'
+import {
+  type NodeKeys,
+  nodeKeys,
+  requireSameKey,
+  type SignedRequest,
+  takeKeyOffer,
+  verifyByKeys,
+} from './node-keys.ts'
 import { rememberNonces } from './nonces.ts'
 import { hashSecret } from './secrets.ts'
 
@@ -33,9 +40,15 @@ export interface NodeDesk {
   claimed(headers: RequestHeaders): Promise<KnownNode>
   /**
    * Proves the claim: signature, time, and that it was not made before. With the first request by the key that the node
-   * offered, that is its key. Gives the node with the keys by which it was proven. Throws `node_unauthenticated`, `node_key_retired`.
+   * offered, that is its key. Gives the node with the keys by which it was proven. Throws `node_unauthenticated`,
+   * `node_key_retired`.
    */
   prove(node: KnownNode, request: SignedRequest): Promise<KnownNode>
+  /**
+   * The node as it is now, for a request that was proven a while ago: what it waited for is answered to a node that is known
+   * still, by the key that it asked with. Throws `node_unauthenticated`, `node_key_retired`.
+   */
+  knownStill(node: KnownNode): Promise<KnownNode>
   /** Takes the key that is to replace a node's. Throws `invalid_key`. */
   offerKey(node: KnownNode, offer: NodeKeyOffer): Promise<void>
   report(node: KnownNode, observed: Observed): Promise<void>
@@ -112,6 +125,15 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
       await nodes.promoteKey(id, key, clock())
       return { ...node, keys: await keysNow(id) }
     },
+    knownStill: async ({ id, keys: { current } }) => {
+      // as the database has it: a registry that hears of no change answers nobody who is gone
+      const row = await nodes.find(id)
+      if (row === undefined)
+        throw new DomainError('node_unauthenticated', `node ${id} was removed while it waited`)
+      const node = knownNode(id, row)
+      requireSameKey(current, node.keys)
+      return node
+    },
     offerKey: (node, offer) => takeKeyOffer(nodes, node, offer),
     report: (node, observed) => nodes.report(node.id, observed, clock()),
     list: async () => (await nodes.list()).map(seenLast),
@@ -124,6 +146,10 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
 function unknownNode(id: string): never {
   throw new DomainError('node_unauthenticated', `node ${id} is not known here: enrol it`)
 }
+
+const knownNode = (id: string, row: StoredNode): KnownNode => ({
+  ...{ id, name: row.facts.name, labels: row.facts.labels, keys: nodeKeys(row) },
+})
 
 /** Nodes poll all the time: each is read once after every change. */
 function rememberNodes(
@@ -142,7 +168,7 @@ function rememberNodes(
     const into = known // a change meanwhile starts a new map, which must not get what was read before it
     const row = await nodes.find(id)
     if (row === undefined) return undefined
-    const node = { id, name: row.facts.name, labels: row.facts.labels, keys: nodeKeys(row) }
+    const node = knownNode(id, row)
     into.set(id, node)
     return node
   }

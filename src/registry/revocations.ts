@@ -15,7 +15,7 @@ import { requireRight } from './access.ts'
  * of anybody's release, is an operator's to revoke.
  *
  * Throws `revocation_invalid`, `revocation_signature_invalid`, `revoker_not_allowed`, `scope_missing`, `forbidden`,
- * `not_found`, `version_not_found`.
+ * `not_found`, `version_not_found`, `too_many_revocations`.
  */
 export async function revoke(
   {
@@ -47,7 +47,8 @@ export async function revoke(
     const [ns, name] = revoked.program.split('/')
     requireRight(actor, 'program-yank', { ns, name })
   } else requireRight(actor, 'fleet-order')
-  return revocations.add({ revocation, envelope, signer, spki: (publisher ?? operator)?.spki }, actor)
+  const { spki } = publisher ?? operator ?? {}
+  return revocations.add({ revocation, envelope, signer, spki, byOperator: operator !== undefined }, actor)
 }
 
 const identityRules = async (

@@ -3,7 +3,7 @@ import { DomainError } from '../domain/errors.ts'
 import type { FunctionStep, FunctionView } from '../domain/fleet-function.ts'
 import { Labels, orderName } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { ProgramId } from '../domain/names.ts'
+import { Digest, type ProgramId } from '../domain/names.ts'
 import { BuildFacts } from '../domain/release.ts'
 import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
 import type { Fleet, FleetSnapshot, FunctionOutline, VerifiedOrder } from '../ports/fleet.ts'
@@ -239,10 +239,11 @@ async function readRevocations(
   const rows = await transaction.revocation.findMany({
     where: { OR: [{ program: null }, { program: { in: uses.map(programOf) } }] },
     orderBy: [{ receivedAt: 'desc' }, { digest: 'asc' }],
-    select: { program: true, envelope: true, spki: true },
+    select: { program: true, envelope: true, spki: true, signer: true, byOperator: true },
   })
-  return rows.map(({ program, envelope, spki }) => ({
+  return rows.map(({ program, envelope, spki, signer, byOperator }) => ({
     program: program ?? undefined,
+    operator: byOperator && signer !== null ? Digest.parse(signer) : undefined,
     signed: { envelope, ...keyOf({ spki }) },
   }))
 }

@@ -5,7 +5,10 @@ import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { formatNote, parseNote } from '../tlog/note.ts'
 import type { Database } from './database.ts'
 
-/** Keeps what a witness signed beside its last few signatures: others may not have come so far yet. */
+/**
+ * Keeps what a witness signed beside its last few signatures: others may not have come so far yet. What was signed of a log that
+ * was begun anew meanwhile is of one that is given up, and is left out.
+ */
 export async function keepCosignature(
   { transact }: Database,
   log: LogName,
@@ -20,6 +23,10 @@ export async function keepCosignature(
   const kept = { line, checkpoint: formatNote(text, own), at: new Date() }
   const id = { log, witness, size: BigInt(size) }
   await transact(async (transaction) => {
+    // whoever begins the log anew waits for this, and forgets it with the others
+    const [tree] = await transaction.$queryRaw<{ origin: string }[]>`
+      SELECT "origin" FROM "log_tree" WHERE "log" = ${log} FOR SHARE`
+    if (tree?.origin !== origin) return
     await transaction.logCosignature.upsert({
       ...{ where: { log_witness_size: id }, create: { ...id, ...kept }, update: kept },
     })

@@ -1,7 +1,9 @@
 import { sha256Digest } from '../attest/keys.ts'
 import type { Actor } from '../domain/account.ts'
+import { DomainError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { RevocationReason, type Revoked } from '../domain/log-entry.ts'
-import { Digest } from '../domain/names.ts'
+import { Digest, type ProgramId } from '../domain/names.ts'
 import { type RevocationView, revokedText, type SignedRevocation } from '../domain/revocation.ts'
 import type { Readable } from '../ports/catalog.ts'
 import type { Revocations, VerifiedRevocation } from '../ports/revocations.ts'
@@ -67,32 +69,37 @@ const revokedOf = ({ program, version, file }: Revocation): Revoked =>
 async function add(
   { change }: Database,
   logs: RegistryLogs,
-  { revocation, envelope, signer, spki }: VerifiedRevocation,
+  { revocation, envelope, signer, spki, byOperator }: VerifiedRevocation,
   by: Actor,
 ): Promise<RevocationView> {
   const { revoked, reason, message, at } = revocation
   const digest = sha256Digest(Buffer.from(envelope))
+  const what =
+    revoked.kind === 'release'
+      ? { program: revoked.program, version: revoked.version }
+      : { file: revoked.digest }
   return change(async (transaction) => {
     await lockFleet(transaction)
-    const known = await transaction.revocation.findUnique({ where: { digest } })
+    // one from every signer, whom different nodes may believe; a second of his would say nothing new to any
+    const where = { ...what, ...signerColumns(signer) }
+    const known = await transaction.revocation.findFirst({ where, orderBy: { receivedAt: 'asc' } })
     if (known !== null) return revocationView(known)
     const isPrivate = await isHidden(transaction, revoked)
-    const what =
-      revoked.kind === 'release'
-        ? { program: revoked.program, version: revoked.version }
-        : { file: revoked.digest }
-    const row = await transaction.revocation.create({
-      data: {
-        ...{ digest, ...what, private: isPrivate, reason, message, at: new Date(at), envelope },
-        ...signerColumns(signer),
-        ...(spki === undefined ? {} : { spki: new Uint8Array(spki) }),
-      },
-    })
+    if (revoked.kind === 'release' && !byOperator) await requireRoom(transaction, revoked.program)
     await markReleases(transaction, revoked, message)
     await audit(transaction, by, 'release.revoke', revokedText(revoked), {
       after: { revoked: message, reason, signer, digest },
     })
-    await logs.record(transaction, { kind: 'revoke', revoked, reason, envelope: digest }, isPrivate)
+    const entry = { kind: 'revoke', revoked, reason, envelope: digest } as const
+    const { catalog, revocations } = await logs.record(transaction, entry, isPrivate)
+    const row = await transaction.revocation.create({
+      data: {
+        ...{ digest, ...what, private: isPrivate, reason, message, at: new Date(at), envelope },
+        ...{ ...signerColumns(signer), byOperator },
+        ...{ catalogIndex: catalog, revocationsIndex: revocations ?? null },
+        ...(spki === undefined ? {} : { spki: new Uint8Array(spki) }),
+      },
+    })
     return revocationView(row)
   })
 }
@@ -107,6 +114,25 @@ async function isHidden(transaction: Transaction, revoked: Revoked): Promise<boo
   const release = await transaction.release.findFirst({ where: { programId: program.id, version } })
   if (release === null) throw absentRelease(ref, version)
   return program.visibility === 'private'
+}
+
+/**
+ * Refuses what publishers revoke beyond what nodes have room for, who read all revocations of a registry. Throws
+ * `too_many_revocations`.
+ */
+async function requireRoom(transaction: Transaction, program: ProgramId): Promise<void> {
+  const namespace = program.slice(0, program.indexOf('/') + 1)
+  for (const [of, where, most] of [
+    [program, program, LIMITS.program_revocations],
+    [`${namespace}*`, { startsWith: namespace }, LIMITS.namespace_revocations],
+  ] as const) {
+    const count = await transaction.revocation.count({ where: { program: where, byOperator: false } })
+    if (count >= most)
+      throw new DomainError(
+        'too_many_revocations',
+        `the publishers of ${of} have made ${count} revocations, the most that they may make`,
+      )
+  }
 }
 
 /** Marks what is revoked, for good: ranges resolve to other releases from then on. */

@@ -1,12 +1,17 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import { LogFollower } from '../../src/agent/log-follower.ts'
-import { logTrust } from '../../src/agent/log-trust.ts'
+import { type LogTrust, logTrust } from '../../src/agent/log-trust.ts'
 import { sha256Digest } from '../../src/attest/keys.ts'
 import { DomainError } from '../../src/domain/errors.ts'
-import type { KeptLog } from '../../src/domain/kept-log.ts'
+import { KeptLog } from '../../src/domain/kept-log.ts'
+import { LIMITS } from '../../src/domain/limits.ts'
 import type { LogName } from '../../src/domain/log.ts'
 import type { LogEntry } from '../../src/domain/log-entry.ts'
 import type { Digest } from '../../src/domain/names.ts'
+import type { ReleaseDescriptor } from '../../src/domain/release.ts'
+import { revokedText } from '../../src/domain/revocation.ts'
+import { parseTrustPolicy } from '../../src/domain/trust-policy.ts'
 import { encodeEntry } from '../../src/tlog/entry.ts'
 import { appendLeaves, EMPTY_FRONTIER, frontierRoot, leafHash } from '../../src/tlog/merkle.ts'
 import { formatNoteKey, noteKeyOf } from '../../src/tlog/note-key.ts'
@@ -37,13 +42,17 @@ const kept = new Map<LogName, KeptLog>()
 let said: string[] = []
 /** What the registry answers instead of showing anything. */
 let refusal: DomainError | undefined
-const trust =
-  logTrust({
-    log: {
-      ...{ key: formatNoteKey(catalog.key), recovery: formatNoteKey(recoverer.key), maxAge: '1h' },
-      ...{ onStale: 'keep', witnesses: { keys: [], threshold: 0 } },
-    },
-  }) ?? expect.fail('no trust')
+/** A policy that follows the log and has rules for these programs. */
+const trustIn = (...patterns: string[]): LogTrust =>
+  logTrust(
+    parseTrustPolicy(
+      stringify({
+        log: { key: formatNoteKey(catalog.key), recovery: formatNoteKey(recoverer.key), maxAge: '1h' },
+        programs: patterns.map((match) => ({ match, signers: [{ key: digestOf(9) }] })),
+      }),
+    ),
+  ) ?? expect.fail('no trust')
+const trust = trustIn()
 
 const follower = (): LogFollower =>
   new LogFollower({
@@ -68,9 +77,9 @@ const follower = (): LogFollower =>
     clock: () => new Date(),
     say: (line) => said.push(line),
   })
-const follow = async (): Promise<LogFollower> => {
+const follow = async (by = trust): Promise<LogFollower> => {
   const one = follower()
-  await one.follow(trust, AbortSignal.timeout(5000))
+  await one.follow(by, AbortSignal.timeout(20_000))
   return one
 }
 const show = (entries: readonly LogEntry[], name?: string): void => {
@@ -115,32 +124,29 @@ describe('a registry that does not show its log', () => {
   })
 })
 
-describe('the time of an entry', () => {
-  const publish = (at: number, version: string): LogEntry => ({
-    ...{ v: 1, kind: 'publish', at, program: 'acme/limit', version, bundle: sha256Digest(Buffer.from('b')) },
-    ...{ files: [{ name: 'f', digest: digestOf(1) }], signers: [digestOf(9)] },
-  })
-  const publishedAt = async (index: number, entry: LogEntry): Promise<number> => {
-    if (entry.kind !== 'publish') throw new TypeError(entry.kind)
-    const { program, version } = entry
-    const at = await follower().requireLogged(
-      {
-        ...{
-          program,
-          version,
-          bundle: 'b',
-          bundles: [],
-          files: [{ name: 'f', digest: digestOf(1), size: 1 }],
-        },
-        logged: { index, entry: encodeEntry(entry).toString('utf8') },
-      },
-      [digestOf(9)],
-      trust,
-      AbortSignal.timeout(5000),
-    )
-    return at.getTime() / 1000
+const publish = (at: number, version: string): LogEntry => ({
+  ...{ v: 1, kind: 'publish', at, program: 'acme/limit', version, bundle: sha256Digest(Buffer.from('b')) },
+  ...{ files: [{ name: 'f', digest: digestOf(1) }], signers: [digestOf(9)] },
+})
+/** When an entry counts as published, in POSIX seconds. */
+async function publishedAt(index: number, entry: LogEntry): Promise<number> {
+  const release = loggedAs(index, entry)
+  const at = await follower().requireLogged(release, [digestOf(9)], trust, AbortSignal.timeout(5000))
+  return at.getTime() / 1000
+}
+/** The release that an entry publishes, as a registry describes it. */
+function loggedAs(index: number, entry: LogEntry): ReleaseDescriptor {
+  if (entry.kind !== 'publish') throw new TypeError(entry.kind)
+  const { program, version } = entry
+  const files = [{ name: 'f', digest: digestOf(1), size: 1 }]
+  return {
+    ...{ program, version, bundle: 'b', bundles: [], files },
+    logged: { index, entry: encodeEntry(entry).toString('utf8') },
   }
-  const now_s = (): number => Math.floor(Date.now() / 1000)
+}
+const now_s = (): number => Math.floor(Date.now() / 1000)
+
+describe('the time of an entry', () => {
   const old = publish(now_s() - 86_400, '1.0.0')
 
   test('counts where it was there when the log was first seen', async () => {
@@ -193,6 +199,74 @@ describe('the time of an entry', () => {
   })
 })
 
+const revokeRelease = (program: string, n: number): LogEntry => ({
+  ...{ v: 1, kind: 'revoke', at: n, reason: 'faulty', envelope: digestOf(n) },
+  revoked: { kind: 'release', program, version: `1.0.${n}` },
+})
+
+describe('what the log notes', () => {
+  const found = ({ notes }: LogFollower): Digest[] => notes.map(({ envelope }) => envelope)
+
+  test('is kept of programs that the policy has rules for, and of files', async () => {
+    show([revokeRelease('acme/limit', 1), revokeRelease('other/limit', 2), revoke(3)])
+    expect(found(await follow(trustIn('acme/*')))).toEqual([digestOf(1), digestOf(3)])
+    // what a policy passed over matters to another
+    const wider = await follow(trustIn('acme/*', 'other/*'))
+    expect(new Set(found(wider))).toEqual(new Set([1, 2, 3].map(digestOf)))
+    expect(found(await follow(trustIn('other/*')))).toHaveLength(2)
+  })
+  test('is read as soon as it matters, before a release is taken for one that is not revoked', async () => {
+    const entry = publish(now_s(), '1.0.0')
+    show([entry, revokeRelease('acme/limit', 1)])
+    await follow(trustIn('other/*'))
+    const one = follower()
+    const asked = (): Promise<Date> =>
+      one.requireLogged(loggedAs(0, entry), [digestOf(9)], trustIn('acme/*'), AbortSignal.timeout(5000))
+    // a registry that shows one log and not the other says nothing of it
+    const { tile, ...revocations } = shown.get('revocations') ?? expect.fail('no log')
+    const away = (): never => {
+      throw new DomainError('registry_unavailable', 'away')
+    }
+    shown.set('revocations', { ...revocations, tile: away })
+    await expect(asked()).rejects.toThrow(expect.objectContaining({ code: 'log_stale' }))
+    shown.set('revocations', { ...revocations, tile })
+    await asked()
+    expect(found(one)).toEqual([digestOf(1)])
+  })
+  test('without end makes no log stale, and hides nothing of others', async () => {
+    const flood = Array.from({ length: LIMITS.agent_revocations + 1 }, (_, n) =>
+      revokeRelease('flood/some', n),
+    )
+    show([revokeRelease('acme/limit', 1), ...flood, revoke(2)])
+    for (const [by, size, overflow] of [
+      [trustIn('acme/*'), 2, undefined],
+      [trustIn('acme/*', 'flood/*'), LIMITS.agent_revocations, 'log_notes_left_out'],
+    ] as const) {
+      const was = kept.get('revocations')
+      if (was !== undefined) kept.set('revocations', { ...was, freshAt: 0 })
+      const one = await follow(by)
+      expect([one.problem, one.overflow?.code, one.isStale(by)]).toEqual([undefined, overflow, false])
+      expect(found(one)).toHaveLength(size)
+      expect(one.notes.map(({ revoked }) => revokedText(revoked))).toContain('acme/limit@1.0.1')
+      expect(found(one)).toContain(digestOf(2))
+      expect(KeptLog.parse(kept.get('revocations')).leftOut).toBe(overflow === undefined ? 0 : 3)
+    }
+  }, 60_000)
+  test('is found also where the other log is not believed', async () => {
+    show([revoke(1)])
+    shown.set('catalog', memoryLog(signerOf('revocations'), [encodeEntry(revoke(1))]))
+    const one = await follow()
+    expect([one.problem?.code, found(one)]).toEqual(['log_untrusted', [digestOf(1)]])
+  })
+  test('keeps the marks of what was ignored', async () => {
+    show([revoke(1), revoke(2)])
+    const one = await follow()
+    await one.markIgnored(({ envelope }) => (envelope === digestOf(1) ? digestOf(9) : undefined))
+    show([revoke(1), revoke(2), revoke(3)])
+    expect((await follow()).notes.map(({ ignored }) => ignored)).toEqual([digestOf(9), undefined, undefined])
+  })
+})
+
 const [before, lost] = [
   [revoke(1), revoke(2)],
   [revoke(3), revoke(4), revoke(5)],
@@ -224,6 +298,21 @@ describe('a log that lost entries', () => {
     expect([after.problem, after.notes.length, said.length]).toEqual([undefined, 7, 2])
     show(restored, 'registry.test/epoch-1')
     expect((await follow()).problem?.code).toBe('log_rollback')
+  })
+  test('has no entry that is older than the last look before', async () => {
+    const [now, day, hour] = [now_s(), 86_400, 3600]
+    await seeAll()
+    const seen = kept.get('catalog') ?? expect.fail('nothing is kept')
+    const looks = [
+      { size: before.length, at: now - 10 * day },
+      { size: before.length + lost.length, at: now - hour },
+    ]
+    kept.set('catalog', { ...seen, sightings: looks })
+    const backdated = publish(now - 9 * day, '1.0.0')
+    state(1, { good: before })
+    show([...before, epoch(1), backdated], 'registry.test/epoch-1')
+    expect((await follow()).problem).toBe(undefined)
+    expect(await publishedAt(3, backdated)).toBe(now - hour)
   })
   test('costs a reader nothing who saw no more than what is good', async () => {
     show(before)

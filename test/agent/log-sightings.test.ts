@@ -17,11 +17,10 @@ describe('looks at a log', () => {
   })
   test('of a log that was begun anew say that what it has now was not there at the last of them', () => {
     const sightings = sighted(sighted([], 5, NOW), 9, NOW + 60)
-    const anew = sighted(sightedAnew(sightings, 6), 8, NOW + 120)
+    const anew = sighted(sightedAnew(sightings, 6, NOW + 120), 8, NOW + 120)
     expect([4, 5, 6, 7, 8].map((index) => absentUntil(anew, index) - NOW)).toEqual([-NOW, 0, 60, 60, 120])
     // nothing was lost to who saw no more
-    expect(sightedAnew(sightings, 9)).toEqual(sightings)
-    expect(sightedAnew([], 9)).toEqual([])
+    expect(sightedAnew(sightings, 9, NOW + 120)).toEqual(sightings)
   })
   test('are few after years, and wrong by a 16th of their age at most', () => {
     const step_s = 3600
@@ -35,5 +34,15 @@ describe('looks at a log', () => {
       expect(absentUntil(sightings, index)).toBeLessThanOrEqual(seen)
       expect(now - absentUntil(sightings, index)).toBeLessThanOrEqual((now - seen) * (17 / 16) + 2 * step_s)
     }
+  })
+  test('at a log that lost entries say when none of the new ones was there', () => {
+    let sightings = sighted([], 2, NOW)
+    sightings = sighted(sightings, 3, NOW + DAY)
+    sightings = sighted(sightings, 9, NOW + 2 * DAY)
+    const anew = sighted(sightedAnew(sightings, 4, NOW + 3 * DAY), 6, NOW + 3 * DAY)
+    expect([2, 3, 4, 5, 6].map((index) => absentUntil(anew, index) - NOW)).toEqual([
+      ...[0, DAY, 2 * DAY, 2 * DAY, 3 * DAY],
+    ])
+    expect(absentUntil(sightedAnew([], 4, NOW), 4)).toBe(NOW)
   })
 })

@@ -219,7 +219,37 @@ describe('a selector', () => {
     ['one label more', { ...LABELS, rack: '7' }],
   ])('that asks %s makes a new function not this node’s', (_, selector) => {
     const result = review([sent(apply(1, { selector }))])
-    expect([accepted(result), said(result)]).toEqual([[], ['held edge r0 selector_mismatch']])
+    expect(said(result)).toEqual(['held edge r0 selector_mismatch'])
+  })
+  test('that asks for other nodes is remembered: what is older is not for this node either', () => {
+    const newer = apply(5, { selector: { role: 'core' } })
+    const { accepted: kept } = review([sent(newer)])
+    expect(kept).toEqual([{ ...held(5, newer), elsewhere: true }])
+    expect(said(review([], kept))).toEqual([]) // it is nothing to tell of
+    const again = review([sent(newer)], kept)
+    expect([accepted(again), said(again)]).toEqual([[], ['held edge r0 selector_mismatch']])
+    for (const older of [apply(4), apply(5)]) {
+      const replayed = review([sent(older)], kept)
+      expect([accepted(replayed), said(replayed)]).toEqual([[], ['held edge r0 stale_revision']])
+    }
+    const newest = review([sent(apply(6))], kept)
+    expect([newest.accepted, said(newest)]).toEqual([[held(6, apply(6))], ['active edge r6']])
+  })
+  test('that asks for other nodes is obeyed once this is one of them', () => {
+    const envelope = apply(5, { selector: { role: 'edge' } })
+    const result = review([sent(envelope)], [{ ...held(5, envelope), elsewhere: true }])
+    expect([result.accepted, said(result)]).toEqual([[held(5, envelope)], ['active edge r5']])
+  })
+  test('that asks for other nodes is not remembered without end', () => {
+    const most = LIMITS.agent_orders_elsewhere
+    const full = Array.from({ length: most }, (_, at) => ({
+      ...held(1, '{}', `f${at}`),
+      elsewhere: true as const,
+    }))
+    const other = apply(5, { selector: { role: 'core' } })
+    expect(accepted(review([sent(other)], full))).toEqual([])
+    expect(accepted(review([sent(other)], full.slice(1)))).toEqual(['edge r5'])
+    expect(accepted(review([sent(apply(5))], full))).toEqual(['edge r5'])
   })
   test('that no longer asks for this node ends what runs, by a newer order', () => {
     const result = review([sent(apply(2, { selector: { role: 'core' } }))], [held(1, apply(1))])

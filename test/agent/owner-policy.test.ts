@@ -6,6 +6,7 @@ import { signOrder } from '../../src/attest/order.ts'
 import { signPolicy } from '../../src/attest/policy-document.ts'
 import { localSigner } from '../../src/attest/sign-release.ts'
 import { asDomainError } from '../../src/domain/errors.ts'
+import { LIMITS } from '../../src/domain/limits.ts'
 import type { AcceptedPolicy, SignedPolicy } from '../../src/domain/policy-document.ts'
 import { parseTrustPolicy } from '../../src/domain/trust-policy.ts'
 import { newKey } from '../attest/craft.ts'
@@ -75,6 +76,19 @@ describe('a node whose trust.yaml names owners', () => {
     expect(await follow([await signed(2, { selector: { role: 'core' } })])).toEqual({
       code: 'policy_missing',
     })
+  })
+  test('takes none for its own that is older than one for others, which it saw', async () => {
+    const core = { role: 'core' }
+    await follow([await signed(5, { selector: core })])
+    expect(await follow([await signed(4)])).toEqual({ code: 'stale_revision' })
+    expect(await follow([await signed(6)])).toMatchObject({ rule: { match: 'acme/*' }, beside: undefined })
+  })
+  test('remembers those for others as long as there is room', async () => {
+    for (let at = 0; at < LIMITS.agent_policies; at++)
+      await follow([await signed(1, { name: `p${at}`, selector: { role: 'core' } })])
+    await follow([await signed(5, { selector: { role: 'core' } })])
+    expect(held.size).toBe(LIMITS.agent_policies)
+    expect(await follow([await signed(4)])).toMatchObject({ rule: { match: 'acme/*' } })
   })
   test('holds every rule to its own floor', async () => {
     const floor = local('floor: { minSigners: 2, minAge: 24h }')

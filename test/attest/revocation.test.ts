@@ -43,6 +43,14 @@ test.each([
 ])('one %s is refused', (_, code, text) => {
   expect(() => verifyRevocation(text, keys, nobody)).toThrow(expect.objectContaining({ code }))
 })
+test('one of somebody who may is not refused where his key is not at hand: nobody can tell', () => {
+  const allowed = { allowed: [publisher.fingerprint], root: undefined }
+  for (const others of [[], [stranger.publicKey]])
+    expect(() => verifyRevocation(envelope, others, allowed)).toThrow(
+      expect.objectContaining({ code: 'revocation_withheld' }),
+    )
+  expect(verifyRevocation(envelope, keys, allowed).signer).toBe(publisher.fingerprint)
+})
 function forged(): string {
   const parsed = JSON.parse(signRevocation(document, stranger))
   const [{ sig }] = parsed.signatures
