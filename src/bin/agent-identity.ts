@@ -118,3 +118,15 @@ export async function rotateKey(
     throw new DomainError(code, `${message}; ${kept}`, { cause: thrown })
   }
 }
+
+/** The identity with the network namespace that the agent looks after, for those who verify what it runs. */
+export async function placed(
+  identity: Identity,
+  { netns = '' }: AgentFlags,
+  state: Pick<AgentState, 'saveIdentity'>,
+): Promise<Identity> {
+  if (identity.netns === netns) return identity
+  const moved = { ...identity, netns }
+  await state.saveIdentity(moved)
+  return moved
+}

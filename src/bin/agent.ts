@@ -26,7 +26,7 @@ import type { AgentState } from '../ports/agent-state.ts'
 import { openAgentState } from '../store/agent-state.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
 import { makeDirectory } from '../store/make-directory.ts'
-import { identify, nodeName, registryOf, rotateKey } from './agent-identity.ts'
+import { identify, nodeName, placed, registryOf, rotateKey } from './agent-identity.ts'
 import { LOADER } from './loader-module.ts'
 
 /**
@@ -47,10 +47,11 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
   try {
     if (flags.rotateKey) return await rotateKey(flags, state, context, say)
     ensureBpffs(flags.bpffs)
-    const known = await identify(flags, state, version, say)
-    const ownLock = await lockName(known.identity.name)
+    const { identity: joined, rejoining } = await identify(flags, state, version, say)
+    const identity = await placed(joined, flags, state)
+    const ownLock = await lockName(identity.name)
     try {
-      await follow(flags, known, state, { netns, ...trust, say, version })
+      await follow(flags, { identity, rejoining }, state, { netns, ...trust, say, version })
     } finally {
       await ownLock.release()
     }

@@ -165,7 +165,7 @@ export function defineReleaseCommands(
     .description(
       'Check a release as a node does: one of the registry, or one in a directory. A policy that names a log has the registry asked for ' +
         'the proof, also for a directory. With --running, on a node and as root: ' +
-        'check that what its kernel runs is what signed releases make; no network is needed.',
+        'check that what its kernel runs is what signed orders have it run, and what signed releases make; no network is needed.',
     )
     .argument('[target]', 'namespace/name@version, @range, or without either the newest; or a directory')
     .option(
@@ -199,8 +199,8 @@ export function defineReleaseCommands(
       if (running === (target !== undefined))
         throw new DomainError('usage', 'say what to check: a release or a directory, or --running')
       if (target !== undefined) return (await import('./verify.ts')).verify({ ...flags, target }, context)
-      const chains = await services.verifyRunning(flags)
-      return (await import('./verify-running.ts')).showRunning(chains, context)
+      const found = await services.verifyRunning(flags)
+      return (await import('./verify-running.ts')).showRunning(found, context)
     },
   )
 

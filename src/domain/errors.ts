@@ -408,6 +408,11 @@ export const ERRORS = {
     'Policy is another owner’s',
     'sign it with the key that signed the revision before; where that is to change, an administrator pushes the new one',
   ),
+  too_many_policies: entry(
+    'conflict',
+    'Too many policies',
+    'sign the next revision of one of these names, for the nodes of the new one; an administrator hands a name on to another owner',
+  ),
   owner_not_allowed: entry(
     'untrusted',
     'Policy is signed by no owner',
@@ -672,6 +677,16 @@ export const ERRORS = {
     'untrusted',
     'Chain is not attached',
     'see whether the agent runs (`hookline status`): it attaches anew what is missing',
+  ),
+  running_unordered: entry(
+    'untrusted',
+    'Chain is not what was ordered',
+    'find out who changed it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+  ),
+  running_behind: entry(
+    'untrusted',
+    'Order is not carried out',
+    'see the cause, and `hookline status`: the agent says what keeps it from carrying the order out',
   ),
   running_unverified: entry(
     'untrusted',

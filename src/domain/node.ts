@@ -182,6 +182,8 @@ export const Identity = z.strictObject({
   keySince: z.iso.datetime().optional(),
   /** The key that is to replace it, which the registry may know already. */
   nextKey: z.string().optional(),
+  /** Name of the network namespace that its agent looks after, empty for the host's own; unknown of one from before it was kept. */
+  netns: z.string().optional(),
 })
 export type Identity = z.infer<typeof Identity>
 

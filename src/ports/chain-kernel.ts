@@ -1,5 +1,6 @@
 import type { AttachMode, EntryForm, Hook, Verdict, VerdictCounts } from '../domain/hook.ts'
 import type { Digest } from '../domain/names.ts'
+import type { AttachedProgram } from '../domain/running.ts'
 
 /** An interface of the network namespace that the agent looks after. */
 export interface NetworkInterface {
@@ -155,13 +156,14 @@ export interface ComparedChain {
 }
 
 /** Looks at chains that run. It attaches, pins and changes nothing. */
-export interface ChainExaminer {
-  /** As of {@link ChainKernel}. */
-  pinned(): PinnedChain[]
+export interface ChainExaminer extends Pick<ChainKernel, 'interfaces' | 'keyOf' | 'pinned'> {
+  /** All programs on the hooks of an interface, ours too; none when it is gone. Throws kernel errors. */
+  attached(at: NetworkInterface): AttachedProgram[]
   /**
-   * Makes the chain of these entries anew, without attaching it, and compares: programs by their tags, the maps that they use,
-   * and what constants and arrays of programs hold. `programId` is what is attached, of the generation of that number.
-   * Throws what loading an entry does.
+   * Makes the chain of these entries anew, without attaching it, and compares: programs by their tags and by the instructions
+   * that the kernel made of them, the maps that they use, what constants hold, the programs that arrays of programs hold
+   * likewise; and looks for programs that run in place of a function. `programId` is what is attached, of the generation of
+   * that number. Throws what loading an entry does, or the chain.
    */
   compare(
     key: string,
