@@ -15,7 +15,6 @@ import type { AgentFlags } from '../cli/service-commands.ts'
 import { printable } from '../cli/terminal.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { Identity } from '../domain/node.ts'
-import { serveMetrics } from '../http/metrics-server.ts'
 import type { Listening } from '../http/plain-server.ts'
 import { ensureBpffs } from '../kernel/bpffs.ts'
 import { hookChains } from '../kernel/chains.ts'
@@ -124,6 +123,7 @@ async function serveMetricsOf(
   { metrics }: AgentFlags,
 ): Promise<Listening | undefined> {
   if (metrics === undefined) return undefined
+  const { serveMetrics } = await import('../http/metrics-server.ts') // most agents listen nowhere
   const text = (): string | undefined => agent.observed && exposition(agent.observed, name)
   return serveMetrics(text, EXPOSITION_TYPE, metrics)
 }
