@@ -12,7 +12,7 @@ import { publicationOf } from './logged-release.ts'
 import type { NodePolicy } from './node-policy.ts'
 import type { PrepareParts } from './prepare.ts'
 import { judgedUnder } from './revocation-notes.ts'
-import { withheldProblem } from './revocations.ts'
+import { versionsRevoked, withheldProblem } from './revocations.ts'
 import { type Vetting, vettingBy } from './vetting.ts'
 
 /** What a node that is offline has to verify releases by. */
@@ -33,7 +33,7 @@ export async function keptParts({ state, policy, ...parts }: KeptParts): Promise
   const believed = await state.revocations()
   const revocations: Parameters<typeof vettingBy>[0] = {
     of: (release) => believed.find(({ revocation }) => concerns(revocation.revoked, release)),
-    versionsOf: () => [], // asked of what an agent reports
+    versionsOf: (program) => versionsRevoked(believed, program),
     requireNotWithheld: (release) => {
       const found = notes.find((note) => concerns(note.revoked, release))
       if (found !== undefined) throw withheldProblem(found.revoked)

@@ -1,5 +1,5 @@
 import { durationSeconds } from '../domain/duration.ts'
-import { DomainError } from '../domain/errors.ts'
+import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { LogName } from '../domain/log.ts'
 import type { TrustPolicy } from '../domain/trust-policy.ts'
 import type { LogPolicy } from '../tlog/log-state.ts'
@@ -23,10 +23,21 @@ const [CATALOG, REVOCATIONS] = ['/catalog', '/revocations'] as const
 /**
  * What `log` of trust.yaml asks for; undefined where it asks for nothing. The policy names the key of the catalog's log; a
  * registry signs both of its logs with one key, so that of the revocations is the same under the name that ends in
- * `/revocations`. Throws `invalid_policy`.
+ * `/revocations`. `file` is what messages call the policy. Throws `invalid_policy`.
  */
-export function logTrust({ log, programs }: Pick<TrustPolicy, 'log' | 'programs'>): LogTrust | undefined {
+export function logTrust(
+  { log, programs }: Pick<TrustPolicy, 'log' | 'programs'>,
+  file = 'trust.yaml',
+): LogTrust | undefined {
   if (log === undefined) return undefined
+  try {
+    return { ...trustOf(log), rules: { programs } }
+  } catch (cause) {
+    throw new DomainError('invalid_policy', `${file}: ${asDomainError(cause).message}`, { cause })
+  }
+}
+
+function trustOf(log: NonNullable<TrustPolicy['log']>): Omit<LogTrust, 'rules'> {
   const { maxAge, onStale, witnesses } = log
   const catalog = keyOf(log.key, 'log.key')
   const { name } = catalog
@@ -40,15 +51,15 @@ export function logTrust({ log, programs }: Pick<TrustPolicy, 'log' | 'programs'
   const policy = { maxAge_s: durationSeconds(maxAge), witnesses: { keys, threshold: witnesses.threshold } }
   const recovering = (text: string): NoteKey => parseRecoveryKey(text, [catalog])
   const recoveryKeys = log.recovery === undefined ? [] : [keyOf(log.recovery, 'log.recovery', recovering)]
-  return { keys: { catalog, revocations }, policy, recoveryKeys, onStale, rules: { programs } }
+  return { keys: { catalog, revocations }, policy, recoveryKeys, onStale }
 }
 
 function keyOf(text: string, where: string, parse = parseNoteKey): NoteKey {
   try {
     return parse(text)
   } catch (cause) {
-    throw invalid(`${where}: ${cause instanceof Error ? cause.message : String(cause)}`)
+    throw invalid(`${where}: ${asDomainError(cause).message}`)
   }
 }
 
-const invalid = (why: string): DomainError => new DomainError('invalid_policy', `trust.yaml: ${why}`)
+const invalid = (why: string): DomainError => new DomainError('invalid_policy', why)

@@ -75,9 +75,7 @@ export class NodeRevocations {
 
   /** Versions of a program that are believed to be revoked, each by its own name. */
   versionsOf(program: ProgramId): string[] {
-    return [...this.#believed.values()].flatMap(({ revocation: { revoked } }) =>
-      revoked.kind === 'release' && revoked.program === program ? [revoked.version] : [],
-    )
+    return versionsRevoked([...this.#believed.values()], program)
   }
 
   /**
@@ -222,7 +220,7 @@ const isNotAllowed = (verdict: DomainError | undefined): boolean =>
  * Reads a revocation whose signer the policy lets revoke what it names, by a key that is shown with it or one of `known`. Throws as
  * {@link verifyRevocation}.
  */
-function judge(
+export function judge(
   signed: SignedRevocation,
   digest: Digest,
   policy: NodePolicy,
@@ -255,4 +253,10 @@ const untrueNote = (revoked: Revoked): DomainError =>
   new DomainError(
     'revocation_invalid',
     `the log notes a revocation of ${revokedText(revoked)}, which was not signed as one`,
+  )
+
+/** Versions of a program that are revoked by their own name, in no order; pure. */
+export const versionsRevoked = (believed: readonly BelievedRevocation[], program: ProgramId): string[] =>
+  believed.flatMap(({ revocation: { revoked } }) =>
+    revoked.kind === 'release' && revoked.program === program ? [revoked.version] : [],
   )

@@ -29,6 +29,14 @@ export async function signPolicy(document: PolicyDocument, owner: KeySigner): Pr
   return envelope
 }
 
+/** What an envelope says, its signature not checked: for people who look at one. Throws `policy_document_invalid`. */
+export function describePolicy(envelope: string): { document: PolicyDocument; owner: string } {
+  const [code, what] = ['policy_document_invalid', 'policy'] as const
+  const { payload, signatures } = parseDocument(envelope, Envelope, code, what)
+  const document = parseDocument(Buffer.from(payload, 'base64'), PolicyDocument, code, what)
+  return { document, owner: signatures[0].keyid }
+}
+
 /**
  * Checks that one of `owners` signed a policy, and gives both. It is parsed only after its signature held. That the revision
  * is new enough is the caller's to check. Throws `policy_document_invalid`, `owner_not_allowed`, `signature_invalid`.

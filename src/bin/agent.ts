@@ -5,7 +5,6 @@ import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
 import { EXPOSITION_TYPE, exposition } from '../agent/exposition.ts'
-import { logTrust } from '../agent/log-trust.ts'
 import { keepNodeKeyYoung } from '../agent/node-key.ts'
 import { type Rejoining, type RejoinParts, rejoinWhereRefused } from '../agent/rejoin.ts'
 import { rememberVerdicts } from '../agent/verdicts.ts'
@@ -123,7 +122,7 @@ async function serveMetricsOf(
   { metrics }: AgentFlags,
 ): Promise<Listening | undefined> {
   if (metrics === undefined) return undefined
-  const { serveMetrics } = await import('../http/metrics-server.ts') // most agents listen nowhere
+  const { serveMetrics } = await import('../http/metrics-server.ts') // one that serves nothing loads no server
   const text = (): string | undefined => agent.observed && exposition(agent.observed, name)
   return serveMetrics(text, EXPOSITION_TYPE, metrics)
 }
@@ -157,7 +156,6 @@ function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
         const why = `${thrown.message}: without one nothing is trusted`
         throw new DomainError('file_unreadable', why, { cause: thrown })
       })
-      logTrust(policy) // its keys are read where they are used; what is wrong with them is wrong with the file
       files = paths
       return policy
     },

@@ -21,6 +21,7 @@ import { webPages } from '../web/pages.ts'
 import { type IdentitySettings, NO_IDENTITIES } from './identity-settings.ts'
 import { type LogSettings, logIdentity, NO_LOG_SETTINGS } from './log-key.ts'
 import { composeRegistry } from './registry.ts'
+import { reportLine } from './report-line.ts'
 
 /** Where a registry keeps its state and where it listens. All have defaults. */
 export interface ServeOptions {
@@ -162,7 +163,7 @@ export async function runServe(options: Omit<ServeOptions, 'report'> & { json?: 
   })
   const registry = await serve({
     ...serveOptions,
-    report: (error, request) => console.error(`hookline: ${request}:`, error),
+    report: (error, request) => console.error(reportLine(error, request)),
   })
   const { url, dataDir, adminToken } = registry
   if (json) console.log(jsonText({ url, dataDir, ...(adminToken === undefined ? {} : { adminToken }) }))

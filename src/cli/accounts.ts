@@ -10,6 +10,7 @@ import { DomainError } from '../domain/errors.ts'
 import type { Context, Outcome } from './io.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
+import { timeText } from './terminal.ts'
 
 /** Shows who the token is of, and what it may do. */
 export async function whoAmI(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
@@ -25,7 +26,7 @@ export async function whoAmI(flags: RegistryFlags, { io }: Context): Promise<Out
       ],
       ['scopes', me.token.scopes.join(', ')],
       ['programs', me.token.programs.join(', ')],
-      ['expires', me.token.expiresAt],
+      ['expires', timeText(me.token.expiresAt)],
     ]),
   }
 }
@@ -118,7 +119,7 @@ export async function createToken(flags: NewTokenFlags, { io }: Context): Promis
     text: renderFields([
       ['token', made.secret],
       ['id', made.id],
-      ['expires', made.expiresAt],
+      ['expires', timeText(made.expiresAt)],
     ]),
   }
 }
@@ -138,8 +139,8 @@ export async function listTokens(flags: RegistryFlags, { io }: Context): Promise
       note,
       scopes.join(','),
       programs.join(','),
-      expiresAt.slice(0, 10),
-      lastUsedAt?.slice(0, 10) ?? 'never',
+      timeText(expiresAt),
+      lastUsedAt === undefined ? 'never' : timeText(lastUsedAt),
     ],
   ])
   const head = ['id', 'note', 'scopes', 'programs', 'expires', 'used']

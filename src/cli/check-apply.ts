@@ -5,6 +5,7 @@ import { type FunctionSpec, instanceName, selects } from '../domain/function.ts'
 import { requireItems } from '../domain/list-config.ts'
 import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import { MANIFEST_FILE, type ProgramId, releaseRef } from '../domain/names.ts'
+import { nodeState, overviewOf } from '../domain/node-summary.ts'
 import { resolveProceed } from '../domain/proceed.ts'
 import type { ReleaseView } from '../domain/release.ts'
 import { type Offered, programOf, type ResolvedUse, resolveUses, usesOf } from '../domain/resolution.ts'
@@ -15,6 +16,8 @@ import { fetchFiles, offeredBy } from './fetch-release.ts'
 /** Nodes that a function is for, by the labels that the registry knows, of all that are enrolled. */
 export interface Reach {
   readonly selected: number
+  /** Of the selected those that nothing is heard of: they take the order up when they are back. */
+  readonly silent: number
   readonly enrolled: number
 }
 
@@ -89,8 +92,8 @@ async function objectsOf(
 /** How many nodes a function's selector meets. A node obeys its own labels, which may have changed since it joined. */
 export async function reachOf(client: Pick<RegistryClient, 'nodes'>, spec: FunctionSpec): Promise<Reach> {
   const nodes = await client.nodes()
-  return {
-    selected: nodes.filter(({ facts }) => selects(spec.selector, facts.labels)).length,
-    enrolled: nodes.length,
-  }
+  const selected = nodes.filter(({ facts }) => selects(spec.selector, facts.labels))
+  const now = new Date()
+  const silent = selected.filter((node) => nodeState(overviewOf(node), now).kind === 'silent')
+  return { selected: selected.length, silent: silent.length, enrolled: nodes.length }
 }

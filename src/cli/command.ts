@@ -78,6 +78,12 @@ const collected = (value: string, before: readonly string[] = []): string[] => [
 /** Seconds written as 90, 90s, 15m, 12h or 30d, from `min_s` to `max_s`. */
 export const durationWithin = (min_s: number, max_s: number): z.ZodType<number> =>
   Duration.refine((time_s) => time_s >= min_s && time_s <= max_s, `give a time ${withinText(min_s, max_s)}`)
+/** The same, or 0, which stands for never. */
+export const durationOrNever = (min_s: number, max_s: number): z.ZodType<number> =>
+  Duration.refine(
+    (time_s) => time_s === 0 || (time_s >= min_s && time_s <= max_s),
+    `give a time ${withinText(min_s, max_s)}, or 0 for never`,
+  )
 /** Bounds of a time, for help and messages. */
 export const withinText = (min_s: number, max_s: number): string =>
   `from ${durationText(min_s)} to ${durationText(max_s)}`
@@ -164,9 +170,12 @@ export const keylessFlags = (command: Command): Command =>
     .option('--tsa-url <url>', 'with --keyless: who says when it was signed')
     .option('--rekor-url <url>', 'with --keyless: a transparency log to enter it in')
 
+const labelKey = (pair: string): string => pair.slice(0, pair.indexOf('='))
+
 /** Labels as they are typed: `key=value`, each once. */
 export const LabelList = z
   .array(z.string().regex(/^[^=]+=[^=]*$/, 'give a label as key=value'))
   .default([])
+  .refine((pairs) => new Set(pairs.map(labelKey)).size === pairs.length, 'give each label once')
   .transform((pairs) => Object.fromEntries(pairs.map((pair) => pair.split('=', 2))))
   .pipe(Labels)

@@ -12,9 +12,11 @@ export interface FetchedRelease {
   readonly files: ReadonlyMap<string, Buffer>
 }
 
-/** What is offered of a program, for resolving a range. */
-export const offeredBy = ({ versions }: ProgramView): Offered[] =>
-  versions.map(({ version, yanked }) => ({ version, yanked: yanked !== undefined }))
+/** What is offered of a program, for resolving a range: as at the registry nothing that is revoked or in quarantine. */
+export const offeredBy = ({ versions, quarantined: all }: ProgramView): Offered[] =>
+  versions
+    .filter(({ revoked, quarantined }) => [all, revoked, quarantined].every((mark) => mark === undefined))
+    .map(({ version, yanked }) => ({ version, yanked: yanked !== undefined }))
 
 /**
  * What the registry says of `namespace/name@version`, of a channel, or of the newest release that fits a range; without either, of the

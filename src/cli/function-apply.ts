@@ -47,7 +47,7 @@ export async function applyFunction(flags: ApplyFlags, { io, progress }: Context
   return {
     json: { name: view.name, revision: view.revision, resolutions: view.resolutions, nodes },
     text: [
-      `function ${view.name} revision ${view.revision} is applied, for ${nodes.selected} of ${counted(nodes.enrolled, 'enrolled node')}`,
+      `function ${view.name} revision ${view.revision} is applied, for ${nodes.selected} of ${counted(nodes.enrolled, 'enrolled node')}${nodes.silent === 0 ? '' : `, of which ${nodes.silent} ${nodes.silent === 1 ? 'is' : 'are'} silent`}`,
       renderResolutions(io, view.resolutions),
     ].join('\n'),
   }

@@ -8,6 +8,7 @@ import { handIn } from './function-apply.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
+import { timeText } from './terminal.ts'
 
 /** Flags of `hookline function rollback`. */
 export interface RollbackFlags extends RegistryFlags, OperatorFlags {
@@ -38,7 +39,7 @@ export async function rollbackFunction(flags: RollbackFlags, { io, progress }: C
   return {
     json: { name: view.name, revision: view.revision, from: { revision: step.revision, at: step.at }, pins },
     text: [
-      `function ${view.name} revision ${view.revision} goes back to revision ${step.revision} of ${step.at}, pinned to:`,
+      `function ${view.name} revision ${view.revision} goes back to revision ${step.revision} of ${timeText(step.at)}, pinned to:`,
       ...pins.map((pin) => `- ${pin}`),
     ].join('\n'),
   }

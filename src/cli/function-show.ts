@@ -2,29 +2,42 @@ import { describeOrder } from '../attest/order.ts'
 import { DomainError } from '../domain/errors.ts'
 import type { FunctionStep } from '../domain/fleet-function.ts'
 import { instanceName, type Order } from '../domain/function.ts'
+import type { NodeView } from '../domain/node.ts'
 import { knownOperators, type OperatorFlags, standingOf } from './current-revision.ts'
 import { handIn } from './function-apply.ts'
 import type { Context, Outcome } from './io.ts'
 import { readPrivateKey } from './key-file.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
-import { counted } from './terminal.ts'
+import { counted, labelsText, timeText } from './terminal.ts'
 
 /** Lists the functions that the registry holds. */
 export async function listFunctions(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
-  const functions = await (await connectWithToken(io, flags)).functions()
-  const rows = functions.map(({ name, revision, state, appliedAt, resolutions }) => [
-    name,
-    String(revision),
-    state,
-    appliedAt,
+  const client = await connectWithToken(io, flags)
+  const [held, nodes] = [await client.functions(), await client.nodes()]
+  const functions = held.map((one) => ({ ...one, nodes: statesOn(nodes, one.name) }))
+  const rows = functions.map(({ name, revision, state, appliedAt, nodes: on, resolutions }) => [
+    ...[name, String(revision), state, timeText(appliedAt)],
+    Object.entries(on)
+      .map(([how, count]) => `${count} ${how}`)
+      .join(', ') || 'none',
     resolutions.map(({ use, version }) => `${programPart(use)}@${version ?? '?'}`).join(' '),
   ])
-  const head = ['function', 'revision', 'state', 'since', 'releases']
+  const head = ['function', 'revision', 'ordered', 'since', 'on nodes', 'releases']
   return {
     json: { functions },
     text: functions.length === 0 ? 'no functions' : renderTable(io, head, rows),
   }
+}
+
+/** How many nodes last reported a function in which state: what was ordered is not what runs. */
+function statesOn(nodes: readonly NodeView[], name: string): Record<string, number> {
+  const states = nodes.flatMap(({ observed }) =>
+    (observed?.functions ?? []).filter((fn) => fn.name === name).map(({ state }) => state),
+  )
+  return Object.fromEntries(
+    [...new Set(states)].sort().map((state) => [state, states.filter((one) => one === state).length]),
+  )
 }
 
 /** Shows a function, its instances and its past. Throws `not_found`. */
@@ -44,7 +57,7 @@ export async function showFunction(
         ['function', view.name],
         ['revision', String(view.revision)],
         ['state', view.state],
-        ['since', view.appliedAt],
+        ['since', timeText(view.appliedAt)],
         ['signed by', `${operator} (nodes check it)`],
         ...orderFields(order),
       ]),
@@ -83,13 +96,13 @@ export async function removeFunction(
 
 function orderFields(order: Order): [string, string][] {
   if (order.kind === 'remove') return []
-  const { selector, interfaces, priority, onMissing } = order.function
-  const labels = Object.entries(selector).map(([key, value]) => `${key}=${value}`)
+  const { selector, interfaces, priority, onMissing, onRevoke } = order.function
   return [
-    ['nodes', labels.join(',') || 'every node'],
+    ['nodes', labelsText(selector) || 'every node'],
     ['interfaces', interfaces.join(', ')],
     ['priority', String(priority)],
     ['on missing', onMissing],
+    ['on revoke', onRevoke],
   ]
 }
 
@@ -113,7 +126,7 @@ function renderInstances(
 function renderHistory(io: Context['io'], steps: readonly FunctionStep[]): string {
   const rows = steps.map(({ revision, at, resolutions }) => [
     String(revision),
-    at,
+    timeText(at),
     resolutions.map(({ use, version }) => `${programPart(use)}@${version}`).join(' ') || 'no release fits', // a removal has no step
   ])
   return renderTable(io, ['revision', 'from', 'releases'], rows)

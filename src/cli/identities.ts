@@ -2,6 +2,7 @@ import type { IdentityRule } from '../domain/signer.ts'
 import type { Context, Outcome } from './io.ts'
 import { connect, connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
+import { timeText } from './terminal.ts'
 
 /** Lets an identity sign releases of a namespace. Throws `too_many`. */
 export async function addIdentity(
@@ -18,7 +19,12 @@ export async function listIdentities(
   { io }: Context,
 ): Promise<Outcome> {
   const identities = await (await connect(io, flags)).identities(namespace)
-  const rows = identities.map(({ identity, issuer, addedAt, id }) => [identity, issuer, addedAt, id])
+  const rows = identities.map(({ identity, issuer, addedAt, id }) => [
+    identity,
+    issuer,
+    timeText(addedAt),
+    id,
+  ])
   return {
     json: { identities },
     text: rows.length === 0 ? 'no identities' : renderTable(io, ['identity', 'issuer', 'added', 'id'], rows),

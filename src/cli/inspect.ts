@@ -7,18 +7,21 @@ import { readLocalFile } from './local-file.ts'
 import { renderFields, renderTable } from './table.ts'
 import { bold, bytesText, counted } from './terminal.ts'
 
+const INDENT = '  '
+
 /** Shows what a BPF object holds, without a kernel. Throws `file_unreadable` and what the object reader finds. */
 export async function inspect({ object }: { object: string }, { io }: Context): Promise<Outcome> {
   const report = describeObject(await readLocalFile(object, LIMITS.file_bytes, 'object'), basename(object))
+  const within = io.columns === undefined ? io : { ...io, columns: io.columns - INDENT.length }
   const sections: [string, string | undefined][] = [
-    ['programs', renderPrograms(io, report.programs)],
-    ['permissions', renderPermissions(report.programs)],
+    ['programs', renderPrograms(within, report.programs)],
+    ['permissions', renderPermissions(within, report.programs)],
     ['cannot be chained', renderObstacles(report.programs)],
-    ['maps', renderMaps(io, report)],
-    ['configuration', renderVariables(io, report)],
+    ['maps', renderMaps(within, report)],
+    ['configuration', renderVariables(within, report)],
   ]
   const text = sections.flatMap(([title, table]) =>
-    table === undefined ? [] : ['', bold(io, title), table.replace(/^/gm, '  ')],
+    table === undefined ? [] : ['', bold(io, title), table.replace(/^/gm, INDENT)],
   )
   return { json: report, text: [renderSummary(report), ...text].join('\n') }
 }
@@ -70,16 +73,17 @@ function renderObstacles(programs: readonly ProgramReport[]): string | undefined
 }
 
 /** What each program can do, in plain words, and where it does so first; the JSON form has all places. */
-function renderPermissions(programs: readonly ProgramReport[]): string | undefined {
+function renderPermissions(io: Io, programs: readonly ProgramReport[]): string {
   const rows = programs.flatMap(({ name, permissions }) =>
     missingPermissions([], permissions).map((finding) => {
-      const { risk, meaning } = PERMISSIONS[finding.permission]
+      const { risk, title } = PERMISSIONS[finding.permission]
       const others = permissions.filter(({ permission }) => permission === finding.permission).length - 1
       const more = others > 0 ? `, and ${others} more` : ''
-      return [name, `${finding.permission} (${risk}): ${meaning} ${placeText(finding)}${more}`] as const
+      return [name, finding.permission, risk, title, `${placeText(finding)}${more}`]
     }),
   )
-  return rows.length === 0 ? undefined : renderFields(rows)
+  if (rows.length === 0) return 'none: what it does is let packets pass'
+  return renderTable(io, ['entry', 'permission', 'risk', 'it can', 'where first'], rows)
 }
 
 function renderMaps(io: Io, { maps }: ObjectReport): string | undefined {

@@ -1,9 +1,11 @@
+import { DomainError } from '../domain/errors.ts'
 import type { Labels } from '../domain/function.ts'
 import { shellWord } from '../domain/shell-word.ts'
 import type { JoinLabels } from '../domain/token.ts'
 import type { Context, Outcome } from './io.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
+import { timeText } from './terminal.ts'
 
 /** Flags of `hookline node token`; times in seconds. */
 export interface JoinTokenFlags {
@@ -13,27 +15,35 @@ export interface JoinTokenFlags {
   readonly freeLabel: JoinLabels['freeLabels']
 }
 
-/** Makes a token by which nodes may join. Its secret is shown this once. */
+/** Makes a token by which nodes may join. Its secret is shown this once. Throws `usage` for a label that has one value and any. */
 export async function createJoinToken(
   { ttl, uses, label, freeLabel, ...flags }: RegistryFlags & JoinTokenFlags,
   { io }: Context,
 ): Promise<Outcome> {
+  const both = freeLabel.find((key) => Object.hasOwn(label, key))
+  if (both !== undefined)
+    throw new DomainError(
+      'usage',
+      `--free-label ${both}: --label says its value already; leave one of them out`,
+    )
   const client = await connectWithToken(io, flags)
   const made = await client.createJoinToken({
     ...(ttl === undefined ? {} : { ttl_s: ttl }),
     ...(uses === undefined ? {} : { maxUses: uses }),
     ...{ labels: label, freeLabels: freeLabel },
   })
-  const labels = Object.entries(label).map(([key, value]) => ` --label ${key}=${shellWord(value)}`)
+  const fixed = Object.entries(label).map(([key, value]) => ` --label ${key}=${shellWord(value)}`)
+  const free = freeLabel.flatMap((key) => (key === '*' ? [] : [` --label ${key}=<value>`]))
   return {
     json: made,
     text: renderFields([
       ['join token', made.secret],
       ['id', made.id],
-      ['expires', made.expiresAt],
+      ['expires', timeText(made.expiresAt)],
+      ['nodes', `${uses ?? 1}, of labels ${allowedText({ labels: label, freeLabels: freeLabel })}`],
       [
         'on the node',
-        `HOOKLINE_JOIN_TOKEN=<token> hookline agent --registry <url> --trust <trust.yaml>${labels.join('')}`,
+        `HOOKLINE_JOIN_TOKEN=<token> hookline agent --registry <url> --trust <trust.yaml>${[...fixed, ...free].join('')}`,
       ],
     ]),
   }
@@ -43,7 +53,13 @@ export async function createJoinToken(
 export async function listJoinTokens(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
   const joinTokens = await (await connectWithToken(io, flags)).joinTokens()
   const rows = joinTokens.map(({ id, maxUses, uses, expiresAt, createdBy, ...allowed }) => [
-    ...[id, labelsText(allowed), `${maxUses - uses} of ${maxUses}`, expiresAt, createdBy ?? 'unknown'],
+    ...[
+      id,
+      allowedText(allowed),
+      `${maxUses - uses} of ${maxUses}`,
+      timeText(expiresAt),
+      createdBy ?? 'unknown',
+    ],
   ])
   const head = ['id', 'labels', 'uses left', 'expires', 'made by']
   return {
@@ -63,7 +79,7 @@ export async function revokeJoinToken(
 }
 
 /** Which labels nodes may have: `role=edge`, and `rack=?` for one whose value they choose. */
-const labelsText = ({ labels, freeLabels }: JoinLabels): string =>
+const allowedText = ({ labels, freeLabels }: JoinLabels): string =>
   [
     ...Object.entries(labels).map(([key, value]) => `${key}=${value}`),
     ...freeLabels.map((key) => (key === '*' ? 'any' : `${key}=?`)),

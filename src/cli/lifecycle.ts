@@ -5,6 +5,7 @@ import type { ReportRequest, ReportView, Visibility } from '../domain/release.ts
 import type { Context, Outcome } from './io.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
+import { timeText } from './terminal.ts'
 
 interface RefFlags extends RegistryFlags {
   /** `namespace/name`, or `namespace/name@version`. */
@@ -109,7 +110,7 @@ export async function listReports(
   const reports = await client.reports(resolved ? 'resolved' : 'open')
   const rows = reports.map((one: ReportView) => [
     ...[one.id, one.version === undefined ? one.program : `${one.program}@${one.version}`, one.reason],
-    ...[one.account, one.reportedAt.slice(0, 10), one.resolution ?? one.text],
+    ...[one.account, timeText(one.reportedAt), one.resolution ?? one.text],
   ])
   const head = ['id', 'about', 'reason', 'by', 'at', resolved ? 'resolution' : 'text']
   return { json: { reports }, text: rows.length === 0 ? 'no reports' : renderTable(io, head, rows) }

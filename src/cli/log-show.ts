@@ -1,5 +1,8 @@
+import type { RegistryClient } from '../client/registry-client.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { LogName } from '../domain/log.ts'
+import type { Digest } from '../domain/names.ts'
+import { type Signer, signerText } from '../domain/signer.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { parseEntry } from '../tlog/entry.ts'
 import { entryText, entryTime } from '../tlog/entry-text.ts'
@@ -8,9 +11,9 @@ import { parseNoteKey } from '../tlog/note-key.ts'
 import { readEntries } from '../tlog/tile-reader.ts'
 import type { Context, Outcome } from './io.ts'
 import { openLogMemory } from './log-memory.ts'
-import { connectLog, type RegistryFlags } from './settings.ts'
+import { connect, connectLog, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
-import { durationText, printable } from './terminal.ts'
+import { countedEntries, durationText, printable, timeText } from './terminal.ts'
 
 /** Shows the logs of a registry: keys, sizes, and who signed the newest checkpoints when. */
 export async function logShow(
@@ -31,7 +34,7 @@ export async function logShow(
       [
         renderFields([
           ['log', log],
-          ['key', `${key}  (${known})`],
+          ['key', `${key}  (${STANDINGS[known]})`],
           ['entries', String(size)],
           ['root', root],
           ['signed', age(signedAt)],
@@ -47,9 +50,16 @@ export async function logShow(
   return { json: { registry: client.registry, logs: views }, text }
 }
 
-function standingOf(known: string | undefined, shown: string): string {
-  if (known === undefined) return 'not known yet: `hookline log verify` remembers it'
-  return known === shown ? 'as remembered' : 'NOT the one that is remembered'
+/** How the key of a log compares with the one that is remembered of it, for programs; and in words. */
+const STANDINGS = {
+  unknown: 'not known yet: `hookline log verify` remembers it',
+  remembered: 'as remembered',
+  differs: 'NOT the one that is remembered',
+} as const
+
+function standingOf(known: string | undefined, shown: string): keyof typeof STANDINGS {
+  if (known === undefined) return 'unknown'
+  return known === shown ? 'remembered' : 'differs'
 }
 
 /** Shows entries of a log in words, as the registry gives them: `from` on, by default the newest. */
@@ -62,17 +72,28 @@ export async function logEntries(
   const start = Math.min(from ?? Math.max(0, size - limit), size)
   const end = Math.min(start + Math.min(limit, LIMITS.log_listed), size)
   const entries = await readEntries({ from: start, to: end, size }, client.tiles(log))
-  const rows = entries.map(({ index, data }) => {
-    const entry = parseEntry(data)
-    const at = new Date(entryTime(entry) * 1000).toISOString()
-    return [String(index), at.slice(0, 19).replace('T', ' '), entryText(entry)]
+  const parsed = entries.map(({ index, data }) => ({ index, entry: parseEntry(data) }))
+  const revoking = parsed.some(({ entry }) => entry.kind === 'revoke')
+  const signers = revoking ? await revokers(await connect(io, flags)) : new Map<Digest, Signer>()
+  const rows = parsed.map(({ index, entry }) => {
+    const by = entry.kind === 'revoke' ? signers.get(entry.envelope) : undefined
+    const what = by === undefined ? entryText(entry) : `${entryText(entry)}, by ${signerText(by)}`
+    return [String(index), timeText(new Date(entryTime(entry) * 1000)), what]
   })
   const json = {
     log,
     size,
     entries: entries.map(({ index, data }) => ({ index, entry: data.toString('utf8') })),
   }
-  if (rows.length === 0) return { json, text: `the log of ${log} has ${size} entries` }
-  const more = end < size ? [`${size} in all, more: --from ${end}`] : [`${size} in all`]
-  return { json, text: [renderTable(io, ['index', 'at (UTC)', 'what'], rows), ...more].join('\n') }
+  if (rows.length === 0) return { json, text: `the log of ${log} has ${countedEntries(size)}` }
+  const others = [
+    ...(start > 0 ? [`older: --from ${Math.max(0, start - limit)}`] : []),
+    ...(end < size ? [`newer: --from ${end}`] : []),
+  ]
+  const last = [`${size} in all`, ...others].join('; ')
+  return { json, text: [renderTable(io, ['index', 'at', 'what'], rows), last].join('\n') }
 }
+
+/** Who signed revocations, by the digest of their envelope, which the log has: as the registry says. */
+const revokers = async (client: RegistryClient): Promise<ReadonlyMap<Digest, Signer>> =>
+  new Map((await client.revocations(undefined)).map(({ digest, signer }) => [digest, signer]))

@@ -161,19 +161,20 @@ function summary({ io }: Context, found: Found): string {
       ([log, { state, history }]) => [
         `log of ${log}`,
         String(state.size),
-        `${history.hidden.size} about private programs, ${history.unknown} of unknown kinds`,
+        `entries, ${history.hidden.size} of them hidden, ${history.unknown} of unknown kinds`,
       ],
     ),
     [
       'releases',
       String(counts.releases),
-      `of ${counted(counts.programs, 'program')}, ${counts.openedCommitments} logged in private; ${counts.loggedNotShown} logged and not shown`,
+      `releases of ${counted(counts.programs, 'program')}; ${counts.loggedNotShown} logged and not shown`,
     ],
+    ['hidden entries', String(counts.openedCommitments), 'opened and compared'],
     ['signers', String(counts.namespaces), 'namespaces'],
-    ['owners', String(counts.owners), counts.owners === 0 ? 'for members to see' : 'namespaces'],
-    ['operators', counts.operators ? '1' : '0', counts.operators ? 'list' : 'for the fleet’s people to see'],
+    ['owners', String(counts.owners), counts.owners === 0 ? 'members see them' : 'namespaces'],
+    ['operators', counts.operators ? '1' : '0', counts.operators ? 'list' : 'people of the fleet see them'],
   ]
-  return renderTable(io, ['checked', 'count', ''], rows)
+  return renderTable(io, ['checked', 'count', 'of what'], rows)
 }
 
 const findingsText = (

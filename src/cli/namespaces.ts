@@ -6,7 +6,7 @@ import type { Context, Outcome } from './io.ts'
 import { readPublicKey } from './key-file.ts'
 import { connect, connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
-import { bytesText } from './terminal.ts'
+import { bytesText, timeText } from './terminal.ts'
 
 /** Makes a namespace. Throws `namespace_exists`, `name_look_alike`, `name_reserved`. */
 export async function createNamespace(
@@ -37,8 +37,8 @@ const namespaceFields = ({
   usage,
 }: NamespaceView): [string, string | undefined][] => [
   ['namespace', name],
-  ['since', createdAt],
-  ['verified', verified.map(({ kind, of, at }) => `${of} (${kind}, ${at.slice(0, 10)})`).join(', ') || 'no'],
+  ['since', timeText(createdAt)],
+  ['verified', verified.map(({ kind, of, at }) => `${of} (${kind}, ${timeText(at)})`).join(', ') || 'no'],
   ['your role', role],
   ['programs', usage && `${usage.programs} of ${usage.mostPrograms}`],
   ['bytes', usage && `${bytesText(usage.bytes)} of ${bytesText(usage.mostBytes)}`],
@@ -101,7 +101,7 @@ export async function listMembers(
 ): Promise<Outcome> {
   const members = await (await connectWithToken(io, flags)).members(namespace)
   const rows = members.map(({ account, role, invited, since }) => [
-    ...[account, role, invited ? 'invited' : 'member', since.slice(0, 10)],
+    ...[account, role, invited ? 'invited' : 'member', timeText(since)],
   ])
   return { json: { members }, text: renderTable(io, ['account', 'role', 'state', 'since'], rows) }
 }
@@ -128,7 +128,7 @@ export async function removeMember(
 export async function listInvitations(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
   const invitations = await (await connectWithToken(io, flags)).invitations()
   const rows = invitations.map(({ namespace, role, invitedBy, expiresAt }) => [
-    ...[namespace, role, invitedBy, expiresAt.slice(0, 10)],
+    ...[namespace, role, invitedBy, timeText(expiresAt)],
   ])
   const head = ['namespace', 'role', 'invited by', 'good until']
   return { json: { invitations }, text: rows.length === 0 ? 'no invitations' : renderTable(io, head, rows) }
@@ -196,8 +196,8 @@ export async function addKey(
 }
 
 const validityText = ({ validFrom, validUntil }: KeyView): string[] => [
-  ...(validFrom === undefined ? [] : [`from ${validFrom}`]),
-  ...(validUntil === undefined ? [] : [`until ${validUntil}`]),
+  ...(validFrom === undefined ? [] : [`from ${timeText(validFrom)}`]),
+  ...(validUntil === undefined ? [] : [`until ${timeText(validUntil)}`]),
 ]
 
 /** A key signs nothing new from then on, no release of a namespace, or no order. Throws `not_found`, `usage`. */
@@ -219,7 +219,7 @@ export async function listKeys(flags: RegistryFlags & KeyOwner, { io }: Context)
   const keys: KeyView[] = namespace === undefined ? await client.operatorKeys() : await client.keys(namespace)
   const rows = keys.map((key) => [
     key.fingerprint,
-    key.addedAt,
+    timeText(key.addedAt),
     validityText(key).join(', ') || 'until removed',
   ])
   return {

@@ -1,21 +1,23 @@
 import { DomainError } from '../domain/errors.ts'
 import type { NodeView } from '../domain/node.ts'
+import { nodeState, overviewOf } from '../domain/node-summary.ts'
 import type { Context, Outcome } from './io.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderStatus, statusOf } from './status-text.ts'
 import { renderFields, renderTable } from './table.ts'
-import { counted } from './terminal.ts'
+import { counted, durationText, labelsText, timeText } from './terminal.ts'
 
 /** Lists the nodes that have joined. */
 export async function listNodes(flags: RegistryFlags, { io }: Context): Promise<Outcome> {
   const nodes = await (await connectWithToken(io, flags)).nodes()
+  const now = new Date()
   const rows = nodes.map((node) => [
     node.facts.name,
     node.id,
-    labelsText(node),
+    labelsText(node.facts.labels),
     node.facts.kernel,
-    node.lastSeenAt ?? 'never',
-    healthOf(node),
+    node.lastSeenAt === undefined ? 'never' : timeText(node.lastSeenAt),
+    healthOf(node, now),
   ])
   const head = ['node', 'id', 'labels', 'kernel', 'last seen', 'state']
   return {
@@ -51,13 +53,13 @@ export async function showNode(
       renderFields([
         ['node', facts.name],
         ['id', node.id],
-        ['labels', labelsText(node)],
+        ['labels', labelsText(facts.labels)],
         ['kernel', `${facts.kernel} ${facts.arch}`],
         ['agent', facts.agent],
         ['key', node.key],
-        ['key since', node.keySince],
-        ['enrolled', node.enrolledAt],
-        ['last seen', node.lastSeenAt ?? 'never'],
+        ['key since', timeText(node.keySince)],
+        ['enrolled', timeText(node.enrolledAt)],
+        ['last seen', node.lastSeenAt === undefined ? 'never' : timeText(node.lastSeenAt)],
       ]),
       '',
       observed === undefined ? 'no report yet' : renderStatus(io, [statusOf(node)], new Date()),
@@ -72,13 +74,12 @@ export function findNode(nodes: readonly NodeView[], asked: string): NodeView {
   return found
 }
 
-const labelsText = ({ facts }: NodeView): string =>
-  Object.entries(facts.labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',')
-
-function healthOf({ observed }: NodeView): string {
+/** A word about a node; what a silent one reported last may not be so any more. */
+function healthOf(node: NodeView, now: Date): string {
+  const { observed } = node
   if (observed === undefined) return 'no report yet'
+  const { silent_s } = nodeState(overviewOf(node), now)
+  if (silent_s !== undefined) return `silent for ${durationText(silent_s)}`
   const failed = observed.functions.filter(({ error }) => error !== undefined).length + observed.errors.length
   return failed === 0 ? 'ok' : counted(failed, 'error')
 }

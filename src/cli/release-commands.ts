@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { DomainError } from '../domain/errors.ts'
 import { HOOKS } from '../domain/hook.ts'
 import { Name } from '../domain/names.ts'
 import { SearchRequest, SearchSort } from '../domain/search.ts'
@@ -19,6 +18,10 @@ import {
 } from './command.ts'
 import type { Io } from './io.ts'
 import type { Services } from './service-commands.ts'
+import { requireVerifyFlags } from './verify-flags.ts'
+
+/** Where an agent has what `verify --running` looks at; no defaults of flags, so that it shows which are given. */
+const [STATE, TRUST, BPFFS] = ['/var/lib/hookline-agent', '/etc/hookline/trust.yaml', '/sys/fs/bpf'] as const
 
 /** The commands of those who write, publish and check releases. */
 export function defineReleaseCommands(
@@ -175,9 +178,9 @@ export function defineReleaseCommands(
     .option('--log-key <key...>', 'demand that it is in the registry’s log, which this verifier key signs')
     .option('--offline', 'leave out the log that a policy asks for', false)
     .option('--running', 'verify what the agent of this host runs, in place of a release', false)
-    .option('--state <directory>', 'with --running: state directory of the agent', '/var/lib/hookline-agent')
-    .option('--trust <file>', 'with --running: trust policy of the node', '/etc/hookline/trust.yaml')
-    .option('--bpffs <path>', 'with --running: BPF file system', '/sys/fs/bpf')
+    .option('--state <directory>', `with --running: state directory of the agent (default: ${STATE})`)
+    .option('--trust <file>', `with --running: trust policy of the node (default: ${TRUST})`)
+    .option('--bpffs <path>', `with --running: BPF file system (default: ${BPFFS})`)
     .addHelpText(
       'after',
       example(
@@ -193,13 +196,13 @@ export function defineReleaseCommands(
       ...{ ...registryShape, ...trustShape, target: z.string().optional(), bundle: z.string().optional() },
       ...{ logKey: z.array(z.string()).default([]), running: z.boolean().default(false) },
       offline: z.boolean().default(false),
-      ...{ state: z.string(), trust: z.string(), bpffs: z.string() },
+      ...{ state: z.string().optional(), trust: z.string().optional(), bpffs: z.string().optional() },
     },
     async ({ target, running, ...flags }, context) => {
-      if (running === (target !== undefined))
-        throw new DomainError('usage', 'say what to check: a release or a directory, or --running')
+      requireVerifyFlags({ ...flags, target, running })
       if (target !== undefined) return (await import('./verify.ts')).verify({ ...flags, target }, context)
-      const found = await services.verifyRunning(flags)
+      const { state = STATE, trust = TRUST, bpffs = BPFFS } = flags
+      const found = await services.verifyRunning({ ...flags, state, trust, bpffs })
       return (await import('./verify-running.ts')).showRunning(found, context)
     },
   )

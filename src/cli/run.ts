@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import { does, example, FAILED } from './command.ts'
+import { groupCommands } from './command-groups.ts'
 import { completion, SHELLS } from './completion.ts'
 import { reportFailure } from './failure.ts'
 import { defineFleetCommands } from './fleet-commands.ts'
@@ -82,6 +83,7 @@ function buildProgram(
       ),
     )
   does(io, complete, { shell: z.enum(SHELLS) }, async (flags) => completion(program, flags))
+  groupCommands(program)
   return program
 }
 

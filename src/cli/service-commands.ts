@@ -4,7 +4,7 @@ import type { Labels } from '../domain/function.ts'
 import type { HostReport } from '../domain/host-check.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Running } from '../domain/running.ts'
-import { does, durationWithin, example, LabelList, passphraseFileOption } from './command.ts'
+import { does, durationOrNever, example, LabelList, passphraseFileOption } from './command.ts'
 import type { Context, Io } from './io.ts'
 import type { PassphraseFlags } from './key-file.ts'
 
@@ -145,7 +145,7 @@ export function defineServiceCommands(program: Command, io: Io, services: Servic
     netns: z.string().optional(),
     bpffs: z.string(),
     confirm: Seconds,
-    keyAge: z.union([z.literal('0').transform(() => 0), durationWithin(...KEY_AGE_S)]),
+    keyAge: durationOrNever(...KEY_AGE_S),
     metrics: Listen.optional(),
     rotateKey: z.boolean(),
     detach: z.boolean(),

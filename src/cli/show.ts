@@ -10,7 +10,7 @@ import { fetchFiles, findRelease } from './fetch-release.ts'
 import type { Context, Io, Outcome } from './io.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { renderFields, renderTable } from './table.ts'
-import { bold, bytesText, counted } from './terminal.ts'
+import { bold, bytesText, counted, timeText } from './terminal.ts'
 
 /** What became of a release, in few words. */
 const standingText = (
@@ -47,7 +47,7 @@ export async function show(
         .flatMap(([channel, at]) => (at === version ? [channel] : []))
         .join(', ')
     const rows = view.versions.map((release) => [
-      ...[release.version, channelsOf(release.version), release.publishedAt, standingText(release)],
+      ...[release.version, channelsOf(release.version), timeText(release.publishedAt), standingText(release)],
       signerText(release.signer),
     ])
     return {
@@ -85,7 +85,7 @@ export async function show(
         ['yanked', view.yanked],
         ['deprecated', view.deprecated],
         ['quarantined', view.quarantined],
-        ['published', view.publishedAt],
+        ['published', timeText(view.publishedAt)],
         [
           view.signers.length === 1 ? 'signer' : 'signers',
           `${view.signers.map(signerText).join(', ')} (as the registry says; check with hookline verify)`,

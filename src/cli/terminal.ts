@@ -64,6 +64,22 @@ export function bytesText(bytes: number): string {
 /** `1 file`, `2 files`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
+/** A point in time as tables show it, in UTC to the second: `2026-11-29 10:41:02Z` (RFC 3339). */
+export const timeText = (at: string | Date): string =>
+  new Date(at)
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z')
+
+/** Labels as they are typed: `role=edge,site=north`. */
+export const labelsText = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
+
+/** `1 entry`, `2 entries`. */
+export const countedEntries = (count: number): string => (count === 1 ? '1 entry' : `${count} entries`)
+
 /** A time in its largest fitting unit: `45 s`, `3 min`, `2 h`, `5 d`. */
 export function durationText(seconds: number): string {
   if (seconds < 120) return `${seconds} s`

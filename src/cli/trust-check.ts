@@ -12,7 +12,8 @@ import type { AgentState } from '../ports/agent-state.ts'
 import type { NodeRegistry } from '../ports/node-registry.ts'
 import { readAgentState } from '../store/agent-state.ts'
 import type { Context, Outcome } from './io.ts'
-import { policyInForce } from './policy-in-force.ts'
+import { readAnyPolicy } from './policy-file.ts'
+import { policyBy } from './policy-in-force.ts'
 import { connect, type RegistryFlags } from './settings.ts'
 import { renderTable } from './table.ts'
 import { counted } from './terminal.ts'
@@ -22,6 +23,8 @@ import { subjectsOfFiles, subjectsOfState, type TrustSubject } from './trust-sub
 export interface TrustCheckFlags extends RegistryFlags {
   readonly file: string
   readonly against?: string | undefined
+  /** The trust.yaml that binds a policy of owners; without it, that of `against`. */
+  readonly under?: string | undefined
   readonly state?: string | undefined
   readonly function: readonly string[]
 }
@@ -32,7 +35,7 @@ type Sources = Pick<AgentState, 'blob' | 'releaseSeen'> & { readonly registry: P
 /**
  * Says what a policy accepts of what a node runs, by its state directory, and of what function files would run; with
  * `against`, what it would refuse that the other one accepts. The checks are the agent's own. The exit code is 3 when
- * something that runs, or that the other policy accepts, would be refused. Throws `usage`, `file_unreadable`,
+ * something that runs, or that a function file asks for, would be refused, of what the other policy accepts. Throws `usage`, `file_unreadable`,
  * `invalid_policy`, what the registry's answers throw.
  */
 export async function checkTrust(flags: TrustCheckFlags, { io }: Context): Promise<Outcome> {
@@ -40,8 +43,9 @@ export async function checkTrust(flags: TrustCheckFlags, { io }: Context): Promi
   if (state === undefined && flags.function.length === 0)
     throw new DomainError('usage', 'say what to check: --state <directory of an agent>, or --function <file>')
   const kept = state === undefined ? undefined : readAgentState(state)
-  const policy = await policyInForce(file, kept)
-  const before = against === undefined ? undefined : await policyInForce(against, kept)
+  const under = await bindingFile(flags)
+  const policy = await policyBy(file, kept, under)
+  const before = against === undefined ? undefined : await policyBy(against, kept, under)
   const client = flags.function.length > 0 || flags.url !== undefined ? await connect(io, flags) : undefined
   const subjects = [
     ...(kept === undefined ? [] : await subjectsOfState(kept)),
@@ -65,7 +69,8 @@ export async function checkTrust(flags: TrustCheckFlags, { io }: Context): Promi
   for (const subject of subjects) {
     const after = await judge(subject, policy, sources)
     const was = before === undefined ? undefined : await judge(subject, before, sources)
-    const stops = after !== undefined && (before === undefined ? subject.runs : was === undefined)
+    const counts = before === undefined ? subject.runs || subject.envelope === undefined : was === undefined
+    const stops = after !== undefined && counts
     rows.push(verdictOf(subject, after, was, stops))
   }
   const stopping = rows.filter(({ stops }) => stops).length
@@ -73,12 +78,33 @@ export async function checkTrust(flags: TrustCheckFlags, { io }: Context): Promi
     json: { stops: stopping, releases: rows },
     text: [
       rows.length === 0 ? 'nothing runs' : renderVerdicts(io, rows, before !== undefined),
-      stopping === 0
-        ? `${file} stops nothing of it`
-        : `${file} would refuse ${counted(stopping, 'release')}: a node keeps what runs, and builds it no more`,
+      conclusion(file, against, rows),
     ].join('\n'),
     refused: stopping > 0,
   }
+}
+
+/** The trust.yaml that binds a policy of owners: as it is named, else the one that is compared with. Throws `usage`. */
+async function bindingFile({ file, against, under }: TrustCheckFlags): Promise<string | undefined> {
+  if (under !== undefined && (await readAnyPolicy(file)).kind === 'node')
+    throw new DomainError('usage', `--under is for a policy of owners, and ${file} is none`)
+  if (under !== undefined || against === undefined) return under
+  const found = await readAnyPolicy(against)
+  return found.kind === 'node' && found.policy.owners !== undefined ? against : undefined
+}
+
+/** One line that fits the table above it: what is refused without being stopped is named, too. */
+function conclusion(file: string, against: string | undefined, rows: readonly TrustVerdict[]): string {
+  const stopping = rows.filter(({ stops }) => stops).length
+  const others = rows.filter(({ code, stops }) => code !== undefined && !stops).length
+  if (stopping > 0) {
+    const which = against === undefined ? '' : ` that ${against} accepts`
+    return `${file} would refuse ${counted(stopping, 'release')}${which}: a node keeps what runs, and builds it no more`
+  }
+  if (others === 0) return `${file} stops nothing of it`
+  return against === undefined
+    ? `${file} stops nothing that runs, and refuses ${counted(others, 'release')} that would run next`
+    : `${file} refuses nothing that ${against} accepts; both refuse ${counted(others, 'release')}`
 }
 
 /** What a policy says of one release. */

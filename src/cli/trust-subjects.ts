@@ -4,12 +4,12 @@ import { describeOrder } from '../attest/order.ts'
 import type { RegistryClient } from '../client/registry-client.ts'
 import { type Instance, instanceName, parseFunction } from '../domain/function.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { releaseRef } from '../domain/names.ts'
+import { type ProgramId, releaseRef } from '../domain/names.ts'
 import type { Desired, Proven } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { AgentStateReader } from '../store/agent-state.ts'
-import { findRelease } from './fetch-release.ts'
+import { resolutionsOf } from './check-apply.ts'
 import { readLocalText } from './local-file.ts'
 
 /** A release that a function runs, or would run, and what a node knows of it. */
@@ -73,19 +73,35 @@ export async function subjectsOfFiles(
   const found: TrustSubject[] = []
   for (const path of paths) {
     const spec = parseFunction(await readLocalText(path, LIMITS.order_bytes, 'function'))
+    const resolutions = await resolutionsOf(client, spec)
     for (const instance of spec.instances) {
-      const view = await findRelease(client, instance.use)
-      const { program, version, files, bundle, bundles } = view
-      const provenance = view.provenance && (await client.provenance(program, version))
-      const keys = (await client.keys(program.split('/')[0] ?? '')).map(({ publicKey }) => publicKey)
+      const version = resolutions.find(({ use }) => use === instance.use)?.version
       found.push({
         ...{ function: spec.name, ...named(instance), runs: false, envelope: undefined },
-        descriptor: { program, version, files, bundle, bundles, ...(provenance && { provenance }) },
-        ...{ keys: readableKeys(keys), publishedAt: new Date(view.publishedAt) },
+        ...(version === undefined
+          ? NOTHING_FITS
+          : await shownRelease(programOf(instance.use), version, client)),
       })
     }
   }
   return found
+}
+
+const NOTHING_FITS = { descriptor: undefined, keys: [], publishedAt: undefined }
+
+/** What a registry shows of a release. */
+async function shownRelease(
+  program: ProgramId,
+  version: string,
+  client: RegistryClient,
+): Promise<Pick<TrustSubject, 'descriptor' | 'keys' | 'publishedAt'>> {
+  const { files, bundle, bundles, publishedAt, ...view } = await client.release(program, version)
+  const provenance = view.provenance && (await client.provenance(program, version))
+  const keys = (await client.keys(program.split('/')[0] ?? '')).map(({ publicKey }) => publicKey)
+  return {
+    descriptor: { program, version, files, bundle, bundles, ...(provenance && { provenance }) },
+    ...{ keys: readableKeys(keys), publishedAt: new Date(publishedAt) },
+  }
 }
 
 const named = (instance: Instance) => ({

@@ -5,6 +5,7 @@ import type { RegistryClient } from '../client/registry-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { releaseRef } from '../domain/names.ts'
+import type { ReleaseView } from '../domain/release.ts'
 import { signerText } from '../domain/signer.ts'
 import type { ShownRelease } from '../tlog/publication.ts'
 import { acceptedSigners, saysTrust, type TrustFlags } from './accepted-signers.ts'
@@ -15,6 +16,7 @@ import { isDirectory, readLocalText } from './local-file.ts'
 import { type LogDemandFlags, logDemand, requireInLog } from './log-demand.ts'
 import { BUNDLE_FILE, bundleFiles, PROVENANCE_FILE, readReleaseDirectory } from './release-directory.ts'
 import { connect } from './settings.ts'
+import { revocationLine, shownRevocation } from './shown-revocation.ts'
 import { renderTable } from './table.ts'
 import { bytesText, counted } from './terminal.ts'
 
@@ -26,8 +28,8 @@ export interface VerifyFlags extends TrustFlags, LogDemandFlags {
 }
 
 /**
- * Checks a release of the registry, or one in a directory, as a node would, and says what holds. Throws what the check
- * that failed throws.
+ * Checks a release of the registry, or one in a directory, as a node would, and says what holds. The exit code is 3 when somebody
+ * who may has revoked it. Throws what the check that failed throws.
  */
 export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outcome> {
   if (!saysTrust(flags))
@@ -35,12 +37,15 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
       'usage',
       'say whom to trust: --signer <key or fingerprint>, or --policy <trust.yaml>',
     )
-  const release =
+  const { release, view } =
     flags.bundle !== undefined || (await namesDirectory(flags.target))
-      ? await fromDirectory(
-          flags.target,
-          flags.bundle === undefined ? bundlesIn(flags.target) : [flags.bundle],
-        )
+      ? {
+          release: await fromDirectory(
+            flags.target,
+            flags.bundle === undefined ? bundlesIn(flags.target) : [flags.bundle],
+          ),
+          view: undefined,
+        }
       : await fromRegistry(await connect(io, flags), flags.target)
   const accepted = await acceptedSigners(flags, release, async () => {
     const client = await connect(io, flags).catch(explainMissingKey)
@@ -55,10 +60,13 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
   }))
   const demand = await logDemand(flags)
   const proof = demand && (await requireInLog(demand, shownRelease(release), io, flags))
+  const revoked = view && (await shownRevocation(await connect(io, flags), view, accepted, flags.policy))
+  const refused = revoked?.believed !== undefined
   const rows = files.map(({ name, size, digest }) => [name, bytesText(size), digest])
   const ref = releaseRef(program, version)
   const text = [
-    `${ref} holds:`,
+    `${ref} ${refused ? 'is revoked: what its publisher signed holds, and nodes that trust likewise stop it' : 'holds'}:`,
+    ...(revoked === undefined ? [] : [revocationLine(revoked, accepted.rule)]),
     ...signers.map((signer) => `- signed by ${signerText(signer)}, accepted by ${accepted.rule}`),
     `- the signature is for ${ref}, and so is its manifest`,
     ...(proof === undefined ? [] : [`- it is entry ${proof.index} of the registry’s log`]),
@@ -67,7 +75,7 @@ export async function verify(flags: VerifyFlags, { io }: Context): Promise<Outco
     renderTable(io, ['file', 'size', 'digest'], rows).replace(/^/gm, '  '),
   ].join('\n')
   const log = proof === undefined ? {} : { logIndex: proof.index }
-  return { json: { program, version, signer: signers[0], signers, files, ...log }, text }
+  return { json: { program, version, signer: signers[0], signers, files, ...log, revoked }, text, refused }
 }
 
 /** A release as its entry of the log is compared with. */
@@ -77,11 +85,14 @@ function shownRelease({ program, version, files, bundles }: CheckedRelease): Sho
   return { program, version, files: digests, bundle: sha256Digest(Buffer.from(bundle)) }
 }
 
-async function fromRegistry(client: RegistryClient, target: string): Promise<CheckedRelease> {
+async function fromRegistry(
+  client: RegistryClient,
+  target: string,
+): Promise<{ release: CheckedRelease; view: ReleaseView }> {
   const { view, files } = await fetchFiles(client, await findRelease(client, target))
   const { program, version, bundle, bundles } = view
   const provenance = view.provenance && (await client.provenance(program, version))
-  return { program, version, files, bundles: [bundle, ...bundles], provenance }
+  return { release: { program, version, files, bundles: [bundle, ...bundles], provenance }, view }
 }
 
 /** A version makes it a release, whatever folders there are. */

@@ -261,7 +261,7 @@ export const ERRORS = {
   revision_conflict: entry(
     'conflict',
     'Revision is not newer',
-    'apply again: the next revision is asked for then',
+    'sign the next one: `hookline function apply` and `hookline trust sign` ask the registry for its number',
   ),
   node_exists: entry('conflict', 'Node exists', 'choose another node name'),
   join_token_refused: entry('unauthenticated', 'Join token refused', 'make one with `hookline node token`'),

@@ -55,18 +55,15 @@ export type PolicyView = z.infer<typeof PolicyView>
 /** All policies by name. */
 export const PolicyList = z.strictObject({ policies: z.array(PolicyView) })
 
-/** Reads a policy file. Throws `invalid_policy`, `too_large`. */
-export const parsePolicySpec = (text: string): PolicySpec =>
-  parseYaml(text, PolicySpec, { code: 'invalid_policy', what: 'policy', maxBytes: LIMITS.policy_bytes })
+/** Reads a policy file; `what` is what messages call it. Throws `invalid_policy`, `too_large`. */
+export const parsePolicySpec = (text: string, what = 'policy'): PolicySpec =>
+  parseYaml(text, PolicySpec, { code: 'invalid_policy', what, maxBytes: LIMITS.policy_bytes })
 
 /**
  * What a node obeys under its own trust.yaml, `local`, and the policy of its owners: operators and rules of theirs, each no
  * weaker than the floor. Throws `invalid_policy`.
  */
-export function underFloor<T extends TrustPolicy>(
-  local: T,
-  { name, operators, programs }: PolicyDocument,
-): T {
+export function underFloor<T extends TrustPolicy>(local: T, { name, operators, programs }: PolicySpec): T {
   const { minSigners = 1, minAge = '0s' } = local.floor ?? {}
   const rules = programs.map((rule) => ({
     ...rule,

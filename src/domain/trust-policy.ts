@@ -101,14 +101,13 @@ export const TrustPolicy = z
   })
 export type TrustPolicy = z.infer<typeof TrustPolicy>
 
-/** Reads trust.yaml. Throws `invalid_policy`, `too_large`. */
-export function parseTrustPolicy(text: string): TrustPolicy {
+/** Reads trust.yaml; `what` is what messages call it, such as its path. Throws `invalid_policy`, `too_large`. */
+export function parseTrustPolicy(text: string, what = 'trust.yaml'): TrustPolicy {
   const policy = parseYaml(text, TrustPolicy, {
-    code: 'invalid_policy',
-    what: 'trust.yaml',
+    ...{ code: 'invalid_policy', what },
     maxBytes: LIMITS.policy_bytes,
   })
-  requireSound(policy, 'trust.yaml')
+  requireSound(policy, what)
   return policy
 }
 

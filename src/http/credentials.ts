@@ -100,7 +100,7 @@ export function checkCredentials(
   app.addHook('preValidation', async (request, reply) => {
     request.bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     if (request.node !== undefined) {
-      const proving = nodeDesk.prove(request.node, signedPartOf(request))
+      const proving = nodeDesk.prove(request.node, signedPartOf(request), request.ip)
       request.node = await countedBy(countRefusal, request, reply, proving)
       if (request.routeOptions.config.access === 'node') requireOwn(request, request.node)
     }

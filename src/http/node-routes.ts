@@ -47,7 +47,8 @@ export function nodeRoutes(app: App, services: Services, closing: AbortSignal): 
       },
       { body: Enrolment, response: { 201: Enrolled } },
     ),
-    async (request, reply) => reply.code(201).send(await nodeDesk.enrol(request.body, signedPartOf(request))),
+    async (request, reply) =>
+      reply.code(201).send(await nodeDesk.enrol(request.body, signedPartOf(request), request.ip)),
   )
   app.get(
     '/api/v1/nodes',

@@ -37,11 +37,12 @@ export interface Nodes {
   revokeJoinToken(id: string, by: Actor): Promise<void>
   /**
    * Lets a node in and counts one use of the join token with `tokenHash`, both or neither. A node that is known by the
-   * same name and key gets its id again: its answer may have been lost, so that costs no use, unless its facts changed.
+   * same name and key gets its id again: its answer may have been lost, so that costs no use, unless its facts changed. `address` is
+   * where it came from, for the audit.
    * Throws `join_token_refused`, `label_not_allowed`, `node_exists`.
    */
   enrol(
-    node: { fingerprint: Digest; spki: Buffer; facts: NodeFacts },
+    node: { fingerprint: Digest; spki: Buffer; facts: NodeFacts; address: string | undefined },
     tokenHash: Buffer,
     now: Date,
   ): Promise<string>
@@ -49,7 +50,12 @@ export interface Nodes {
   /** Keeps a key (SPKI DER) that is to replace `from`, in place of any that was offered before. Throws `node_key_retired` when `from` is not the node's. */
   offerKey(id: string, keys: { from: Buffer; to: Buffer }): Promise<void>
   /** Makes the key that was offered the node's, and its own the retired one; nothing when it is already. Throws `node_unauthenticated` for any other. */
-  promoteKey(id: string, key: { fingerprint: Digest; spki: Buffer }, now: Date): Promise<void>
+  promoteKey(
+    id: string,
+    key: { fingerprint: Digest; spki: Buffer },
+    now: Date,
+    address: string | undefined,
+  ): Promise<void>
   /** Keeps a node's newest report. */
   report(id: string, observed: Observed, receivedAt: Date): Promise<void>
   /**

@@ -32,10 +32,11 @@ export interface KnownNode {
 /** What the registry does with nodes. */
 export interface NodeDesk {
   /**
-   * Lets a node in, which proves by the request's signature that it has the private half of the key that it brings.
+   * Lets a node in, which proves by the request's signature that it has the private half of the key that it brings. `address` is
+   * where the request came from, here and below; the audit has it.
    * Throws `invalid_key`, `node_unauthenticated`, `join_token_refused`, `node_exists`.
    */
-  enrol(enrolment: Enrolment, request: SignedRequest): Promise<{ id: string }>
+  enrol(enrolment: Enrolment, request: SignedRequest, address: string): Promise<{ id: string }>
   /** The node that a request claims to come from, not yet proven. Throws `node_unauthenticated`. */
   claimed(headers: RequestHeaders): Promise<KnownNode>
   /**
@@ -43,7 +44,7 @@ export interface NodeDesk {
    * offered, that is its key. Gives the node with the keys by which it was proven. Throws `node_unauthenticated`,
    * `node_key_retired`.
    */
-  prove(node: KnownNode, request: SignedRequest): Promise<KnownNode>
+  prove(node: KnownNode, request: SignedRequest, address: string): Promise<KnownNode>
   /**
    * The node as it is now, for a request that was proven a while ago: what it waited for is answered to a node that is known
    * still, by the key that it asked with. Throws `node_unauthenticated`, `node_key_retired`.
@@ -82,7 +83,7 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
     }
   }
   return {
-    enrol: async ({ token, publicKey, facts }, request) => {
+    enrol: async ({ token, publicKey, facts }, request, address) => {
       const key = parsePublicKey(Buffer.from(publicKey, 'base64'))
       if (key.algorithm !== 'ed25519')
         throw new DomainError('invalid_key', 'a node needs an Ed25519 key: its requests are signed with it')
@@ -95,7 +96,7 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
           `the request is signed as ${proven.keyId}, not ${fingerprint}`,
         )
       nonces.requireUnseen(proven)
-      const id = await nodes.enrol({ fingerprint, spki, facts }, hashSecret(token), clock())
+      const id = await nodes.enrol({ fingerprint, spki, facts, address }, hashSecret(token), clock())
       // remembered only now: keys are free, and who has no token must not fill the memory with nonces
       nonces.use(proven)
       return { id }
@@ -106,7 +107,7 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
         throw new DomainError('node_unauthenticated', 'this needs the signature of a node')
       return (await find(keyId)) ?? unknownNode(keyId)
     },
-    prove: async (node, request) => {
+    prove: async (node, request, address) => {
       const { id } = node
       const { key, keys, keyId, nonce, created } = await verified(id, node.keys, request)
       nonces.use({ keyId, nonce, created })
@@ -122,7 +123,7 @@ export function openNodeDesk(nodes: Nodes, notices: ChangeNotices, clock: Clock)
       }
       lastSeen.set(id, clock())
       if (key === keys.current) return { ...node, keys }
-      await nodes.promoteKey(id, key, clock())
+      await nodes.promoteKey(id, key, clock(), address)
       return { ...node, keys: await keysNow(id) }
     },
     knownStill: async ({ id, keys: { current } }) => {

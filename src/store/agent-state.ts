@@ -1,5 +1,5 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { parseDocument } from '../attest/document.ts'
 import { DomainError } from '../domain/errors.ts'
@@ -156,6 +156,10 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).sort()
   } catch (cause) {
-    throw new DomainError('file_unreadable', `${folder} cannot be read`, { cause })
+    const why =
+      errnoOf(cause) === 'ENOENT'
+        ? `no agent has run in ${dirname(folder)}: it has no ${basename(folder)}/`
+        : `${folder} cannot be read`
+    throw new DomainError('file_unreadable', why, { cause })
   }
 }

@@ -4,9 +4,9 @@ import { DomainError } from '../domain/errors.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import { audit, type Database } from './database.ts'
 
-/** A node as the one who did something. */
-export const nodeActor = ({ id, name }: { id: string; name: string }): Actor => ({
-  ...{ kind: 'node', id, name, programs: [] },
+/** A node as the one who did something, and the address that it came from. */
+export const nodeActor = ({ id, name }: { id: string; name: string }, address?: string): Actor => ({
+  ...{ kind: 'node', id, name, programs: [], address },
 })
 
 const Taken = z.tuple([z.object({ known: z.boolean(), added: z.boolean() })])
@@ -47,7 +47,7 @@ export const offerKey = (
 /** Makes the offered key the node's; see {@link Nodes.promoteKey}. */
 export const promoteKey = (
   { change }: Database,
-  ...[id, { fingerprint, spki }, now]: Parameters<Nodes['promoteKey']>
+  ...[id, { fingerprint, spki }, now, address]: Parameters<Nodes['promoteKey']>
 ): Promise<void> =>
   change(async (transaction) => {
     // the lock lets one of two first requests pass, and shows the other what it did
@@ -63,7 +63,7 @@ export const promoteKey = (
         ...{ nextSpki: null, retiredSpki: known.spki },
       },
     })
-    await audit(transaction, nodeActor(known), 'node.key', known.name, {
+    await audit(transaction, nodeActor(known, address), 'node.key', known.name, {
       ...{ before: { key: known.fingerprint }, after: { key: fingerprint } },
     })
   })

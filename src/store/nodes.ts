@@ -35,7 +35,7 @@ export function databaseNodes(database: Database): Nodes {
       }
     },
     offerKey: (id, keys) => offerKey(database, id, keys),
-    promoteKey: (id, key, now) => promoteKey(database, id, key, now),
+    promoteKey: (...promotion) => promoteKey(database, ...promotion),
     report: async (nodeId, observed, receivedAt) => {
       const [whole, summary] = [observed, summaryOf(observed)].map((part) => JSON.parse(JSON.stringify(part)))
       const data = { observed: whole, summary, receivedAt }
@@ -146,7 +146,7 @@ async function enrol({ change }: Database, node: Joining, tokenHash: Buffer, now
       if (!unchanged) {
         await countUse(transaction, token.id)
         await transaction.node.update({ where: { id: known.id }, data: { facts: node.facts } })
-        await audit(transaction, nodeActor(known), 'node.facts', known.name, {
+        await audit(transaction, nodeActor(known, node.address), 'node.facts', known.name, {
           before: NodeFacts.parse(known.facts),
           after: node.facts,
         })
@@ -166,7 +166,10 @@ async function addNode(transaction: Transaction, node: Joining, tokenId: string)
   const { id } = await transaction.node.create({
     data: { name, fingerprint: node.fingerprint, spki: new Uint8Array(node.spki), facts: node.facts },
   })
-  await audit(transaction, nodeActor({ id, name }), 'node.enrol', name, { after: { joinToken: tokenId } })
+  const { labels } = node.facts
+  await audit(transaction, nodeActor({ id, name }, node.address), 'node.enrol', name, {
+    after: { joinToken: tokenId, id, key: node.fingerprint, labels },
+  })
   return id
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { COMMAND_GROUPS } from '../../src/cli/command-groups.ts'
 import { runCli } from '../../src/cli/run.ts'
 import { memoryIo } from './hookline.ts'
 
@@ -15,11 +16,12 @@ async function help(...path: string[]): Promise<string> {
   expect(io.err).toBe('')
   return io.out
 }
-/** Names under "Commands:" in a help text. */
+/** Names under "Commands:", or under what they are for, in a help text. */
 const commandsIn = (text: string): string[] =>
-  [...(text.split('Commands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z-]+)/gm)].map(
-    (found) => found[1] ?? '',
-  )
+  ['Commands:', ...Object.keys(COMMAND_GROUPS)].flatMap((heading) => {
+    const part = text.split(`\n${heading}\n`)[1]?.split('\n\n')[0] ?? ''
+    return [...part.matchAll(/^ {2}([a-z-]+)/gm)].map((found) => found[1] ?? '')
+  })
 
 /** Every command that does something, by its path. */
 async function leaves(path: string[] = []): Promise<string[][]> {
@@ -103,6 +105,7 @@ describe('help', () => {
       'token list',
       'token revoke',
       'trust check',
+      'trust list',
       'trust push',
       'trust show',
       'trust sign',
@@ -124,6 +127,13 @@ describe('help', () => {
     ])
   })
 
+  test('says of every command what it is for, and of none that there is not', async () => {
+    const text = await help()
+    expect(text).not.toContain('\nCommands:')
+    expect(commandsIn(text).sort()).toEqual(Object.values(COMMAND_GROUPS).flat().sort())
+    expect(await help('trust')).toContain('\nCommands:\n')
+  })
+
   test.each(commands.map((path) => [path.join(' '), path] as const))(
     'of %s has an example of it and names --json',
     async (name, path) => {
@@ -133,6 +143,18 @@ describe('help', () => {
       expect(text).not.toContain('default: false')
     },
   )
+
+  test.each(['abc', '-1', '1', '4000d'])('an age of %s is refused with what could be given', async (age) => {
+    const io = memoryIo()
+    expect(await runCli(['agent', '--registry', 'http://x', '--key-age', age], io, services, '1')).toBe(2)
+    expect(io.err).toMatch(/--key-age.*give a time/)
+  })
+
+  test.each(['0', '60s', '30d'])('an age of %s is taken', async (age) => {
+    const io = memoryIo()
+    expect(await runCli(['agent', '--registry', 'http://x', `--key-age=${age}`], io, services, '1')).toBe(1)
+    expect(io.err).toContain('not here [internal]')
+  })
 
   test('of a token tells how long it may last', async () => {
     expect((await help('node', 'token')).replace(/\s+/g, ' ')).toContain('from 60 s to 24 h (default: 24h)')

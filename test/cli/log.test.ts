@@ -151,6 +151,8 @@ describe('log verify', () => {
     expect(first.code).toBe(0)
     expect(first.err).toMatch(/trusting the key of the log of catalog on first use/)
     expect(first.out).toContain('all of it agrees')
+    expect(first.out).toMatch(/^checked +count +of what$/m)
+    expect(first.out).toMatch(/^hidden entries +2 +opened and compared$/m)
     expect(JSON.parse(await readFile(state, 'utf8'))[double.url].catalog.trust).toBe('first use')
     await publishAt(registry, await buildRelease('acme/limit', '3.0.0', publisher))
     const again = await run('log', 'verify', '--url', double.url, '--state', state, '--json')
@@ -456,8 +458,30 @@ describe('log show, entries, proof and check', () => {
     expect(out).toMatch(/something about a private program/)
     expect(out).toMatch(/acme\/limit@1\.0\.0 published, signed by sha256:/)
     expect(out).toMatch(/acme\/limit@1\.0\.0 yanked/)
+    expect(out).toMatch(/acme\/limit@2\.0\.0 revoked: vulnerable, by sha256:[0-9a-f]{64}$/m)
+    expect(out).toMatch(/^\d+ in all$/m)
+    expect((await run('log', 'entries', '--from', '3', '--limit', '2')).out).toMatch(
+      /^\d+ in all; older: --from 1; newer: --from 5$/m,
+    )
     expect((await run('log', 'entries', '--from', '999', '--json')).json).toMatchObject({ entries: [] })
     expect((await run('log', 'entries', '--log', 'other')).code).toBe(2)
+  })
+  test('show says by a word whether a key is the one that is remembered', async () => {
+    lie = () => undefined
+    const state = newState()
+    const known = async (): Promise<unknown> => {
+      const { json } = await run('log', 'show', '--url', double.url, '--state', state, '--json')
+      const shown = z.object({ logs: z.array(z.object({ known: z.string() }).loose()) }).loose()
+      return shown.parse(json).logs.map((log) => log.known)
+    }
+    expect(await known()).toEqual(['unknown', 'unknown'])
+    await audited(state)
+    expect(await known()).toEqual(['remembered', 'remembered'])
+    const { key } = newSigner('w/catalog')
+    lie = changedJson('/api/v1/logs', LogList, ({ logs }) => ({
+      logs: logs.map((log) => ({ ...log, key: formatNoteKey(key) })),
+    }))
+    expect(await known()).toEqual(['differs', 'differs'])
   })
   test('names that a registry made up cannot steer a terminal', async () => {
     const evil = formatNoteKey(newSigner('w\u202eevil', 'cosignature').key)
@@ -524,7 +548,7 @@ describe('log show, entries, proof and check', () => {
     const verify = async (path: string, ...args: string[]) => {
       const { code, failure, json } = await run(
         'verify',
-        'acme/limit@2.0.0',
+        'acme/limit@3.0.0',
         '--json',
         '--policy',
         path,
@@ -557,7 +581,7 @@ describe('log show, entries, proof and check', () => {
   })
   test('verify asks the log when it is given the key', async () => {
     await entriesOf('catalog')
-    const trusted = ['verify', 'acme/limit@2.0.0', '--signer', publisher.fingerprint, '--json', '--log-key']
+    const trusted = ['verify', 'acme/limit@3.0.0', '--signer', publisher.fingerprint, '--json', '--log-key']
     const good = await run(...trusted, formatNoteKey(signerOf('catalog').key))
     expect(good.code).toBe(0)
     expect(good.json).toMatchObject({ logIndex: expect.any(Number) })

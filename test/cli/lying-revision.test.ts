@@ -249,7 +249,17 @@ describe('before it signs, apply', () => {
     expect(io.err).not.toContain('warning')
     await double?.close()
     const asJson = await run(claim, ...APPLY, '--json')
-    expect(JSON.parse(asJson.io.out)).toMatchObject({ nodes: { selected: 2, enrolled: 3 } })
+    expect(JSON.parse(asJson.io.out)).toMatchObject({ nodes: { selected: 2, silent: 0, enrolled: 3 } })
+  })
+
+  test('and how many of them are silent', async () => {
+    const report = { at, agent: '0.1.0', functions: [], chains: [], errors: [] }
+    const seen = (id: string, lastSeenAt: string) => ({
+      ...{ ...node(id, { role: 'edge' }), observed: report, lastSeenAt },
+    })
+    const nodes = [seen('a', at), seen('b', new Date().toISOString())]
+    const { io } = await run({ revision: 3, envelope: apply('edge', 3, own), nodes }, ...APPLY)
+    expect(io.out).toContain('for 2 of 2 enrolled nodes, of which 1 is silent\n')
   })
 
   test('warns when that is none, and signs all the same', async () => {

@@ -53,6 +53,13 @@ const MISTAKES: [string, string[], number, string, Record<string, string>?][] = 
     'usage',
     here,
   ],
+  [
+    'a flag of another kind',
+    ['verify', 'acme/limit', '--signer', 'k.pub.pem', '--state', 'x'],
+    2,
+    'usage',
+    here,
+  ],
   ['a name that is none', ['verify', 'limit', '--signer', 'k.pub.pem'], 1, 'invalid_name', here],
   [
     'a bundle that does not exist',
@@ -107,6 +114,14 @@ const MISTAKES: [string, string[], number, string, Record<string, string>?][] = 
   ['a time too long', ['token', 'create', '--scope', 'read', '--ttl', '367d'], 2, 'usage', here],
   ['no token', ['node', 'list', '--url', closed.url], 2, 'no_token'],
   ['no node', ['node', 'show'], 2, 'usage', here],
+  ['a label twice', ['node', 'token', '--label', 'role=edge', '--label', 'role=core'], 2, 'usage', here],
+  [
+    'a label that is free and not',
+    ['node', 'token', '--label', 'role=edge', '--free-label', 'role'],
+    2,
+    'usage',
+    here,
+  ],
   ['a count that is none', ['node', 'token', '--uses', '0'], 2, 'usage', here],
 
   ['no file', ['function', 'apply'], 2, 'usage', here],
@@ -201,7 +216,7 @@ describe('a mistake gets one clear line, what to do, and its exit code', () => {
     const run = await hookline(folder, args)
     expect(run).toMatchObject({ code: 2, stdout: '' })
     expect(run.stderr).toMatch(new RegExp(`^Usage: ${command} \\[`))
-    expect(run.stderr).toContain('Commands:\n')
+    expect(run.stderr).toMatch(/^(Commands|Write and publish programs):$/m)
     expect(run.stderr).toMatch(new RegExp(`\\[usage\\]\\n {2}see \`${command} --help\`\\n$`))
   })
 

@@ -25,6 +25,21 @@ describe('inspect', () => {
       expect(run.stdout).toContain(part)
   })
 
+  test('shows in columns what a program can do besides letting packets pass, or that it cannot', async () => {
+    const permissions = async (path: string): Promise<string[]> => {
+      const { stdout } = await hookline(folder, ['inspect', path])
+      return (stdout.split('\npermissions\n')[1] ?? '').split('\n\n', 1)[0]?.split('\n') ?? []
+    }
+    const [head, row, ...rest] = await permissions(object)
+    expect(head?.trim().split(/ {2,}/)).toEqual(['entry', 'permission', 'risk', 'it can', 'where first'])
+    expect(row?.trim().split(/ {2,}/).slice(0, 4)).toEqual([
+      ...['xdp_ratelimit', 'drop', 'medium', 'drop packets'],
+    ])
+    expect(rest).toEqual([])
+    buildProgram(join(PROGRAMS, 'counter'), { outDir: join(folder, 'counter') })
+    expect(await permissions('counter/counter.bpf.o')).toEqual(['  none: what it does is let packets pass'])
+  })
+
   test('gives the same as one JSON document', async () => {
     const report = JSON.parse((await hookline(folder, ['inspect', object, '--json'])).stdout)
     expect(report).toMatchObject({

@@ -294,7 +294,7 @@ describe('functions', () => {
       name: 'edge',
       revision: 2,
       resolutions: [{ use: 'hookline/counter@~1.1', version: '1.1.0' }],
-      nodes: { selected: 0, enrolled: 0 },
+      nodes: { selected: 0, silent: 0, enrolled: 0 },
     })
 
     const back = await json(operator, 'function', 'rollback', 'edge', '--key', 'operator.pem')

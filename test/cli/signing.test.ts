@@ -201,12 +201,88 @@ describe('trust check of function files', () => {
     ]
     expect((await check(after, '--against', before)).code).toBe(0)
   })
+  test('and counts it where no policy is compared with', async () => {
+    const file = await policy('isc.yaml', ', licenses: [ISC]')
+    const run = await as(admin, 'trust', 'check', file, '--function', 'edge.yaml')
+    expect(run, run.stderr).toMatchObject({ code: 3 })
+    expect(run.stdout).toContain('isc.yaml would refuse 2 releases:')
+    const both = await as(admin, 'trust', 'check', file, '--function', 'edge.yaml', '--against', 'isc.yaml')
+    expect(both.stdout).toContain('refuses nothing that isc.yaml accepts; both refuse 2 releases')
+  })
+  test('judges what the registry resolves a range to: nothing that is revoked', async () => {
+    const name = await release('bad')
+    await json('publish', name, '--key', 'ada.pem')
+    await writeFile(
+      join(folder, 'bad.yaml'),
+      stringify({
+        ...{ kind: 'function', name: 'bad', selector: {}, interfaces: ['eth1'] },
+        instances: [{ use: 'acme/bad@^1.0' }],
+      }),
+    )
+    const codes = async (): Promise<unknown[]> => {
+      const run = await as(admin, 'trust', 'check', 'open.yaml', '--function', 'bad.yaml', '--json')
+      return [run.code, JSON.parse(run.stdout).releases[0].code]
+    }
+    expect(await codes()).toEqual([0, undefined])
+    await json('revoke', 'acme/bad@1.0.0', '--key', 'ada.pem', '--reason', 'faulty', '--message', 'drops')
+    expect(await codes()).toEqual([3, 'version_not_found'])
+  })
   test('shows a policy, and the rule that decides about a program', async () => {
     const shown = await json('trust', 'show', 'open.yaml', '--program', 'acme/at-once')
     expect(shown.programs).toMatchObject([{ match: 'acme/*', minSigners: 1 }])
     expect(await codeOf({}, 'trust', 'show', 'open.yaml', '--program', 'other/limit')).toBe('policy_denied')
   })
+  test('checks a policy of owners, bound by the trust.yaml of its nodes', async () => {
+    const rule = { match: 'acme/*', signers: [{ key: fingerprints['ada'] }], permissions: ['drop'] }
+    await writeFile(
+      join(folder, 'owners.yaml'),
+      stringify({ kind: 'policy', name: 'owned', selector: {}, operators: [], programs: [rule] }),
+    )
+    const owner = (await json('keygen', '--out', 'owner')).fingerprint
+    await writeFile(join(folder, 'owned.yaml'), `owners: [{ key: "${owner}" }]\nfloor: { minAge: 1h }\n`)
+    const codes = async (...flags: string[]): Promise<unknown> => {
+      const run = await check('owners.yaml', ...flags)
+      const { releases, error } = JSON.parse(run.stdout)
+      return error?.code ?? releases.map((one: { code?: string }) => one.code)
+    }
+    expect(await codes()).toEqual([undefined, 'signer_not_allowed'])
+    expect(await codes('--under', 'owned.yaml')).toEqual(['too_young', 'signer_not_allowed'])
+    expect(await codes('--under', 'open.yaml')).toBe('usage')
+    expect(JSON.parse((await check('open.yaml', '--under', 'owned.yaml')).stdout).error.code).toBe('usage')
+  })
   test('has nothing to check without a state or a function', async () => {
     expect(await codeOf(admin, 'trust', 'check', 'open.yaml')).toBe('usage')
+  })
+})
+
+describe('verify of a revoked release', () => {
+  const revoke = (ref: string, key: string) =>
+    json('revoke', ref, '--key', key, '--reason', 'faulty', '--message', 'drops too much')
+  const verified = async (...args: string[]): Promise<[number | null, unknown]> => {
+    const run = await as(admin, 'verify', ...args, '--json')
+    return [run.code, JSON.parse(run.stdout).revoked]
+  }
+  beforeAll(async () => {
+    fingerprints['operator'] = (await json('keygen', '--out', 'operator')).fingerprint
+    await json('key', 'add', 'operator.pub.pem', '--operator')
+    for (const name of ['faulty', 'forbidden']) await json('publish', await release(name), '--key', 'ada.pem')
+  })
+  test('says so, and ends as refused, where its signer is accepted', async () => {
+    expect(await verified('acme/faulty@1.0.0', '--signer', 'ada.pub.pem')).toEqual([0, undefined])
+    await revoke('acme/faulty@1.0.0', 'ada.pem')
+    const shown = { message: 'faulty: drops too much', believed: fingerprints['ada'] }
+    expect(await verified('acme/faulty@1.0.0', '--signer', 'ada.pub.pem')).toEqual([3, shown])
+    const { stdout } = await as(admin, 'verify', 'acme/faulty@1.0.0', '--policy', 'open.yaml')
+    expect(stdout).toMatch(/^acme\/faulty@1\.0\.0 is revoked: .*\n- revoked by sha256:/)
+  })
+  test('says so, and holds, where a node would not believe it either', async () => {
+    await revoke('acme/forbidden@1.0.0', 'operator.pem')
+    const { message } = { message: 'drops too much' }
+    expect(await verified('acme/forbidden@1.0.0', '--policy', 'open.yaml')).toEqual([0, { message }])
+    const rule = `programs: [{ match: "acme/*", signers: [{ key: "${fingerprints['ada']}" }] }]`
+    const operators = `operators: [{ key: "${fingerprints['operator']}" }]`
+    await writeFile(join(folder, 'obeying.yaml'), `${operators}\n${rule}\n`)
+    const believed = { message: `faulty: ${message}`, believed: fingerprints['operator'] }
+    expect(await verified('acme/forbidden@1.0.0', '--policy', 'obeying.yaml')).toEqual([3, believed])
   })
 })

@@ -6,6 +6,7 @@ import { type RunningRegistry, startRegistry } from './running-registry.ts'
 
 let registry: RunningRegistry
 let owner: string
+let node: Awaited<ReturnType<typeof enrolledNode>>
 beforeAll(async () => {
   registry = await startRegistry()
   const [key, operator] = [newKey(), newKey('ed25519')]
@@ -13,7 +14,7 @@ beforeAll(async () => {
   owner = await registry.account('owner', { member: { acme: 'owner' } })
   await publishAt(registry, await buildRelease('acme/limit', '1.0.0', key))
   await addKey(registry, '/api/v1/operators/keys', operator)
-  await enrolledNode(registry, 'node-1')
+  node = await enrolledNode(registry, 'node-1')
   await putFunction(registry, 'edge', applyOrder('edge', 1, operator))
   await openNamespace(registry, 'other', key)
   const robot = { name: 'ci', role: 'publisher' }
@@ -43,6 +44,20 @@ test('has every change, with who made it and from where', async () => {
     expect(actions).toContain(action)
   const publish = records.find(({ action }) => action === 'release.publish')
   expect(publish).toMatchObject({ actor: 'person:admin', address: '127.0.0.1', subject: 'acme/limit@1.0.0' })
+})
+test('says of a node that joined by what key it is known, with which labels, and from where', async () => {
+  const { records } = await read('/api/v1/audit?action=node.enrol')
+  expect(records).toMatchObject([
+    {
+      ...{ actor: 'node:node-1', address: '127.0.0.1', subject: 'node-1' },
+      after: {
+        joinToken: expect.any(String),
+        id: expect.any(String),
+        key: node.key.publicKey.fingerprint,
+        labels: expect.any(Object),
+      },
+    },
+  ])
 })
 test('is read in pages, the newest first, each record once', async () => {
   const ids: string[] = []

@@ -60,6 +60,7 @@ describe('a node that offers a new key', () => {
     const records = AuditPage.parse(json).records.filter(({ subject }) => subject === 'recorded')
     expect(records).toMatchObject([
       {
+        address: '127.0.0.1',
         before: { key: node.key.publicKey.fingerprint },
         after: { key: next.publicKey.fingerprint },
       },
