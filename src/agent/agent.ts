@@ -100,7 +100,7 @@ export class Agent {
 
   /** Says what runs already, from before this process. */
   async #sayAdopted(): Promise<void> {
-    await this.#chains.refresh()
+    await this.#refresh()
     const running = this.#chains.observe()
     const named = running
       .slice(0, MOST_NAMED)
@@ -110,6 +110,14 @@ export class Agent {
       )
     if (running.length > named.length) named.push(`${running.length - named.length} more`)
     if (running.length > 0) this.#parts.say(`adopted what runs: ${named.join(', ')}`)
+  }
+
+  /** Reads what runs, and says what somebody else took down. */
+  async #refresh(): Promise<void> {
+    for (const { hook, interface: on } of await this.#chains.refresh())
+      this.#parts.say(
+        `${hook} on ${on} was detached, and not by this agent: what is ordered there is attached anew`,
+      )
   }
 
   /** Stops following. The chains stay as they are: they are the kernel's. */
@@ -305,15 +313,13 @@ export class Agent {
   async #report(): Promise<void> {
     const own = [this.#registryProblem, this.#policyProblem, this.#passProblem]
     const problems = [...own.filter((problem) => problem !== undefined), ...this.#trust.problems]
-    for (const key of this.#chains.unknown())
-      problems.push(
-        new DomainError(
-          'internal',
-          `chain ${key} runs, but this agent remembers nothing of it: it is left alone`,
-        ),
-      )
+    problems.push(...this.#chains.strangers())
     const chains = this.#observe(problems)
-    await this.#reporter.report(chains, this.#statuses, problems, this.#trust.counts)
+    // the same refusal met whoever asked for the desired state and for the log
+    const told = [
+      ...new Map(problems.map((problem) => [`${problem.code} ${problem.message}`, problem])).values(),
+    ]
+    await this.#reporter.report(chains, this.#statuses, told, this.#trust.counts)
   }
 
   /** What runs; when it cannot be read, as when somebody removed pins, that is a problem to report and nothing runs. */
@@ -349,7 +355,7 @@ export class Agent {
   async #pass(): Promise<void> {
     if (this.#saved !== this.#desired) await this.#parts.state.saveDesired(this.#desired)
     this.#saved = this.#desired
-    await this.#chains.refresh()
+    await this.#refresh()
     if (this.#reachable) await this.#chains.allowUndone()
     const policy = await this.#readPolicy()
     if (policy === undefined) return this.#report()

@@ -12,6 +12,7 @@ import {
   type PrepareParts,
   prepare,
   type ReadyFunction,
+  requireSoundStepBack,
   type Source,
   sourceOf,
 } from './prepare.ts'
@@ -75,6 +76,7 @@ export async function candidate(
   if (isTouched(parts.vetting, standing, [source, last], chains))
     fallbacks.push(() => prepareWithout(parts, source, standing, policy, last, chains))
   try {
+    for (const instance of standing.spec.instances) await requireSoundStepBack(parts, source, instance, last)
     return { standing, problem, ready: await made(source, standing), fallbacks }
   } catch (error) {
     const ready = await firstOf(fallbacks)

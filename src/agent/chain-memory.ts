@@ -1,3 +1,4 @@
+import { DomainError } from '../domain/errors.ts'
 import { type ChainRecord, entryKey, type GenerationRecord } from '../domain/generation.ts'
 import { addCounts, noPackets } from '../domain/hook.ts'
 import type { AgentState } from '../ports/agent-state.ts'
@@ -22,19 +23,56 @@ export class ChainMemory {
   }
 
   /**
-   * Reads what is pinned. A chain whose interface is gone has nothing left to run on: its pins are removed. Whatever
-   * runs is adopted as it is.
+   * Reads what is pinned. A chain that is attached to nothing, as when its interface is gone, has its pins removed. Whatever
+   * runs is adopted as it is. Gives the chains that somebody else detached: their interfaces are there.
    */
-  async refresh(): Promise<void> {
+  async refresh(): Promise<ChainRecord[]> {
+    const before = this.#known ? this.pinned : undefined
     if (!this.#known) for (const record of await this.#state.chains()) this.records.set(record.key, record)
     this.#known = true
     this.pinned = new Map(this.#kernel.pinned().map((chain) => [chain.key, chain]))
+    const detached = this.#detachedSince(before)
     for (const [key, chain] of this.pinned) {
       if (chain.link !== undefined) continue
       this.#kernel.detach(key)
       this.pinned.delete(key)
     }
     for (const record of this.records.values()) await this.#prune(record)
+    return detached
+  }
+
+  /** Chains that ran, do not any more, and could. What ran `before` is not known at the first look: then it is those with pins left. */
+  #detachedSince(before: ReadonlyMap<string, PinnedChain> | undefined): ChainRecord[] {
+    const ran = ({ key, generations, unconfirmed }: ChainRecord): boolean =>
+      before === undefined
+        ? this.pinned.has(key) && generations.length > 0 && unconfirmed === undefined
+        : before.get(key)?.link !== undefined
+    const gone = [...this.records.values()].filter(
+      (record) => ran(record) && this.pinned.get(record.key)?.link === undefined,
+    )
+    if (gone.length === 0) return []
+    const interfaces = this.#kernel.interfaces()
+    return gone.filter(({ key, hook }) =>
+      interfaces.some((at) => this.#kernel.keyOf(at.ifindex, hook) === key),
+    )
+  }
+
+  /** What is wrong with a chain that runs something else than a generation which is remembered, if it does. */
+  stranger(key: string): DomainError | undefined {
+    const [link, record] = [this.pinned.get(key)?.link, this.records.get(key)]
+    if (link === undefined || this.running(key) !== undefined) return undefined
+    if (record === undefined)
+      return new DomainError(
+        'running_unknown',
+        `chain ${key} runs, but this agent remembers nothing of it: it is left alone`,
+      )
+    const program = this.#kernel.programOf(link.programId)
+    const told = program === undefined ? '' : ` (name ${program.name || 'none'}, tag ${program.tag})`
+    const by = link.linkId === 0 ? 'its filter' : `link ${link.linkId}`
+    return new DomainError(
+      'chain_altered',
+      `${record.hook} on ${record.interface} runs program ${link.programId}${told}, which is none of this agent: somebody replaced it in ${by}, or removed the pins of the chain; it is left alone`,
+    )
   }
 
   /** Forgets what is no longer pinned: whoever took it back died before it could say so. */

@@ -1,6 +1,14 @@
-import { type ChainRecord, type EntryRecord, entryKey, type GenerationRecord } from '../domain/generation.ts'
+import {
+  type ChainRecord,
+  type EntryRecord,
+  entryKey,
+  type FunctionPart,
+  type GenerationRecord,
+} from '../domain/generation.ts'
+import type { Hook } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { ReadyEntry } from './instance.ts'
+import type { RevokedPart } from './wanted-chain.ts'
 
 /** Totals of the entries that chains still have, and of `LIMITS.chain_past_entries` others, those that ran last. */
 export function withoutLongGone(
@@ -24,6 +32,50 @@ export function undoneBy(record: ChainRecord): NonNullable<ChainRecord['undone']
     return same ? [] : [{ name, revision, part }]
   })
 }
+
+/** Whether a function would become again what a change made of it that was never confirmed. */
+export const isUndone = (
+  records: Iterable<ChainRecord>,
+  { name, revision, entries }: FunctionPart & { readonly entries: readonly ReadyEntry[] },
+): boolean =>
+  [...records].some(({ hook, undone = [] }) => {
+    const there = entries.filter(({ image }) => image.hook === hook).map((entry) => entry.record)
+    const part = partOf(name, there)
+    return undone.some((one) => one.name === name && one.revision === revision && one.part === part)
+  })
+
+/** What runs on a hook, as the agent remembers it. */
+export interface RunningRecord {
+  readonly key: string
+  readonly hook: Hook
+  readonly generation: GenerationRecord
+}
+
+/** The parts of chains that run and must not. */
+export function revokedPartsOf(
+  running: readonly RunningRecord[],
+  isRevoked: (entry: EntryRecord) => boolean,
+): RevokedPart[] {
+  const parts = running
+    .flatMap(({ generation }) => generation.entries)
+    .filter(isRevoked)
+    .map(({ function: name, instance, release }) => ({ function: name, instance, release }))
+  return [...new Map(parts.map((part) => [JSON.stringify(part), part])).values()]
+}
+
+/** The hooks on which an instance's entries run. */
+export const hooksOfInstance = (
+  running: readonly RunningRecord[],
+  functionName: string,
+  instance: string,
+): Set<Hook> =>
+  new Set(
+    running
+      .filter(({ generation: { entries } }) =>
+        entries.some((one) => one.function === functionName && one.instance === instance),
+      )
+      .map(({ hook }) => hook),
+  )
 
 /** A record with nothing unconfirmed, and with this way back. */
 export function without(record: ChainRecord, previous?: number): ChainRecord {

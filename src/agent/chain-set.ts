@@ -1,4 +1,4 @@
-import { asDomainError } from '../domain/errors.ts'
+import { asDomainError, type DomainError } from '../domain/errors.ts'
 import type { ChainRecord, EntryRecord, FunctionPart, GenerationRecord } from '../domain/generation.ts'
 import type { Hook } from '../domain/hook.ts'
 import type { Digest, ProgramId } from '../domain/names.ts'
@@ -6,7 +6,16 @@ import type { ObservedChain } from '../domain/node.ts'
 import type { ChainKernel, ChainSite, PinnedGeneration } from '../ports/chain-kernel.ts'
 import type { Clock } from '../ports/clock.ts'
 import { ChainMemory, type Records } from './chain-memory.ts'
-import { partOf, previousOf, stateKeysOf, without } from './chain-record.ts'
+import {
+  hooksOfInstance,
+  isUndone,
+  partOf,
+  previousOf,
+  type RunningRecord,
+  revokedPartsOf,
+  stateKeysOf,
+  without,
+} from './chain-record.ts'
 import type { ReadyEntry } from './instance.ts'
 import { observeChains } from './observe-chains.ts'
 import {
@@ -48,7 +57,7 @@ export class ChainSet {
   }
 
   /** Reads what is pinned, as {@link ChainMemory.refresh}. */
-  refresh(): Promise<void> {
+  refresh(): Promise<ChainRecord[]> {
     return this.#memory.refresh()
   }
 
@@ -58,12 +67,8 @@ export class ChainSet {
   }
 
   /** Whether a function would become again what a change made of it that was never confirmed. */
-  undid({ name, revision, entries }: FunctionPart & { readonly entries: readonly ReadyEntry[] }): boolean {
-    return [...this.#memory.records.values()].some(({ hook, undone = [] }) => {
-      const there = entries.filter(({ image }) => image.hook === hook).map((entry) => entry.record)
-      const part = partOf(name, there)
-      return undone.some((one) => one.name === name && one.revision === revision && one.part === part)
-    })
+  undid(ready: FunctionPart & { readonly entries: readonly ReadyEntry[] }): boolean {
+    return isUndone(this.#memory.records.values(), ready)
   }
 
   /** Lets what {@link undid} tells be made again: the registry is within reach, and will say whether it stays so. */
@@ -159,13 +164,7 @@ export class ChainSet {
 
   /** The parts of chains that run and must not. */
   revokedParts(): RevokedPart[] {
-    const entries = [...this.#memory.records.keys()].flatMap(
-      (key) => this.#memory.running(key)?.entries ?? [],
-    )
-    const parts = entries
-      .filter(this.#isRevoked)
-      .map(({ function: name, instance, release }) => ({ function: name, instance, release }))
-    return [...new Map(parts.map((part) => [JSON.stringify(part), part])).values()]
+    return revokedPartsOf(this.#running(), this.#isRevoked)
   }
 
   /** Keys of the chains that run something revoked. */
@@ -179,11 +178,14 @@ export class ChainSet {
 
   /** The hooks on which an instance's entries run now. */
   hooksOf(functionName: string, instance: string): Set<Hook> {
-    const hooks = [...this.#memory.records.values()].flatMap(({ key, hook }) => {
-      const entries = this.#memory.running(key)?.entries ?? []
-      return entries.some((one) => one.function === functionName && one.instance === instance) ? [hook] : []
+    return hooksOfInstance(this.#running(), functionName, instance)
+  }
+
+  #running(): RunningRecord[] {
+    return [...this.#memory.records.values()].flatMap(({ key, hook }) => {
+      const generation = this.#memory.running(key)
+      return generation === undefined ? [] : [{ key, hook, generation }]
     })
-    return new Set(hooks)
   }
 
   /**
@@ -313,9 +315,14 @@ export class ChainSet {
     return observeChains(this.#kernel, this.#memory)
   }
 
-  /** Keys of chains that run and that nothing is remembered of: adopted, left alone, and worth a word. */
-  unknown(): string[] {
-    return [...this.#memory.pinned.keys()].filter((key) => this.#memory.running(key) === undefined)
+  /** What is wrong with a chain that runs what is not remembered: `running_unknown`, `chain_altered`. It is left alone. */
+  stranger(key: string): DomainError | undefined {
+    return this.#memory.stranger(key)
+  }
+
+  /** All of those. */
+  strangers(): DomainError[] {
+    return [...this.#memory.pinned.keys()].flatMap((key) => this.#memory.stranger(key) ?? [])
   }
 
   /** Builds and pins the next generation; it is remembered before it can run. */

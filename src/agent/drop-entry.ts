@@ -9,9 +9,13 @@ const REVOKED = ' (revoked)'
 /** Whether an entry drops every packet in place of what was revoked. */
 export const isDropEntry = ({ release }: Pick<EntryRecord, 'release'>): boolean => release.endsWith(REVOKED)
 
+/** What ran where a drop entry is. */
+export const droppedRelease = ({ release }: Pick<EntryRecord, 'release'>): string =>
+  release.slice(0, -REVOKED.length)
+
 /** The drop entry that a record is of. */
-export const redoneDropEntry = ({ function: name, instance, release }: EntryRecord, hook: Hook): ReadyEntry =>
-  dropEntry(name, instance, release.slice(0, -REVOKED.length), hook)
+export const redoneDropEntry = (record: EntryRecord, hook: Hook): ReadyEntry =>
+  dropEntry(record.function, record.instance, droppedRelease(record), hook)
 
 /** What stands in a chain for an instance that has nothing it may run: every packet is dropped. `release` is what it ran. */
 export function dropEntry(functionName: string, instance: string, release: string, hook: Hook): ReadyEntry {

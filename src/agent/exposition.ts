@@ -78,7 +78,7 @@ const ofFunctions = (functions: readonly ObservedFunction[]): Metric[] => [
   ),
   gauge(
     'hookline_withdrawn_instance',
-    'Instances that have nothing they may run, by what was done for that.',
+    'Instances of which a release is revoked, by what is done instead.',
     functions.flatMap(({ name, withdrawn = [] }) =>
       withdrawn.map(
         ({ instance, release, action }): Sample => [{ function: name, instance, release, action }, 1],

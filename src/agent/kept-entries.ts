@@ -1,39 +1,22 @@
-import { sha256Digest } from '../attest/keys.ts'
 import { verifyOrder } from '../attest/order.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
-import { type FunctionSpec, instanceName } from '../domain/function.ts'
+import { type FunctionSpec, type Instance, instanceName } from '../domain/function.ts'
 import type { EntryRecord, FunctionPart } from '../domain/generation.ts'
 import type { Hook } from '../domain/hook.ts'
-import type { BelievedRevocation, KeptLog, RevocationNote } from '../domain/kept-log.ts'
-import { type Digest, releaseRef } from '../domain/names.ts'
+import { releaseRef } from '../domain/names.ts'
 import type { AcceptedOrder, Proven } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
-import { concerns } from '../domain/revocation.ts'
+import { programOf } from '../domain/resolution.ts'
 import type { RunningEntry } from '../domain/running.ts'
-import { type Signer, signerText } from '../domain/signer.ts'
+import { signerText } from '../domain/signer.ts'
 import type { AgentState } from '../ports/agent-state.ts'
-import { formatNoteKey } from '../tlog/note-key.ts'
-import { isDropEntry, redoneDropEntry } from './drop-entry.ts'
+import { droppedRelease, isDropEntry, redoneDropEntry } from './drop-entry.ts'
 import type { ReadyEntry } from './instance.ts'
-import { type LogTrust, logTrust } from './log-trust.ts'
-import { publicationOf } from './logged-release.ts'
+import { telling, type Vetted } from './kept-vetting.ts'
 import type { NodePolicy } from './node-policy.ts'
 import { acceptedOperators } from './orders.ts'
 import { entriesFrom, type PrepareParts, sourceOf } from './prepare.ts'
 import { readableKeys } from './readable-keys.ts'
-import { judgedUnder } from './revocation-notes.ts'
-import { withheldProblem } from './revocations.ts'
-import type { Vetting } from './vetting.ts'
-
-/** What a node that is offline has to verify its entries by. */
-export interface KeptEntriesParts
-  extends Pick<PrepareParts, 'kernelRelease' | 'kernelBtf' | 'arch' | 'clock' | 'verdicts'> {
-  readonly state: Pick<
-    AgentState,
-    'acceptedOrders' | 'desired' | 'proven' | 'log' | 'revocations' | 'blob' | 'releaseSeen'
-  >
-  readonly policy: NodePolicy
-}
 
 /** An entry made anew from what was kept, and who vouches for it. */
 interface VerifiedEntry extends Pick<RunningEntry, 'signers' | 'logged'> {
@@ -45,24 +28,28 @@ export interface KeptEntries {
   /**
    * Verifies an entry as if it were to be built now, by its order, its release and the bytes that are kept, and makes it
    * anew. Throws what an order and a release throw that a node refuses, `digest_mismatch` for bytes that are kept and were
-   * changed, `file_unreadable` for such as are not kept, `order_invalid` where the order that it runs by is not kept.
+   * changed, `file_unreadable` for such as are not kept, `order_invalid` where the order that it runs by is not kept, and for
+   * what drops every packet where no revocation and no order have it do so.
    */
   verify(record: EntryRecord, functions: readonly FunctionPart[], hook: Hook): Promise<VerifiedEntry>
 }
 
-/** Reads what an agent keeps; nothing is written, and no registry is asked. Throws `file_unreadable`, `invalid_policy`. */
-export async function openKeptEntries(parts: KeptEntriesParts): Promise<KeptEntries> {
-  const { state, policy } = parts
+/**
+ * Reads what an agent keeps of orders and releases; `parts` are those of {@link keptParts}, so that nothing is written and no
+ * registry asked. Throws `file_unreadable`.
+ */
+export async function openKeptEntries(
+  parts: PrepareParts,
+  policy: NodePolicy,
+  state: Pick<AgentState, 'acceptedOrders' | 'desired' | 'proven'>,
+): Promise<KeptEntries> {
   const [orders, proven, desired] = [
     await state.acceptedOrders(),
     await state.proven(),
     await state.desired(),
   ]
-  const trust = logTrust(policy)
   const known: Known = {
-    ...{ orders, proven, trust, catalog: await state.log('catalog') },
-    notes: trust === undefined ? [] : openNotes(await state.log('revocations'), trust, policy),
-    revocations: await state.revocations(),
+    ...{ orders, proven },
     releases: [
       ...proven,
       ...proven.flatMap(({ before }) => before ?? []),
@@ -76,8 +63,10 @@ export async function openKeptEntries(parts: KeptEntriesParts): Promise<KeptEntr
   return {
     verify: async (record, functions, hook) => {
       const spec = orderOf(record, functions, known, policy)
-      if (isDropEntry(record)) return { ready: redoneDropEntry(record, hook), signers: [], logged: undefined }
-      return verifyRelease(parts, known, record, spec)
+      const instance = instanceOf(spec, record)
+      if (!isDropEntry(record)) return verifyRelease(parts, policy, known, record, spec, instance)
+      requireDropped(parts, known, record, spec, instance)
+      return { ready: redoneDropEntry(record, hook), signers: [], logged: undefined }
     },
   }
 }
@@ -87,17 +76,7 @@ interface Known {
   readonly proven: readonly Proven[]
   readonly releases: readonly ReleaseDescriptor[]
   readonly keys: ReturnType<typeof readableKeys>
-  readonly revocations: readonly BelievedRevocation[]
-  readonly trust: LogTrust | undefined
-  readonly catalog: KeptLog | undefined
-  /** What the log notes as revoked, of which it is not known that it was nobody who may. */
-  readonly notes: readonly RevocationNote[]
 }
-
-const openNotes = (log: KeptLog | undefined, trust: LogTrust, policy: NodePolicy): RevocationNote[] =>
-  log?.key === formatNoteKey(trust.keys.revocations)
-    ? log.notes.filter(({ ignored }) => ignored !== judgedUnder(policy))
-    : []
 
 /** The order that an entry's function runs by, verified. */
 function orderOf(
@@ -124,16 +103,46 @@ function orderOf(
   throw new DomainError('order_invalid', `order ${revision} of ${record.function} is not kept`)
 }
 
-/** Verifies a release by any of its descriptions that are kept; the first refusal is the one to tell. */
-async function verifyRelease(
-  parts: KeptEntriesParts,
+function instanceOf(spec: FunctionSpec, record: EntryRecord): Instance {
+  const instance = spec.instances.find((one) => instanceName(one) === record.instance)
+  if (instance !== undefined) return instance
+  throw new DomainError('order_invalid', `the order of ${spec.name} has no instance ${record.instance}`)
+}
+
+/** Refuses a drop entry that is not what the order has become of a release which this node believes to be revoked. */
+function requireDropped(
+  { vetting }: PrepareParts,
   known: Known,
   record: EntryRecord,
   spec: FunctionSpec,
+  { use }: Instance,
+): void {
+  const ref = droppedRelease(record)
+  const program = programOf(use)
+  const version = ref.slice(program.length + 1)
+  const { files } = known.releases.find((one) => releaseRef(one.program, one.version) === ref) ?? {
+    files: [],
+  }
+  const revoked =
+    ref === releaseRef(program, version) && vetting.revocationOf({ program, version, files }) !== undefined
+  if (!revoked || spec.onRevoke !== 'drop')
+    throw new DomainError(
+      'order_invalid',
+      revoked
+        ? `${ref} is revoked, and onRevoke of ${spec.name} is ${spec.onRevoke}`
+        : `this node knows of no revocation of ${ref}`,
+    )
+}
+
+/** Verifies a release by any of its descriptions that are kept; the first refusal is the one to tell. */
+async function verifyRelease(
+  parts: PrepareParts,
+  policy: NodePolicy,
+  known: Known,
+  record: EntryRecord,
+  spec: FunctionSpec,
+  instance: Instance,
 ): Promise<VerifiedEntry> {
-  const instance = spec.instances.find((one) => instanceName(one) === record.instance)
-  if (instance === undefined)
-    throw new DomainError('order_invalid', `the order of ${spec.name} has no instance ${record.instance}`)
   const described = known.releases.filter(
     ({ program, version, files }) =>
       releaseRef(program, version) === record.release && files.some(({ digest }) => digest === record.object),
@@ -141,14 +150,15 @@ async function verifyRelease(
   let refusal: unknown
   for (const descriptor of described)
     try {
-      const found: Found = { signers: [], logged: undefined }
+      const found: Vetted[] = []
+      const vetting = telling(parts.vetting, (vetted) => void found.push(vetted))
       const { entries } = await entriesFrom(
-        { ...parts, ...offline(parts.state), vetting: vettingOf(known, found) },
+        { ...parts, vetting },
         known.keys,
         spec,
         instance,
         descriptor,
-        parts.policy,
+        policy,
       )
       const ready = entries.find(
         (one) => one.record.entry === record.entry && one.record.spec === record.spec,
@@ -158,62 +168,12 @@ async function verifyRelease(
           'order_invalid',
           `${record.release} under the order of ${spec.name} makes no such entry ${record.entry}`,
         )
-      return { ready, signers: found.signers.map(signerText), logged: found.logged }
+      const { signers = [], logged } = found.at(-1) ?? {}
+      return { ready, signers: signers.map(signerText), logged }
     } catch (error) {
       refusal ??= error
     }
   throw refusal ?? new DomainError('version_not_found', `nothing is kept of ${record.release}`)
-}
-
-/** What vetting a release found out. */
-interface Found {
-  signers: readonly Signer[]
-  logged: RunningEntry['logged']
-}
-
-/** Vets by what this node believes and has found in the log. */
-function vettingOf({ revocations, notes, trust, catalog }: Known, found: Found): Vetting {
-  const revocationOf: Vetting['revocationOf'] = (release) => {
-    const believed = revocations.find(({ revocation }) => concerns(revocation.revoked, release))
-    if (believed === undefined) return undefined
-    const { reason, message } = believed.revocation
-    return new DomainError('release_revoked', `it is revoked (${reason}): ${message}`)
-  }
-  return {
-    revocationOf,
-    isRevoked: () => false, // asked of chains, never of releases
-    requireAllowed: async (release, signers) => {
-      found.signers = signers
-      const revoked = revocationOf(release)
-      if (revoked !== undefined) throw revoked
-      const noted = notes.find((note) => concerns(note.revoked, release))
-      if (noted !== undefined) throw withheldProblem(noted.revoked)
-      if (trust === undefined) return undefined
-      const { index, place, at } = publicationOf(release, signers)
-      const same = catalog?.key === formatNoteKey(trust.keys.catalog)
-      if (!same || !catalog.places.includes(place))
-        throw new DomainError(
-          'not_logged',
-          `this node has not found entry ${index} of the log to be its publication`,
-        )
-      found.logged = { index, at: at.toISOString() }
-      return at
-    },
-  }
-}
-
-/** Bytes come from what is kept, and from nowhere else. */
-function offline({ blob, releaseSeen }: KeptEntriesParts['state']) {
-  const missing = async (digest: Digest): Promise<never> => {
-    const kept = await blob(digest)
-    if (kept === undefined) throw new DomainError('file_unreadable', `no file is kept under ${digest}`)
-    throw new DomainError('digest_mismatch', `the file kept under ${digest} is ${sha256Digest(kept)}`)
-  }
-  return {
-    state: { blob, releaseSeen, saveBlob: async () => {} },
-    registry: { blob: missing },
-    signal: new AbortController().signal,
-  }
 }
 
 /** Why an entry does not verify, as it is reported. */

@@ -38,7 +38,7 @@ export interface LogFollowerParts {
 export class LogFollower {
   readonly #parts: LogFollowerParts
   readonly #kept = new Map<LogName, KeptLog>()
-  #following: Promise<void> | undefined
+  #following: Promise<DomainError | undefined> | undefined
   #changes: Promise<void> = Promise.resolve()
   /** Logs of which something newer is there that too few witnesses signed. */
   readonly #behind = new Set<LogName>()
@@ -99,8 +99,11 @@ export class LogFollower {
     for (const log of ['catalog', 'revocations'] as const) await this.#open(log, trust.keys[log])
   }
 
-  /** Goes on to the newest checkpoints; what stands in the way becomes the {@link problem}. One at a time. */
-  follow(trust: LogTrust, signal: AbortSignal): Promise<void> {
+  /**
+   * Goes on to the newest checkpoints; what stands in the way becomes the {@link problem}. One at a time. Gives why this look did not
+   * get there, which a registry that is away is, too.
+   */
+  follow(trust: LogTrust, signal: AbortSignal): Promise<DomainError | undefined> {
     this.#following ??= this.#followAll(trust, signal).finally(() => {
       this.#following = undefined
     })
@@ -144,7 +147,9 @@ export class LogFollower {
       throw new DomainError('witnesses_missing', `entry ${index} is new, and too few witnesses signed it yet`)
     if (size <= index)
       throw new DomainError('not_logged', `the log has ${size} entries, and no entry ${index}`)
-    if (this.isStale(trust) || !this.#isRead(trust)) throw stale(trust)
+    if (this.isStale(trust)) throw stale(trust)
+    if (!this.#isRead(trust))
+      throw new DomainError('log_stale', 'the log of revocations was not read for what the policy allows now')
     try {
       const proof = await inclusionProof(index, size, tileHashReader(size, this.#readTile('catalog', signal)))
       verifyInclusion({ leaf, index, size, root: Buffer.from(kept.root, 'base64'), proof })
@@ -161,7 +166,7 @@ export class LogFollower {
     return published()
   }
 
-  async #followAll(trust: LogTrust, signal: AbortSignal): Promise<void> {
+  async #followAll(trust: LogTrust, signal: AbortSignal): Promise<DomainError | undefined> {
     const problems: DomainError[] = []
     // what is wrong with one log keeps no news of the other away
     for (const log of ['catalog', 'revocations'] as const)
@@ -171,6 +176,7 @@ export class LogFollower {
     if (problems.length > 0 && problems.every(isAway))
       this.problem = this.isStale(trust) ? stale(trust) : this.problem
     else this.problem = problems.find((problem) => !isAway(problem))
+    return problems.find((problem) => !isAway(problem)) ?? problems[0]
   }
 
   async #followOne(log: LogName, trust: LogTrust, signal: AbortSignal): Promise<void> {
@@ -361,8 +367,9 @@ export class LogFollower {
     try {
       return await this.#parts.registry.logFile(log, path, maxBytes, signal)
     } catch (cause) {
-      const { code, message } = asDomainError(cause)
-      if (code === 'registry_unavailable') throw cause
+      const { code, kind, message } = asDomainError(cause)
+      // neither says anything of the log: the registry is away, or does not know the node by its key
+      if (code === 'registry_unavailable' || kind === 'unauthenticated') throw cause
       throw new DomainError('log_malformed', `the registry does not show ${path} of its log: ${message}`, {
         cause,
       })

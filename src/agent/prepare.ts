@@ -168,3 +168,22 @@ export function requireNoStepBack(
       `${releaseRef(program, ran.version)} is revoked, ${version} is older, and onRevoke of ${spec.name} is ${spec.onRevoke}`,
     )
 }
+
+/**
+ * What the registry resolves a range to is older than what ran here by the same range: so it is after a yank, and so it is with a
+ * registry that was restored to an older state, which the log tells. What ran and is revoked is left at once, whatever comes.
+ * Throws why the log is not believed, or cannot be looked at now.
+ */
+export async function requireSoundStepBack(
+  { vetting, signal }: Pick<PrepareParts, 'vetting' | 'signal'>,
+  { resolutions }: Source,
+  { use }: Instance,
+  last: Proven | undefined,
+): Promise<void> {
+  const now = resolutions.find((one) => one.use === use)?.version
+  const ran = last?.resolutions.find((one) => one.use === use)?.version
+  if (now === undefined || ran === undefined || compareVersions(now, ran) >= 0) return
+  const left = last?.releases.find((one) => one.program === programOf(use) && one.version === ran)
+  if (left !== undefined && vetting.revocationOf(left) !== undefined) return
+  await vetting.requireSoundLog(signal)
+}

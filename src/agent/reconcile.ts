@@ -20,7 +20,7 @@ import { readableKeys } from './readable-keys.ts'
 import type { FunctionStatus } from './reporter.ts'
 import type { Vetting } from './vetting.ts'
 import { type Brought, BuildRefused, type RevokedPart, type WantedChain } from './wanted-chain.ts'
-import { actionLine, actionOn } from './withdraw.ts'
+import { actionLine, actionOn, steppedBack } from './withdraw.ts'
 
 /** What a pass from the desired state to the kernel works with. */
 export interface ReconcileParts extends Omit<PrepareParts, 'state' | 'signal' | 'vetting'> {
@@ -87,7 +87,7 @@ export async function reconcile(
     )
   }
   await chains.purge(suspects)
-  return carryOut(parts, chains, candidates, proven, unconfirmed)
+  return carryOut({ ...parts, vetting }, chains, candidates, proven, unconfirmed)
 }
 
 /** Looks at the orders; those newly accepted are kept durably before anything is done by them. */
@@ -117,7 +117,7 @@ export interface Reconciled {
 
 /** Plans and carries out; gives the chains that changed. */
 async function carryOut(
-  parts: ReconcileParts,
+  parts: ReconcileParts & { readonly vetting: Vetting },
   chains: ChainSet,
   candidates: readonly Candidate[],
   proven: readonly Proven[],
@@ -134,7 +134,7 @@ async function carryOut(
     for (const name of functions) {
       const candidate = find(candidates, name)
       const same = chains.part(site.key, name) === partOf(name, candidate.ready?.entries.map(recordOf) ?? [])
-      if (!same) candidate.problem ??= heldBy(site, by)
+      if (!same) candidate.problem ??= by === undefined ? chains.stranger(site.key) : heldBy(site, by)
     }
   for (const [name, problem] of plan.problems) find(candidates, name).problem ??= problem
   for (const chain of brought.changed) parts.say(describeChange(chain))
@@ -147,13 +147,15 @@ async function carryOut(
   const statuses: FunctionStatus[] = []
   for (const { standing, ready, problem } of candidates) {
     const { name, revision } = standing
+    const known = proven.find((one) => one.function === name)
     const runs = ready !== undefined && running.has(name) && problem === undefined
     const proof = runs ? ready.proof : undefined
     // the first is kept at once: while it waits to be confirmed, there is nothing else to go back to
-    const first = !proven.some(({ function: known }) => known === name)
-    if (first || !chains.unconfirmed) await keepProof(parts.state, proof, proven)
+    if (known === undefined || !chains.unconfirmed) await keepProof(parts.state, proof, proven)
     const state = standing.kind === 'ended' ? 'removed' : runs ? 'running' : 'waiting'
-    const withdrawn = ready?.withdrawn ?? []
+    const ran = [...(known?.releases ?? []), ...(known?.before?.releases ?? [])]
+    const back = ready !== undefined && running.has(name) ? steppedBack(parts.vetting, ready, ran) : []
+    const withdrawn = [...(ready?.withdrawn ?? []), ...back]
     statuses.push({ name, revision, state, problem, made: ready && proofDigest(ready), proof, withdrawn })
   }
   const readyOf = ({ function: name }: RevokedPart): PreparedFunction | undefined =>
@@ -252,10 +254,10 @@ const hooksOf = ({ entries }: PreparedFunction): Set<Hook> => new Set(entries.ma
 
 const recordOf = ({ record }: ReadyEntry): EntryRecord => record
 
-const heldBy = ({ at, hook }: ChainSite, by: string | undefined): DomainError =>
+const heldBy = ({ at, hook }: ChainSite, by: string): DomainError =>
   new DomainError(
     'hook_conflict',
-    `the chain on ${at.name} (${hook}) stays as it is: ${by === undefined ? 'nothing is known of it' : `it has entries of function ${by}, which cannot be built now`}`,
+    `the chain on ${at.name} (${hook}) stays as it is: it has entries of function ${by}, which cannot be built now`,
   )
 
 const describeAccepted = (order: AcceptedOrder): string => `accepted order ${order.revision} of ${order.name}`

@@ -23,7 +23,7 @@ export interface FunctionStatus {
   readonly made?: Digest | undefined
   /** What it runs from, where that is not kept yet: it waits for what runs to be confirmed. */
   readonly proof?: Proven | undefined
-  /** Instances that have nothing they may run. */
+  /** What became of instances of which a release is revoked. */
   readonly withdrawn?: readonly WithdrawnInstance[]
 }
 
@@ -43,6 +43,8 @@ export class Reporter {
   #waiting: Observed | undefined
   #sending: Promise<void> | undefined
   #said = new Map<string, string>()
+  /** Why the registry does not take reports. */
+  #refusal: DomainError | undefined
   #latest: Observed | undefined
 
   constructor(parts: ReporterParts) {
@@ -103,12 +105,25 @@ export class Reporter {
       this.#waiting = undefined
       try {
         await this.#parts.registry.report(observed)
+        this.#tellOf(undefined)
       } catch (error) {
         this.#sent = '' // said again with the next report that is due
-        const { code, message } = asDomainError(error)
-        if (code !== 'registry_unavailable') this.#parts.say(`report: ${message} [${code}]`)
+        this.#tellOf(asDomainError(error))
       }
     }
+  }
+
+  /**
+   * Says once that reports are refused, and once that they are taken again. A registry that is away, or does not know the node by
+   * its key, is not told of here: whoever asks it for the desired state does.
+   */
+  #tellOf(refusal: DomainError | undefined): void {
+    if (refusal?.code === 'registry_unavailable' || refusal?.kind === 'unauthenticated') return
+    if (refusal?.code !== this.#refusal?.code)
+      this.#parts.say(
+        refusal === undefined ? 'report: taken again' : `report: ${refusal.message} [${refusal.code}]`,
+      )
+    this.#refusal = refusal
   }
 
   async #functionView({

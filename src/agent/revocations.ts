@@ -4,7 +4,7 @@ import { asDomainError, DomainError } from '../domain/errors.ts'
 import type { BelievedRevocation, RevocationNote } from '../domain/kept-log.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Revoked } from '../domain/log-entry.ts'
-import type { Digest } from '../domain/names.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
 import { concerns, type RevocableRelease, revokedText, type SignedRevocation } from '../domain/revocation.ts'
 import { acceptsSigner, distinctSigners, type SignerRule, signerText } from '../domain/signer.ts'
 import { acceptedBy, ruleFor } from '../domain/trust-policy.ts'
@@ -73,6 +73,11 @@ export class NodeRevocations {
     return whole ?? files.flatMap(({ digest }) => this.#believed.get(digest) ?? [])[0]
   }
 
+  /** Versions of a program that are believed to be revoked, each by its own name. */
+  versionsOf(program: ProgramId): string[] {
+    return versionsRevoked([...this.#believed.values()], program)
+  }
+
   /**
    * Refuses a release of which one of the log's notes says that it is revoked, unless it is known that whoever signed that may
    * not. Throws `revocation_withheld`.
@@ -102,6 +107,7 @@ export class NodeRevocations {
         added.push(...(await this.#believe(judge(signed, digest, policy, keys))))
         this.#decide(digest, undefined, judgedBy)
       } catch (error) {
+        requireWritten(error)
         const problem = asDomainError(error)
         if (REFUSALS.has(problem.code)) this.#ignore(digest, digest, problem, judgedBy)
         else unproven.push(problem)
@@ -134,6 +140,7 @@ export class NodeRevocations {
         if (revokedText(judged.revocation.revoked) !== revokedText(revoked))
           this.#ignore(noteKey(note), digest, untrueNote(revoked), judgedBy)
       } catch (error) {
+        requireWritten(error)
         const problem = asDomainError(error)
         // a document that is damaged, or whose signer is not shown, may be true: only who may not revoke is ignored
         if (problem.code === 'revoker_not_allowed') this.#ignore(digest, digest, problem, judgedBy)
@@ -194,6 +201,11 @@ export class NodeRevocations {
   }
 }
 
+/** A disk that takes nothing says nothing of a revocation: it is judged again. Throws `file_unwritable`. */
+function requireWritten(thrown: unknown): void {
+  if (asDomainError(thrown).code === 'file_unwritable') throw thrown
+}
+
 /** Verdicts that no key and no trusted root beside the policy's own would change. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'revocation_invalid',
@@ -241,4 +253,10 @@ const untrueNote = (revoked: Revoked): DomainError =>
   new DomainError(
     'revocation_invalid',
     `the log notes a revocation of ${revokedText(revoked)}, which was not signed as one`,
+  )
+
+/** Versions of a program that are revoked by their own name, in no order; pure. */
+export const versionsRevoked = (believed: readonly BelievedRevocation[], program: ProgramId): string[] =>
+  believed.flatMap(({ revocation: { revoked } }) =>
+    revoked.kind === 'release' && revoked.program === program ? [revoked.version] : [],
   )

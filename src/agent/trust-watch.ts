@@ -120,7 +120,8 @@ export class TrustWatch {
       const before = this.#follower.problem
       await this.#follower.follow(trust, signal)
       const { problem, notes } = this.#follower
-      if (problem !== undefined && problem.code !== before?.code)
+      // that the registry does not know the node by its key is said already
+      if (problem !== undefined && problem.code !== before?.code && problem.kind !== 'unauthenticated')
         this.#parts.say(`log: ${problem.message} [${problem.code}]; what runs goes on, nothing new is loaded`)
       const added = await this.#revocations.reviewNotes(notes, policy, signal)
       await this.#follower.markIgnored((note) => this.#revocations.ignoredUnder(note))

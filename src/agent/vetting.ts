@@ -1,5 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
 import type { EntryRecord } from '../domain/generation.ts'
+import type { ProgramId } from '../domain/names.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
 import { programOf } from '../domain/resolution.ts'
 import type { RevocableRelease } from '../domain/revocation.ts'
@@ -20,16 +21,23 @@ export interface Vetting {
     signers: readonly Signer[],
     signal: AbortSignal,
   ): Promise<Date | undefined>
+  /**
+   * Looks at the log, where the policy names one, before anything is done that a registry says which may have gone back in time.
+   * Throws why the log is not believed, or cannot be looked at now.
+   */
+  requireSoundLog(signal: AbortSignal): Promise<void>
   /** Why a release must not run; undefined where nothing speaks against it. */
   revocationOf(release: RevocableRelease): DomainError | undefined
-  /** The same of an entry that runs, or ran. */
+  /** Versions of a program that are revoked by their own name, in no order. */
+  revokedVersions(program: ProgramId): string[]
+  /** {@link revocationOf} an entry that runs, or ran. */
   isRevoked(entry: EntryRecord): boolean
 }
 
 /** Vets by what is believed now. Without `trust` no log is followed. */
 export function vettingBy(
-  revocations: Pick<NodeRevocations, 'of' | 'requireNotWithheld'>,
-  follower: Pick<LogFollower, 'isStale' | 'requireLogged' | 'notes'>,
+  revocations: Pick<NodeRevocations, 'of' | 'requireNotWithheld' | 'versionsOf'>,
+  follower: Pick<LogFollower, 'isStale' | 'requireLogged' | 'notes' | 'follow'>,
   trust: LogTrust | undefined,
 ): Vetting {
   const revocationOf = (release: RevocableRelease): DomainError | undefined => {
@@ -52,6 +60,13 @@ export function vettingBy(
       if (trust !== undefined) revocations.requireNotWithheld(release, follower.notes)
       return published
     },
+    requireSoundLog: async (signal) => {
+      if (trust === undefined) return
+      await follower.follow(trust, signal) // one that is under way may have asked before
+      const problem = await follower.follow(trust, signal)
+      if (problem !== undefined) throw problem
+    },
+    revokedVersions: (program) => revocations.versionsOf(program),
     isRevoked: (entry) => {
       const { release, object } = entry
       const program = programOf(release)

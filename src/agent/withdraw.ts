@@ -2,9 +2,10 @@ import type { PublicKey } from '../attest/keys.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { type FunctionSpec, type Instance, instanceName } from '../domain/function.ts'
 import { HOOKS, type Hook } from '../domain/hook.ts'
-import { releaseRef } from '../domain/names.ts'
+import { compareVersions, fitsUse, releaseRef } from '../domain/names.ts'
 import type { Proven, WithdrawnInstance } from '../domain/node.ts'
 import type { ReleaseDescriptor } from '../domain/release.ts'
+import { programOf } from '../domain/resolution.ts'
 import type { ChainSet } from './chain-set.ts'
 import { dropEntry, isDropEntry } from './drop-entry.ts'
 import type { ReadyEntry } from './instance.ts'
@@ -16,6 +17,7 @@ import {
   type PrepareParts,
   type ReadyFunction,
   requireNoStepBack,
+  requireSoundStepBack,
   resolve,
   type Source,
   sourceOf,
@@ -24,6 +26,7 @@ import {
 import { readableKeys } from './readable-keys.ts'
 import { obtainRelease } from './release-source.ts'
 import type { Judge } from './release-trust.ts'
+import type { Vetting } from './vetting.ts'
 import type { RevokedPart } from './wanted-chain.ts'
 
 /**
@@ -88,6 +91,7 @@ async function instanceFrom(
     try {
       descriptor = resolve(from, instance.use).descriptor
       requireNoStepBack(parts.vetting, spec, instance, descriptor, last)
+      if (from === source) await requireSoundStepBack(parts, source, instance, last)
       const { entries } = await entriesFrom(parts, from.keys, spec, instance, descriptor, policy)
       return { entries, problem: new DomainError('internal', 'nothing is wrong') }
     } catch (thrown) {
@@ -127,6 +131,30 @@ async function hooksOf(
   } catch {
     return undefined
   }
+}
+
+/**
+ * Instances that run an older release than one of their range that is revoked, each with the newest of those. `ran` is what the
+ * function ran from: a file that is revoked names no versions.
+ */
+export function steppedBack(
+  vetting: Pick<Vetting, 'revokedVersions' | 'revocationOf'>,
+  { spec, entries }: ReadyFunction,
+  ran: readonly ReleaseDescriptor[],
+): WithdrawnInstance[] {
+  return spec.instances.flatMap((instance) => {
+    const [name, program] = [instanceName(instance), programOf(instance.use)]
+    const now = entries.find(({ record }) => record.instance === name && !isDropEntry(record))?.record.release
+    if (now === undefined) return []
+    const left = ran.filter((one) => one.program === program && vetting.revocationOf(one) !== undefined)
+    const versions = [...vetting.revokedVersions(program), ...left.map(({ version }) => version)]
+    const newest = versions
+      .filter((version) => fitsUse(instance.use, program, version))
+      .sort(compareVersions)
+      .at(-1)
+    if (newest === undefined || compareVersions(newest, now.slice(program.length + 1)) <= 0) return []
+    return [{ instance: name, release: releaseRef(program, newest), action: 'previous' }]
+  })
 }
 
 /** What became of a part of a chain that was revoked, by what its function runs now. */

@@ -1,23 +1,19 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { arch, hostname, release } from 'node:os'
+import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { Agent, type AgentParts } from '../agent/agent.ts'
-import { enrol } from '../agent/enrol.ts'
 import { EXPOSITION_TYPE, exposition } from '../agent/exposition.ts'
-import { keepNodeKeyYoung, replaceNodeKey } from '../agent/node-key.ts'
+import { keepNodeKeyYoung } from '../agent/node-key.ts'
+import { type Rejoining, type RejoinParts, rejoinWhereRefused } from '../agent/rejoin.ts'
 import { rememberVerdicts } from '../agent/verdicts.ts'
-import { parsePrivateKey } from '../attest/keys.ts'
 import type { Context } from '../cli/io.ts'
 import { readPolicy } from '../cli/policy-file.ts'
-import { readSecret } from '../cli/secret.ts'
 import type { AgentFlags } from '../cli/service-commands.ts'
 import { printable } from '../cli/terminal.ts'
-import { nodeRegistry } from '../client/node-registry.ts'
 import { DomainError } from '../domain/errors.ts'
-import { type Identity, NodeName } from '../domain/node.ts'
-import { parseWith } from '../domain/yaml.ts'
+import type { Identity } from '../domain/node.ts'
 import { serveMetrics } from '../http/metrics-server.ts'
 import type { Listening } from '../http/plain-server.ts'
 import { ensureBpffs } from '../kernel/bpffs.ts'
@@ -29,6 +25,7 @@ import type { AgentState } from '../ports/agent-state.ts'
 import { openAgentState } from '../store/agent-state.ts'
 import { lockDirectory } from '../store/directory-lock.ts'
 import { makeDirectory } from '../store/make-directory.ts'
+import { identify, nodeName, placed, registryOf, rotateKey } from './agent-identity.ts'
 import { LOADER } from './loader-module.ts'
 
 /**
@@ -47,12 +44,13 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
   const state = await openAgentState(flags.state)
   const lock = await lockDirectory(flags.state)
   try {
-    if (flags.rotateKey) return await rotateKey(flags, state, say)
+    if (flags.rotateKey) return await rotateKey(flags, state, context, say)
     ensureBpffs(flags.bpffs)
-    const identity = await identify(flags, state, version, say)
+    const { identity: joined, rejoining } = await identify(flags, state, version, say)
+    const identity = await placed(joined, flags, state)
     const ownLock = await lockName(identity.name)
     try {
-      await follow(flags, identity, state, { netns, ...trust, say, version })
+      await follow(flags, { identity, rejoining }, state, { netns, ...trust, say, version })
     } finally {
       await ownLock.release()
     }
@@ -64,7 +62,7 @@ export async function runAgent(flags: AgentFlags, context: Context, version: str
 /** Runs the agent until it is told to stop. */
 async function follow(
   flags: AgentFlags,
-  identity: Identity,
+  { identity, rejoining }: Awaited<ReturnType<typeof identify>>,
   state: AgentState,
   {
     netns,
@@ -97,7 +95,7 @@ async function follow(
   const stop = new AbortController()
   const stopped = once(stop.signal, 'abort')
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
-  const keeping = keepNodeKeyYoung({ state, registry, clock, say }, flags.keyAge, stop.signal)
+  const keeping = keepKnown({ state, registry, clock, say }, rejoining, flags.keyAge, stop.signal)
   const metrics = await serveMetricsOf(agent, identity, flags)
   if (metrics !== undefined) say(`metrics: ${metrics.url}/metrics`)
   await agent.start()
@@ -105,6 +103,17 @@ async function follow(
   await Promise.all([agent.close(), keeping, metrics?.close()])
   loader.close()
   say('stopped; chains stay as they are (remove them with `hookline agent --detach`)')
+}
+
+/** Sees to it, until `signal`, that the registry knows the node's key, and that this gets never too old. */
+async function keepKnown(
+  parts: RejoinParts,
+  rejoining: Rejoining | undefined,
+  age_s: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (rejoining !== undefined) await rejoinWhereRefused(parts, rejoining, signal)
+  await keepNodeKeyYoung(parts, age_s, signal)
 }
 
 /** Serves what the agent reports as metrics, where that is asked for. */
@@ -116,20 +125,6 @@ async function serveMetricsOf(
   if (metrics === undefined) return undefined
   const text = (): string | undefined => agent.observed && exposition(agent.observed, name)
   return serveMetrics(text, EXPOSITION_TYPE, metrics)
-}
-
-/** The registry of a node that has joined. */
-const registryOf = (flags: AgentFlags, { registry, id, privateKey }: Identity) =>
-  nodeRegistry(flags.registry ?? registry, { id, key: parsePrivateKey(privateKey) })
-
-/** Replaces the node's key, for somebody who does not want to wait for its age. Throws what {@link replaceNodeKey} does. */
-async function rotateKey(flags: AgentFlags, state: AgentState, say: (line: string) => void): Promise<void> {
-  const identity = await state.identity()
-  if (identity === undefined || identity.id === '')
-    throw new DomainError('not_found', `no node has joined with the state directory ${flags.state}`)
-  const registry = registryOf(flags, identity)
-  const fingerprint = await replaceNodeKey({ state, registry, clock: () => new Date() })
-  say(`${identity.name} has a new key, ${fingerprint}; the one before opens nothing any more`)
 }
 
 /**
@@ -150,9 +145,6 @@ const sayer =
     const at = new Date().toISOString()
     io.write(json ? `${JSON.stringify({ at, message: line })}\n` : `${at} ${line}\n`)
   }
-
-const nodeName = (flags: AgentFlags): string =>
-  parseWith(NodeName, (flags.name ?? hostname()).toLowerCase(), 'invalid_name', 'name of this node')
 
 /** How a node comes by its policy: read anew each time, so that an edit counts from the next change on. */
 function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
@@ -175,48 +167,6 @@ function policyFile(path: string): Pick<AgentParts, 'policy' | 'policyStamp'> {
 async function stampOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined)
   return found === undefined ? 'missing' : `${found.ino} ${found.size} ${found.mtimeMs}`
-}
-
-/** The node's identity: the one it has, or a new one by way of the join token. */
-async function identify(
-  flags: AgentFlags,
-  state: AgentState,
-  version: string,
-  say: (line: string) => void,
-): Promise<Identity> {
-  const known = await state.identity()
-  if (known !== undefined && known.id !== '') {
-    const given = Object.keys(flags.labels).length > 0
-    if (!given || JSON.stringify(flags.labels) === JSON.stringify(known.labels)) return known
-    say(
-      'labels differ from those at enrolment: this node obeys the new ones, the registry lists the old ones',
-    )
-    const relabelled = { ...known, labels: flags.labels }
-    await state.saveIdentity(relabelled)
-    return relabelled
-  }
-  if (flags.registry === undefined)
-    throw new DomainError('no_registry', 'this node has not joined a registry: pass --registry')
-  const joinToken = await readSecret({
-    ...{ flag: '--join-token', given: flags.joinToken, file: flags.joinTokenFile },
-    fromEnvironment: process.env['HOOKLINE_JOIN_TOKEN'],
-  })
-  if (joinToken === undefined)
-    throw new DomainError(
-      'join_token_refused',
-      'this node has not joined: pass --join-token-file, or set HOOKLINE_JOIN_TOKEN (see `hookline node token`)',
-    )
-  const facts = {
-    name: nodeName(flags),
-    labels: flags.labels,
-    kernel: release(),
-    arch: arch(),
-    agent: version,
-  }
-  const { registry } = flags
-  const identity = await enrol(registry, joinToken, facts, state, (key) => nodeRegistry(registry, { key }))
-  say(`joined ${registry} as ${identity.name} (${identity.id})`)
-  return identity
 }
 
 /** Removes all that an agent owns: the one whose state directory is given, or, without one, the one of `--name`. */

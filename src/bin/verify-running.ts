@@ -5,17 +5,18 @@ import { verifyRunning } from '../agent/verify-running.ts'
 import { policyInForce } from '../cli/policy-in-force.ts'
 import type { VerifyRunningFlags } from '../cli/service-commands.ts'
 import { DomainError } from '../domain/errors.ts'
-import type { RunningChain } from '../domain/running.ts'
+import type { Running } from '../domain/running.ts'
 import { chainExaminer } from '../kernel/chain-examiner.ts'
 import { childLoader } from '../kernel/child-loader.ts'
+import { netnsPath } from '../kernel/netns.ts'
 import { readAgentState } from '../store/agent-state.ts'
 import { LOADER } from './loader-module.ts'
 
 /**
  * Verifies what an agent of this host runs, beside it. Throws `needs_root`, `not_found` where no agent has run with the
- * state directory, what the policy and the state directory throw.
+ * state directory or its network namespace is gone, what the policy and the state directory throw.
  */
-export async function verifyAgent({ state: dir, trust, bpffs }: VerifyRunningFlags): Promise<RunningChain[]> {
+export async function verifyAgent({ state: dir, trust, bpffs }: VerifyRunningFlags): Promise<Running> {
   if (process.getuid?.() !== 0)
     throw new DomainError('needs_root', 'what the kernel runs is told to root, and to nobody else')
   const state = readAgentState(dir)
@@ -23,14 +24,17 @@ export async function verifyAgent({ state: dir, trust, bpffs }: VerifyRunningFla
   if (identity === undefined)
     throw new DomainError('not_found', `no agent has run with the state directory ${dir}: name it by --state`)
   const policy = await policyInForce(trust, state)
+  // an agent from before its namespace was kept told it of each chain
+  const netns = identity.netns ?? (await state.chains())[0]?.netns ?? ''
+  const examined = { bpffs, agent: identity.name, netns: netns === '' ? undefined : netnsPath(netns) }
   const loader = childLoader(LOADER)
   try {
     return await verifyRunning({
       ...{ state, policy, kernelRelease: release(), arch: arch(), clock: () => new Date() },
       kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
       verdicts: rememberVerdicts(),
-      // its network namespace is found by the inode that the pins are named by
-      examiner: chainExaminer({ bpffs, agent: identity.name, netns: undefined, loader }),
+      labels: identity.labels,
+      examiner: chainExaminer({ ...examined, loader }),
     })
   } finally {
     loader.close()

@@ -150,16 +150,6 @@ export const mapsOf = (body: Body): number[] => [
   ...new Set(body.mapSlots.map((slot) => decodeAt(body.code, slot).imm)),
 ]
 
-/** The maps that instructions name, each once, in the order in which they first do. */
-export function mapsNamed(code: Buffer): number[] {
-  const named = new Set<number>()
-  renameMaps(code, (map) => {
-    named.add(map)
-    return map
-  })
-  return [...named]
-}
-
 /** The code with every map renamed, such as from the kernel's ids to a process's file descriptors. */
 export function renameMaps(code: Buffer, rename: (map: number) => number): Buffer {
   const renamed = Buffer.from(code)

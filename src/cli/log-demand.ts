@@ -3,6 +3,7 @@ import { logTrust } from '../agent/log-trust.ts'
 import type { LogClient } from '../client/log-client.ts'
 import { asDomainError, DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { LogName } from '../domain/log.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { type LogPolicy, unseenLog } from '../tlog/log-state.ts'
 import { parseNote } from '../tlog/note.ts'
@@ -15,9 +16,9 @@ import { checkedProof } from './log-proof.ts'
 import { readPolicy } from './policy-file.ts'
 import { connectLog, type RegistryFlags } from './settings.ts'
 
-/** What is asked of the log about a release: by --log-key, or by `log` of a trust policy. */
-interface LogDemand {
-  readonly key: NoteKey
+/** What is asked of the logs about a release or revocation: by --log-key, or by `log` of a trust policy. */
+export interface LogDemand {
+  readonly keys: Readonly<Record<LogName, NoteKey>>
   readonly policy: LogPolicy
   readonly recoveryKeys: readonly NoteKey[]
 }
@@ -36,22 +37,31 @@ export async function logDemand({ logKey, policy, offline }: LogDemandFlags): Pr
   if (logKey.length > 0) {
     if (offline)
       throw new DomainError('usage', '--log-key asks the log, --offline does not: give one of them')
-    const key = givenKey('catalog', logKey.map(parseNoteKey))
-    if (key === undefined) throw new DomainError('usage', '--log-key: give the key of the log')
-    const asked = { maxAge_s: LIMITS.log_fresh_s, witnesses: { keys: [], threshold: 0 } }
-    return { key, policy: asked, recoveryKeys: [] }
+    const keyOf = (log: LogName): NoteKey => {
+      const key = givenKey(log, logKey.map(parseNoteKey))
+      if (key === undefined) throw new DomainError('usage', '--log-key: give the key of the log')
+      return key
+    }
+    const keys = { catalog: keyOf('catalog'), revocations: keyOf('revocations') }
+    return { keys, policy: FRESH, recoveryKeys: [] }
   }
   const trust = policy === undefined || offline ? undefined : logTrust((await readPolicy(policy)).policy)
   if (trust === undefined) return undefined
-  return { key: trust.keys.catalog, policy: trust.policy, recoveryKeys: trust.recoveryKeys }
+  return trust
+}
+
+/** A checkpoint that the log signed lately, whoever else did. */
+export const FRESH: LogPolicy = {
+  maxAge_s: LIMITS.log_fresh_s,
+  witnesses: { keys: [], threshold: 0 },
 }
 
 /**
- * The proof that just this release is in the log of the registry, as it is demanded. Witnesses that have not signed what is new
- * are waited for. Throws as {@link checkedProof}, `no_registry`.
+ * The proof that just this release is in the log of the registry, as it is demanded. Throws as {@link checkedProof},
+ * `no_registry`.
  */
 export async function requireInLog(
-  { key: first, policy, recoveryKeys }: LogDemand,
+  demand: LogDemand,
   release: ShownRelease,
   io: Io,
   flags: LogDemandFlags,
@@ -63,10 +73,23 @@ export async function requireInLog(
       'the policy asks for the log, which only a registry shows: name it by --url, or leave the log out by --offline',
     )
   })
-  const key = await goesOnAs(client, first, recoveryKeys)
+  return withLogKey(client, 'catalog', demand, (key) => checkedProof(client, release, key, demand.policy))
+}
+
+/**
+ * What `prove` makes of a log by the key that it goes on under now. Witnesses that have not signed what is new are waited for:
+ * it is called again. Throws what it throws, and what refuses a recovery.
+ */
+export async function withLogKey<T>(
+  client: LogClient,
+  log: LogName,
+  { keys, recoveryKeys }: LogDemand,
+  prove: (key: NoteKey) => Promise<T>,
+): Promise<T> {
+  const key = await goesOnAs(client, log, keys[log], recoveryKeys)
   for (let waits = 0; ; waits++)
     try {
-      return await checkedProof(client, release, key, policy)
+      return await prove(key)
     } catch (thrown) {
       if (asDomainError(thrown).code !== 'witnesses_missing' || waits === LIMITS.witness_waits) throw thrown
       await pause(LIMITS.witness_wait_ms)
@@ -74,9 +97,14 @@ export async function requireInLog(
 }
 
 /** The key under which a log goes on, by statements of its recovery key. */
-async function goesOnAs(client: LogClient, key: NoteKey, recoveryKeys: readonly NoteKey[]): Promise<NoteKey> {
+async function goesOnAs(
+  client: LogClient,
+  log: LogName,
+  key: NoteKey,
+  recoveryKeys: readonly NoteKey[],
+): Promise<NoteKey> {
   if (recoveryKeys.length === 0) return key
-  const { origin } = parseCheckpoint(parseNote(await client.checkpoint('catalog')).text)
-  const read = (epoch: number) => client.recovery('catalog', epoch)
+  const { origin } = parseCheckpoint(parseNote(await client.checkpoint(log)).text)
+  const read = (epoch: number) => client.recovery(log, epoch)
   return (await followRecoveries(unseenLog(key), origin, recoveryKeys, read)).state.key
 }

@@ -3,9 +3,10 @@ import type { LogClient } from '../client/log-client.ts'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { LogName, type LogProof } from '../domain/log.ts'
+import type { LogEntry } from '../domain/log-entry.ts'
 import { releaseRef } from '../domain/names.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
-import { parseEntry } from '../tlog/entry.ts'
+import { type OpaqueEntry, parseEntry } from '../tlog/entry.ts'
 import { entryText } from '../tlog/entry-text.ts'
 import type { LogPolicy } from '../tlog/log-state.ts'
 import { parseNote, verifyNote } from '../tlog/note.ts'
@@ -53,7 +54,24 @@ export async function checkedProof(
   key: NoteKey,
   policy: LogPolicy,
 ): Promise<ShownEntry> {
-  const shown: LogProof = await client.releaseProof(release.program, release.version)
+  const { proof, entry } = checkProof(
+    await client.releaseProof(release.program, release.version),
+    key,
+    policy,
+  )
+  requirePublication(entry, release)
+  return proof
+}
+
+/**
+ * Checks a proof that a registry shows, by the key of its log, and gives it with the entry that it is of. Throws `log_proof_invalid`,
+ * and what refuses a checkpoint.
+ */
+export function checkProof(
+  shown: LogProof,
+  key: NoteKey,
+  policy: LogPolicy,
+): { proof: ShownEntry; entry: LogEntry | OpaqueEntry } {
   const proof = {
     ...{ index: shown.index, entry: Buffer.from(shown.entry), note: shown.checkpoint },
     proof: shown.hashes.map((hash) => Buffer.from(hash, 'base64')),
@@ -64,8 +82,7 @@ export async function checkedProof(
     hidden === undefined || salt === undefined
       ? undefined
       : { entry: Buffer.from(hidden), salt: Buffer.from(salt, 'base64') }
-  requirePublication(openEntry(proof.entry, opened), release)
-  return proof
+  return { proof, entry: openEntry(proof.entry, opened) }
 }
 
 /** Checks a proof in a file, without asking anybody: by a key that is named, or one that is remembered under the log's name. */

@@ -1,9 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
-import type { Labels } from '../domain/function.ts'
 import type { NodeView } from '../domain/node.ts'
 import { nodeState, overviewOf } from '../domain/node-summary.ts'
-import { shellWord } from '../domain/shell-word.ts'
-import type { JoinLabels } from '../domain/token.ts'
 import type { Context, Outcome } from './io.ts'
 import { connectWithToken, type RegistryFlags } from './settings.ts'
 import { renderStatus, statusOf } from './status-text.ts'
@@ -67,45 +64,6 @@ export async function showNode(
       '',
       observed === undefined ? 'no report yet' : renderStatus(io, [statusOf(node)], new Date()),
     ].join('\n'),
-  }
-}
-
-/** Flags of `hookline node token`; times in seconds. */
-export interface JoinTokenFlags {
-  readonly ttl?: number | undefined
-  readonly uses?: number | undefined
-  readonly label: Labels
-  readonly freeLabel: JoinLabels['freeLabels']
-}
-
-/** Makes a token by which nodes may join. Its secret is shown this once. Throws `usage` for a label that has one value and any. */
-export async function createJoinToken(
-  { ttl, uses, label, freeLabel, ...flags }: RegistryFlags & JoinTokenFlags,
-  { io }: Context,
-): Promise<Outcome> {
-  const both = freeLabel.find((key) => Object.hasOwn(label, key))
-  if (both !== undefined)
-    throw new DomainError(
-      'usage',
-      `--free-label ${both}: --label says its value already; leave one of them out`,
-    )
-  const client = await connectWithToken(io, flags)
-  const made = await client.createJoinToken({
-    ...(ttl === undefined ? {} : { ttl_s: ttl }),
-    ...(uses === undefined ? {} : { maxUses: uses }),
-    ...{ labels: label, freeLabels: freeLabel },
-  })
-  const labels = Object.entries(label).map(([key, value]) => ` --label ${key}=${shellWord(value)}`)
-  return {
-    json: made,
-    text: renderFields([
-      ['join token', made.secret],
-      ['expires', timeText(made.expiresAt)],
-      [
-        'on the node',
-        `HOOKLINE_JOIN_TOKEN=<token> hookline agent --registry <url> --trust <trust.yaml>${labels.join('')}`,
-      ],
-    ]),
   }
 }
 

@@ -8,23 +8,21 @@ import { NamePattern } from '../domain/name-pattern.ts'
 import { Digest, Name } from '../domain/names.ts'
 import { RobotRequest } from '../domain/namespace.ts'
 import { IdentityRule } from '../domain/signer.ts'
-import { JoinLabels } from '../domain/token.ts'
 import {
   Count,
   does,
   durationWithin,
   example,
   group,
-  LabelList,
   registryFlags,
   registryShape,
   withinText,
 } from './command.ts'
 import type { Io } from './io.ts'
+import { defineJoinTokenCommands } from './join-token-commands.ts'
 
 /** Shortest and longest life of a token, and of a join token. */
 const TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.token_ttl_s] as const
-const JOIN_TOKEN_TTL_S = [LIMITS.token_ttl_min_s, LIMITS.join_token_ttl_s] as const
 
 /** A day, or a moment, in UTC; as the registry takes it. */
 const Time = z
@@ -451,29 +449,5 @@ function defineNodes(program: Command, io: Io): void {
   does(io, registryFlags(remove), { ...registryShape, node: z.string() }, async (flags, context) =>
     (await import('./node.ts')).removeNode(flags, context),
   )
-  const token = node
-    .command('token')
-    .description('Make a token by which nodes may join. Its secret is shown this once.')
-    .option('--ttl <time>', `how long it lasts, ${withinText(...JOIN_TOKEN_TTL_S)} (default: 24h)`)
-    .option('--uses <count>', `how many nodes may join by it, at most ${LIMITS.join_token_uses} (default: 1)`)
-    .option('--label <key=value...>', 'a label that its nodes may have; without any, they have none')
-    .option('--free-label <key...>', "a label whose value they choose; '*': any label")
-    .addHelpText(
-      'after',
-      example('hookline node token --ttl 1h --uses 20 --label role=edge --free-label rack'),
-    )
-  does(
-    io,
-    registryFlags(token),
-    {
-      ...registryShape,
-      ttl: durationWithin(...JOIN_TOKEN_TTL_S).optional(),
-      uses: Count.pipe(
-        z.int().max(LIMITS.join_token_uses, `give at most ${LIMITS.join_token_uses}`),
-      ).optional(),
-      label: LabelList,
-      freeLabel: JoinLabels.shape.freeLabels,
-    },
-    async (flags, context) => (await import('./node.ts')).createJoinToken(flags, context),
-  )
+  defineJoinTokenCommands(node, io)
 }

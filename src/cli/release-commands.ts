@@ -168,7 +168,7 @@ export function defineReleaseCommands(
     .description(
       'Check a release as a node does: one of the registry, or one in a directory. A policy that names a log has the registry asked for ' +
         'the proof, also for a directory. With --running, on a node and as root: ' +
-        'check that what its kernel runs is what signed releases make; no network is needed.',
+        'check that what its kernel runs is what signed orders have it run, and what signed releases make; no network is needed.',
     )
     .argument('[target]', 'namespace/name@version, @range, or without either the newest; or a directory')
     .option(
@@ -202,8 +202,8 @@ export function defineReleaseCommands(
       requireVerifyFlags({ ...flags, target, running })
       if (target !== undefined) return (await import('./verify.ts')).verify({ ...flags, target }, context)
       const { state = STATE, trust = TRUST, bpffs = BPFFS } = flags
-      const chains = await services.verifyRunning({ ...flags, state, trust, bpffs })
-      return (await import('./verify-running.ts')).showRunning(chains, context)
+      const found = await services.verifyRunning({ ...flags, state, trust, bpffs })
+      return (await import('./verify-running.ts')).showRunning(found, context)
     },
   )
 

@@ -25,6 +25,12 @@ export function defineRevocationCommands(program: Command, io: Io): void {
     .addOption(passphraseFileOption())
     .requiredOption('--reason <reason>', RevocationReason.options.join(', '))
     .requiredOption('--message <text>', 'why, for everybody who looks at it')
+    .option(
+      '--log-key <key...>',
+      'verifier key of the logs, which must have it (else the one that is remembered)',
+    )
+    .option('--policy <file>', 'a trust.yaml, whose `log` says what the logs are held to')
+    .option('--state <file>', 'what was seen of logs before (default: ~/.local/state/hookline/logs.json)')
     .addHelpText(
       'after',
       example(
@@ -35,6 +41,11 @@ export function defineRevocationCommands(program: Command, io: Io): void {
   const shape = {
     ...{ what: z.string(), key: z.string().optional(), passphraseFile: z.string().optional() },
     ...{ reason: RevocationReason, message: Message, ...keylessShape },
+    ...{
+      logKey: z.array(z.string()).default([]),
+      policy: z.string().optional(),
+      state: z.string().optional(),
+    },
   }
   does(io, registryFlags(keylessFlags(revoke)), { ...registryShape, ...shape }, async (flags, context) =>
     (await import('./revocation.ts')).revoke(flags, context),

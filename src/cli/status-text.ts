@@ -1,6 +1,6 @@
 import type { VerdictCounts } from '../domain/hook.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { ErrorView, NodeView, Observed, ObservedChain } from '../domain/node.ts'
+import type { ErrorView, NodeView, Observed, ObservedChain, WithdrawnInstance } from '../domain/node.ts'
 import type { Io } from './io.ts'
 import { fitsTerminal, renderTable } from './table.ts'
 import { bold, durationText, printable, red } from './terminal.ts'
@@ -131,12 +131,32 @@ function silence(io: Io, { name, heardAt, silentAfter_s }: NodeStatus, now: Date
 function troublesOf(io: Io, { name, observed }: NodeStatus): string[] {
   if (observed === undefined) return [`${printable(name)}: no report yet`]
   const lines = observed.functions.flatMap((fn) => {
-    if (fn.error !== undefined) return [errorText(io, `${name}: function ${fn.name} ${fn.state}`, fn.error)]
+    const withdrawn = (fn.withdrawn ?? []).map((one) => withdrawnText(io, name, fn.name, one, observed))
+    if (fn.error !== undefined)
+      return [errorText(io, `${name}: function ${fn.name} ${fn.state}`, fn.error), ...withdrawn]
     return fn.state === 'running' || fn.state === 'removed'
-      ? []
+      ? withdrawn
       : [`${printable(`${name}: function ${fn.name}`)} waits: this node has no interface that it names`]
   })
   return [...lines, ...observed.errors.map((error) => errorText(io, name, error))]
+}
+
+/** What became of an instance of which a release is revoked. */
+function withdrawnText(
+  io: Io,
+  node: string,
+  fn: string,
+  { instance, release, action }: WithdrawnInstance,
+  { chains }: Observed,
+): string {
+  const entries = chains.flatMap((chain) => chain.entries)
+  const now = entries.find((one) => one.function === fn && one.instance === instance)?.release
+  const does = {
+    previous: `runs ${now ?? 'an older release'}`,
+    detach: 'has left its chains',
+    drop: 'drops every packet on its hooks',
+  }[action]
+  return `${red(io, printable(`${node}: function ${fn}`))}: ${printable(`${instance} ${does}: ${release} is revoked`)}`
 }
 
 /** One line, the end of the kernel's log where there is one, and the remedy. */

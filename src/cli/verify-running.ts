@@ -1,27 +1,47 @@
-import { problemsOf, type RunningChain, type RunningEntry } from '../domain/running.ts'
+import {
+  type AttachedProgram,
+  allProblemsOf,
+  problemsOf,
+  type Running,
+  type RunningChain,
+  type RunningEntry,
+  type RunningFunction,
+  type RunningProblem,
+} from '../domain/running.ts'
 import type { Context, Io, Outcome } from './io.ts'
 import { renderTable } from './table.ts'
 import { counted, printable, red } from './terminal.ts'
 
 /** What runs on a node, as it was verified. The exit code is 3 when anything is not as it should be. */
-export function showRunning(chains: readonly RunningChain[], { io }: Pick<Context, 'io'>): Outcome {
-  const wrong = chains.filter((chain) => problemsOf(chain).length > 0)
-  const holds = wrong.length === 0
-  const conclusion =
-    chains.length === 0
-      ? 'nothing runs'
-      : holds
-        ? `${counted(chains.length, 'chain')}: what is attached is what signed releases make`
-        : red(io, `${counted(wrong.length, 'chain')} of ${chains.length}: not as it should be`)
+export function showRunning(running: Running, { io }: Pick<Context, 'io'>): Outcome {
+  const { chains, functions, others } = running
+  const holds = allProblemsOf(running).length === 0
   return {
-    json: { holds, chains },
+    json: { holds, ...running },
     text: [
       ...(chains.length === 0 ? [] : [renderChains(io, chains)]),
-      ...wrong.flatMap(lines),
-      conclusion,
+      ...others.map(lineOfOther),
+      ...chains.flatMap(linesOfChain),
+      ...functions.flatMap(linesOfFunction),
+      conclusion(io, running),
     ].join('\n'),
     refused: !holds,
   }
+}
+
+/** What it comes to; where nothing runs, whether anything was ordered. */
+function conclusion(io: Io, { chains, functions }: Running): string {
+  const wrong = {
+    chain: chains.filter((chain) => problemsOf(chain).length > 0).length,
+    function: functions.filter(({ problem }) => problem !== undefined).length,
+  }
+  const found = Object.entries(wrong).flatMap(([what, count]) => (count === 0 ? [] : [counted(count, what)]))
+  if (found.length > 0) return red(io, `${found.join(' and ')}: not as it should be`)
+  if (chains.length > 0)
+    return `${counted(chains.length, 'chain')}: what is attached is what signed releases make, as ordered`
+  return functions.length === 0
+    ? 'nothing runs, and this node holds no order by which anything would'
+    : `nothing runs, and by ${counted(functions.length, 'order')} nothing is to run here now`
 }
 
 const renderChains = (io: Io, chains: readonly RunningChain[]): string =>
@@ -59,8 +79,14 @@ function tagText({ programs, problems, programId }: RunningChain): string {
   return problems.length === 0 ? `matches: ${programs.map(({ tag }) => tag).join(' ')}` : 'differs'
 }
 
-const lines = (chain: RunningChain): string[] =>
-  problemsOf(chain).map(
-    ({ code, message, cause }) =>
-      `${chain.hook} on ${printable(nameOf(chain))}: ${printable(message)} [${code}${cause === undefined ? '' : `: ${cause}`}]`,
-  )
+const linesOfChain = (chain: RunningChain): string[] =>
+  problemsOf(chain).map((problem) => lineOf(`${chain.hook} on ${nameOf(chain)}`, problem))
+
+const linesOfFunction = ({ name, revision, problem }: RunningFunction): string[] =>
+  problem === undefined ? [] : [lineOf(`function ${name} r${revision}`, problem)]
+
+const lineOf = (where: string, { code, message, cause }: RunningProblem): string =>
+  `${printable(where)}: ${printable(message)} [${code}${cause === undefined ? '' : `: ${cause}`}]`
+
+const lineOfOther = ({ hook, interface: where, programId, name, tag }: AttachedProgram): string =>
+  `${hook} on ${printable(where)}: also attached, by others: program ${programId} ${printable(name)} (tag ${tag})`

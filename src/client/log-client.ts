@@ -9,7 +9,7 @@ import {
   type LogRecoveryUpload,
   type LogView,
 } from '../domain/log.ts'
-import type { ProgramId } from '../domain/names.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
 import type { ReadTile } from '../tlog/tile-reader.ts'
 import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
 
@@ -29,6 +29,8 @@ export interface LogClient {
   openings(log: LogName, namespace: string, after: number): Promise<LogOpening[]>
   /** Throws `not_found` for a release that was never logged, and for one that may not be read. */
   releaseProof(program: ProgramId, version: string): Promise<LogProof>
+  /** Of a revocation by the digest of its envelope. Throws `not_found` likewise. */
+  revocationProof(digest: Digest, log: LogName): Promise<LogProof>
 }
 
 /** A client of the logs of the registry at `url`; a token is needed for what is private only. Throws `usage`. */
@@ -64,6 +66,10 @@ export function logClient(url: string, token: string | undefined): LogClient {
     },
     releaseProof: async (program, version) => {
       const path = `/api/v1/programs/${program}/versions/${encodeURIComponent(version)}/log-proof`
+      return readJson(await get(path, LIMITS.answer_bytes), LogProof, 'the proof')
+    },
+    revocationProof: async (digest, log) => {
+      const path = `/api/v1/revocations/${digest}/log-proof/${log}`
       return readJson(await get(path, LIMITS.answer_bytes), LogProof, 'the proof')
     },
   }

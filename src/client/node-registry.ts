@@ -7,7 +7,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { Desired, Enrolled } from '../domain/node.ts'
 import { RevocationView } from '../domain/revocation.ts'
 import type { KeyChanger, NodeRegistry } from '../ports/node-registry.ts'
-import { callRegistry, type HttpAnswer, parseRegistryUrl, readJson } from './http-call.ts'
+import { callRegistry, parseRegistryUrl, readJson } from './http-call.ts'
 
 /** Who a node is: its key, and the id that the registry gave it at enrolment. */
 export interface NodeIdentity {
@@ -25,6 +25,8 @@ interface SignedCall {
   readonly signal?: AbortSignal
   /** Another key to sign with than the node's. */
   readonly by?: PrivateKey
+  /** What it is signed as; by default the node's id, or the key's fingerprint where there is none. */
+  readonly keyId?: string
 }
 
 /**
@@ -42,9 +44,9 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
       )
     return `/api/v1/nodes/${encodeURIComponent(id)}/${rest}`
   }
-  const call = ({ body, by = key, ...request }: SignedCall): Promise<HttpAnswer> => {
+  const call = ({ body, by = key, keyId = id ?? by.fingerprint, ...request }: SignedCall) => {
     const bytes = Buffer.from(body ?? '')
-    const signature = signRequest({ ...request, body: bytes, keyId: id ?? by.fingerprint }, by)
+    const signature = signRequest({ ...request, body: bytes, keyId }, by)
     return callRegistry(registry, {
       ...request,
       headers: {
@@ -57,16 +59,13 @@ export function nodeRegistry(url: string, identity: NodeIdentity): NodeRegistry 
   }
 
   return {
-    async enrol(enrolment) {
-      id = undefined // whoever joins anew proves the key, not what it was known by
+    async enrol(enrolment, by = key) {
       const answer = await call({
-        method: 'POST',
-        path: '/api/v1/nodes',
-        body: JSON.stringify(enrolment),
-        maxBytes: LIMITS.request_bytes,
+        ...{ method: 'POST', path: '/api/v1/nodes', body: JSON.stringify(enrolment) },
+        ...{ maxBytes: LIMITS.request_bytes, by, keyId: by.fingerprint },
       })
       const enrolled = readJson(answer, SafeEnrolled, 'the enrolment')
-      id = enrolled.id
+      ;[id, key] = [enrolled.id, by]
       return enrolled
     },
     async changeKey(next) {

@@ -48,7 +48,9 @@ import { RevocationList, RevocationView } from '../domain/revocation.ts'
 import { DownloadHistory, SearchPage, type SearchRequest } from '../domain/search.ts'
 import type { IdentityRule } from '../domain/signer.ts'
 import {
+  JoinTokenList,
   type JoinTokenRequest,
+  type JoinTokenView,
   NewJoinToken,
   NewToken,
   TokenList,
@@ -175,6 +177,8 @@ export interface RegistryClient {
   /** Makes a token for the caller, or for the account or robot (namespace.name) that is named. */
   createToken(request: z.input<typeof TokenRequest>, owner?: TokenOwner): Promise<NewToken>
   createJoinToken(request: z.input<typeof JoinTokenRequest>): Promise<NewJoinToken>
+  joinTokens(): Promise<JoinTokenView[]>
+  revokeJoinToken(id: string): Promise<void>
   /** The pipelines that may publish in a namespace. */
   trustedPublishers(namespace: string): Promise<TrustedPublisherView[]>
   addTrustedPublisher(namespace: string, request: TrustedPublisherRequest): Promise<TrustedPublisherView>
@@ -487,6 +491,12 @@ export function registryClient(
     },
     async createJoinToken(request) {
       return readJson(await send('POST', '/api/v1/join-tokens', request), NewJoinToken, 'the join token')
+    },
+    async joinTokens() {
+      return readJson(await get('/api/v1/join-tokens'), JoinTokenList, 'the join tokens').joinTokens
+    },
+    async revokeJoinToken(id) {
+      await remove(`/api/v1/join-tokens/${encodeURIComponent(id)}`)
     },
     async trustedPublishers(namespace) {
       const answer = await get(`/api/v1/namespaces/${namespace}/trusted-publishers`)

@@ -273,12 +273,12 @@ export const ERRORS = {
   node_unauthenticated: entry(
     'unauthenticated',
     'Node signature refused',
-    'check the node’s clock, or enrol it again',
+    'check the node’s clock, or let it join anew: `hookline node remove`, then start its agent with a join token',
   ),
   node_key_retired: entry(
     'unauthenticated',
     'Key of the node was replaced',
-    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, and enrol it again',
+    'let the node go on with its new key; if it has none, somebody else replaced it: `hookline node remove`, then start its agent with a join token',
   ),
   rate_limited: entry('unavailable', 'Too many requests', 'wait as long as Retry-After says'),
   overloaded: entry('unavailable', 'Overloaded', 'wait as long as Retry-After says, or send a token'),
@@ -407,6 +407,11 @@ export const ERRORS = {
     'forbidden',
     'Policy is another owner’s',
     'sign it with the key that signed the revision before; where that is to change, an administrator pushes the new one',
+  ),
+  too_many_policies: entry(
+    'conflict',
+    'Too many policies',
+    'sign the next revision of one of these names, for the nodes of the new one; an administrator hands a name on to another owner',
   ),
   owner_not_allowed: entry(
     'untrusted',
@@ -566,6 +571,11 @@ export const ERRORS = {
     'Revocation is not shown whole',
     'report it to the registry’s owner: who signed it cannot be checked; what the log says is revoked is not loaded anew',
   ),
+  revocation_unlogged: entry(
+    'untrusted',
+    'Revocation is not in the log',
+    'ask the registry’s owner: nodes that follow the log may not hear of it',
+  ),
   too_many_revocations: entry(
     'forbidden',
     'Publishers have revoked too much',
@@ -651,17 +661,32 @@ export const ERRORS = {
   running_differs: entry(
     'untrusted',
     'What runs is not what its releases make',
-    'find out who changed it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+    'find out who changed it (`bpftool link`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
   ),
   running_unknown: entry(
     'untrusted',
     'Hook carries something else',
-    'find out who attached it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+    'find out who attached it (`bpftool link`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
+  ),
+  chain_altered: entry(
+    'untrusted',
+    'Somebody else changed the chain',
+    'find out who did (`bpftool link`, `bpftool prog`); then stop the agent, run `hookline agent --detach`, and start it: it attaches what was ordered',
   ),
   running_missing: entry(
     'untrusted',
     'Chain is not attached',
     'see whether the agent runs (`hookline status`): it attaches anew what is missing',
+  ),
+  running_unordered: entry(
+    'untrusted',
+    'Chain is not what was ordered',
+    'find out who changed it; an agent that is started anew after `hookline agent --detach` attaches what was ordered',
+  ),
+  running_behind: entry(
+    'untrusted',
+    'Order is not carried out',
+    'see the cause, and `hookline status`: the agent says what keeps it from carrying the order out',
   ),
   running_unverified: entry(
     'untrusted',

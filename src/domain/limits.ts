@@ -106,6 +106,8 @@ export const LIMITS = {
   join_token_ttl_s: 24 * 3600,
   /** Nodes that one join token lets in. */
   join_token_uses: 10_000,
+  /** Join tokens in one answer. */
+  join_tokens_listed: 500,
   /** Functions in force at a time. */
   functions: 256,
   /** Orders in one desired state: all functions in force, and the newest removals. A report has room for as many. */

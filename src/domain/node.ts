@@ -126,7 +126,7 @@ export const ObservedFunction = z.strictObject({
   revision: z.int().min(0),
   state: z.enum(['running', 'waiting', 'refused', 'removed']),
   error: ErrorView.optional(),
-  /** Instances that have nothing they may run. */
+  /** What became of instances of which a release is revoked: an older one runs, or there is nothing that they may run. */
   withdrawn: z.array(WithdrawnInstance).max(LIMITS.function_instances).optional(),
 })
 export type ObservedFunction = z.infer<typeof ObservedFunction>
@@ -182,6 +182,8 @@ export const Identity = z.strictObject({
   keySince: z.iso.datetime().optional(),
   /** The key that is to replace it, which the registry may know already. */
   nextKey: z.string().optional(),
+  /** Name of the network namespace that its agent looks after, empty for the host's own; unknown of one from before it was kept. */
+  netns: z.string().optional(),
 })
 export type Identity = z.infer<typeof Identity>
 

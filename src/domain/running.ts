@@ -46,6 +46,37 @@ export interface RunningChain {
   readonly problems: readonly RunningProblem[]
 }
 
+/** A function by the newest order that the node accepted, and why what runs of it is not what that orders. */
+export interface RunningFunction {
+  readonly name: string
+  readonly revision: number
+  readonly problem: RunningProblem | undefined
+}
+
+/** A program on a hook of an interface, whoever attached it; tag and name are the kernel's. */
+export interface AttachedProgram {
+  readonly interface: string
+  readonly hook: Hook
+  readonly programId: number
+  readonly tag: string
+  readonly name: string
+}
+
+/** All that a node runs, as it was verified. */
+export interface Running {
+  readonly chains: readonly RunningChain[]
+  /** Those that an order gives to this node, and those of which that cannot be said any more. */
+  readonly functions: readonly RunningFunction[]
+  /** What others attached to the interfaces on which chains are, or should be. */
+  readonly others: readonly AttachedProgram[]
+}
+
+/** All that is wrong on a node. */
+export const allProblemsOf = ({ chains, functions }: Running): RunningProblem[] => [
+  ...chains.flatMap(problemsOf),
+  ...functions.flatMap(({ problem }) => problem ?? []),
+]
+
 /** All that is wrong with a chain. */
 export const problemsOf = ({ entries, problems }: RunningChain): RunningProblem[] => [
   ...problems,

@@ -74,5 +74,25 @@ export const JoinTokenRequest = z.strictObject({
 export type JoinTokenRequest = z.infer<typeof JoinTokenRequest>
 
 /** A new join token; the only time that its secret is shown. */
-export const NewJoinToken = z.strictObject({ secret: z.string(), expiresAt: z.iso.datetime() })
+export const NewJoinToken = z.strictObject({
+  id: z.string(),
+  secret: z.string(),
+  expiresAt: z.iso.datetime(),
+})
 export type NewJoinToken = z.infer<typeof NewJoinToken>
+
+/** A join token as operators see it later. Of who made it the audit has the name; of an old one nobody knows. */
+export const JoinTokenView = z.strictObject({
+  id: z.string(),
+  ...JoinLabels.shape,
+  maxUses: z.int(),
+  /** Nodes that joined by it. */
+  uses: z.int(),
+  createdBy: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+})
+export type JoinTokenView = z.infer<typeof JoinTokenView>
+
+/** Join tokens by which nodes still can join, the newest first. */
+export const JoinTokenList = z.strictObject({ joinTokens: z.array(JoinTokenView) })

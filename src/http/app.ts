@@ -12,6 +12,7 @@ import { checkCredentials } from './credentials.ts'
 import { feedRoutes } from './feed-routes.ts'
 import { functionRoutes } from './function-routes.ts'
 import { healthRoutes } from './health-routes.ts'
+import { joinTokenRoutes } from './join-token-routes.ts'
 import { lifecycleRoutes } from './lifecycle-routes.ts'
 import { logRoutes } from './log-routes.ts'
 import { loginRoutes } from './login-routes.ts'
@@ -106,6 +107,7 @@ export async function buildApp(services: Services, pages: Pages = NO_PAGES): Pro
   webhookRoutes(app, services)
   trustedPublisherRoutes(app, services)
   const closing = closeSoon(app)
+  joinTokenRoutes(app, services)
   nodeRoutes(app, services, closing)
   functionRoutes(app, services)
   policyRoutes(app, services)

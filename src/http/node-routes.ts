@@ -3,10 +3,8 @@ import { z } from 'zod'
 import { LIMITS } from '../domain/limits.ts'
 import { Desired, Enrolled, Enrolment, NodeList, Observed } from '../domain/node.ts'
 import { NodeKeyOffer } from '../domain/node-key.ts'
-import { JoinTokenRequest, NewJoinToken } from '../domain/token.ts'
 import type { DesiredDesk } from '../registry/desired.ts'
 import type { KnownNode } from '../registry/nodes.ts'
-import { createJoinToken } from '../registry/tokens.ts'
 import { noneMatch } from './blob-routes.ts'
 import { type App, described, empty, nodeOf, sentAsBytes, signedPartOf } from './route.ts'
 import type { Services } from './services.ts'
@@ -35,21 +33,7 @@ const tags = ['nodes']
 
 /** What nodes ask, and what operators ask about them. `closing` ends long polls when the server closes. */
 export function nodeRoutes(app: App, services: Services, closing: AbortSignal): void {
-  const { nodeDesk, nodes, clock } = services
-  app.post(
-    '/api/v1/join-tokens',
-    described(
-      'fleet-join',
-      {
-        operationId: 'createJoinToken',
-        tags,
-        summary: 'Make a token that lets nodes join',
-        errors: ['invalid_json'],
-      },
-      { body: JoinTokenRequest, response: { 201: NewJoinToken } },
-    ),
-    async ({ body, actor }, reply) => reply.code(201).send(await createJoinToken(nodes, clock, actor, body)),
-  )
+  const { nodeDesk, nodes } = services
   app.post(
     '/api/v1/nodes',
     described(

@@ -28,7 +28,7 @@ export function policyRoutes(app: App, { policies }: Services): void {
         summary: 'Hand in a revision of a policy that an owner signed',
         errors: [
           ...(['invalid_json', 'invalid_key', 'policy_document_invalid', 'owner_not_allowed'] as const),
-          ...(['signature_invalid', 'revision_conflict', 'too_many', 'too_large'] as const),
+          ...(['signature_invalid', 'revision_conflict', 'too_many_policies', 'too_large'] as const),
           'policy_owner_changed',
         ],
       },

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { DomainError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { LogName, LogProof } from '../domain/log.ts'
 import { Digest, ProgramId } from '../domain/names.ts'
 import { RevocationList, RevocationUpload, RevocationView } from '../domain/revocation.ts'
 import { readableBy } from '../registry/access.ts'
+import { revocationProof } from '../registry/log-proof.ts'
 import { revoke } from '../registry/revocations.ts'
 import { type App, described } from './route.ts'
 import type { Services } from './services.ts'
@@ -12,7 +14,7 @@ const tags = ['revocations']
 
 /** Revocations: signed elsewhere, kept for ever, for everybody who may read the program to see. */
 export function revocationRoutes(app: App, services: Services): void {
-  const { revocations } = services
+  const { revocations, logs } = services
   app.post(
     '/api/v1/revocations',
     described(
@@ -61,8 +63,30 @@ export function revocationRoutes(app: App, services: Services): void {
     ),
     async ({ params: { digest }, actor }) => {
       const found = await revocations.find(digest, readableBy(actor))
-      if (found === undefined) throw new DomainError('not_found', `there is no revocation ${digest}`)
+      if (found === undefined) throw absent(digest)
       return found
     },
   )
+  app.get(
+    '/api/v1/revocations/:digest/log-proof/:log',
+    described(
+      'anyone',
+      {
+        operationId: 'getRevocationProof',
+        tags,
+        summary:
+          'The proof that a revocation is in a log: that of the catalog and that of revocations have it',
+        errors: ['not_found'],
+      },
+      { params: z.strictObject({ digest: Digest, log: LogName }), response: { 200: LogProof } },
+    ),
+    async ({ params: { digest, log }, actor }) => {
+      // who may not read the revocation learns nothing of its place either
+      if ((await revocations.find(digest, readableBy(actor))) === undefined) throw absent(digest)
+      return revocationProof(logs, log, digest)
+    },
+  )
 }
+
+const absent = (digest: string): DomainError =>
+  new DomainError('not_found', `there is no revocation ${digest}`)

@@ -25,9 +25,10 @@ function readInfo(fd: OpenFile, info: Buffer): void {
 }
 
 /** struct bpf_prog_info, its first fields. `tag` is the kernel's digest of the loaded instructions, 16 hex digits. */
-export function programInfo(fd: OpenFile): { id: number; tag: string; name: string } {
+export function programInfo(fd: OpenFile): { type: number; id: number; tag: string; name: string } {
   const info = infoOf(fd, PROG_INFO_BYTES)
-  return { id: info.readUInt32LE(4), tag: info.toString('hex', 8, 16), name: textOf(info.subarray(64, 80)) }
+  const [type, id] = [info.readUInt32LE(0), info.readUInt32LE(4)]
+  return { type, id, tag: info.toString('hex', 8, 16), name: textOf(info.subarray(64, 80)) }
 }
 
 /**
@@ -43,6 +44,19 @@ export function programMaps(fd: OpenFile, most: number): number[] | undefined {
   const count = info.readUInt32LE(52)
   if (count > most) return undefined
   return Array.from({ length: count }, (_, at) => ids.readUInt32LE(at * 4))
+}
+
+/**
+ * A program's instructions as the verifier left them, its maps named by their ids (`xlated_prog_insns` of struct
+ * bpf_prog_info); undefined where the kernel does not show them, having blinded their constants. Throws KernelError.
+ */
+export function verifiedCode(fd: OpenFile): Buffer | undefined {
+  const code = Buffer.alloc(infoOf(fd, PROG_INFO_BYTES).readUInt32LE(20))
+  const info = Buffer.alloc(PROG_INFO_BYTES)
+  info.writeUInt32LE(code.length, 20)
+  info.writeBigUInt64LE(addressOf(code), 32)
+  readInfo(fd, info)
+  return info.readBigUInt64LE(32) === 0n ? undefined : code
 }
 
 /** struct bpf_map_info, its first fields. */
@@ -77,6 +91,19 @@ export interface LinkInfo {
 export function linkInfo(fd: OpenFile): LinkInfo {
   const info = infoOf(fd, 64)
   return { id: info.readUInt32LE(4), programId: info.readUInt32LE(8), ifindex: info.readUInt32LE(16) }
+}
+
+/** BPF_LINK_TYPE_TRACING, enum bpf_link_type, linux/bpf.h. */
+const LINK_TYPE_TRACING = 2
+
+/**
+ * struct bpf_link_info of a tracing link, by which programs are also replaced: `programId` of what it attaches, `targetId` of
+ * the program, or BTF, to one of whose functions. Undefined for another kind of link. Throws KernelError.
+ */
+export function tracingLinkInfo(fd: OpenFile): { programId: number; targetId: number } | undefined {
+  const info = infoOf(fd, 64)
+  if (info.readUInt32LE(0) !== LINK_TYPE_TRACING) return undefined
+  return { programId: info.readUInt32LE(8), targetId: info.readUInt32LE(20) }
 }
 
 /** {@link linkInfo} of an XDP link. */

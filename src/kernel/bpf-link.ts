@@ -4,6 +4,8 @@ import { bpf, KernelError } from './libc.ts'
 
 /** enum bpf_cmd, linux/bpf.h. */
 const [BPF_LINK_CREATE, BPF_LINK_UPDATE, BPF_LINK_DETACH] = [28, 29, 34] as const
+const [BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID] = [30, 31] as const
+const ENOENT = 2
 /** BPF_F_REPLACE, linux/bpf.h: the update holds only if the old program is the one named. */
 const REPLACE = 1 << 2
 
@@ -46,4 +48,24 @@ export function updateLink(link: Fd, program: Fd, old: Fd): void {
 export function detachLink(link: Fd): void {
   const result = bpf(BPF_LINK_DETACH, attr(4, [[0, 'u32', link.number]]))
   if (result < 0) throw new KernelError('detach a link', -result)
+}
+
+/** Opens a link by its id; undefined when there is none of that id, or none any more. Throws KernelError. */
+export function linkById(id: number): Fd | undefined {
+  const result = bpf(BPF_LINK_GET_FD_BY_ID, attr(12, [[0, 'u32', id]]))
+  if (result === -ENOENT) return undefined
+  if (result < 0) throw new KernelError(`open link ${id}`, -result)
+  return new Fd(result)
+}
+
+/** Ids of all links of this kernel, ascending, as far as they are there when they are asked for. Throws KernelError. */
+export function* linkIds(): Generator<number> {
+  for (let id = 0; ; ) {
+    const request = attr(12, [[0, 'u32', id]])
+    const result = bpf(BPF_LINK_GET_NEXT_ID, request)
+    if (result === -ENOENT) return
+    if (result < 0) throw new KernelError('list the links', -result)
+    id = request.readUInt32LE(4)
+    yield id
+  }
 }

@@ -23,7 +23,7 @@ export const PROG_FLAG_FRAGS = 1 << 5
 /** BPF_LOG_LEVEL1, kernel/bpf: the instructions walked. */
 const LOG_WALK = 1
 const NAME_BYTES = 16
-const [EINTR, EAGAIN, ENOSPC] = [4, 11, 28] as const
+const [ENOENT, EINTR, EAGAIN, ENOSPC] = [2, 4, 11, 28] as const
 const TEST_RUN_TRIES = 10
 /** As many as libbpf's bpf_prog_load makes. */
 const LOAD_TRIES = 5
@@ -165,7 +165,15 @@ export function verifierError(name: string, log: string): DomainError {
 
 /** Opens a loaded program by its id. Throws KernelError. */
 export function programById(id: number): Fd {
+  const program = programIfThere(id)
+  if (program === undefined) throw new KernelError(`open program ${id}`, ENOENT)
+  return program
+}
+
+/** The same; undefined when it is gone. */
+export function programIfThere(id: number): Fd | undefined {
   const result = bpf(BPF_PROG_GET_FD_BY_ID, attr(12, [[0, 'u32', id]]))
+  if (result === -ENOENT) return undefined
   if (result < 0) throw new KernelError(`open program ${id}`, -result)
   return new Fd(result)
 }

@@ -6,12 +6,14 @@ import type {
   Attachment,
   ChainKernel,
   EntryImage,
+  LoadedProgram,
   PinnedChain,
   PinnedGeneration,
 } from '../ports/chain-kernel.ts'
 import type { HookPoint } from './attachment.ts'
 import { mapInfo, programInfo } from './bpf-info.ts'
 import { mapById, sumPercpuWords } from './bpf-map.ts'
+import { programById } from './bpf-program.ts'
 import { listNames, openPin, pin, pinName, removeIfEmpty, removeTree, requirePin, unpin } from './bpffs.ts'
 import type { Fd } from './fd.ts'
 import { buildGeneration, generationFolder } from './generation.ts'
@@ -85,6 +87,7 @@ export function hookChains({
             generations: generationsIn(folderOf(key)),
           }),
         ),
+    programOf,
     build: async ({ key }, generation, entries) => {
       const folder = generationFolder(folderOf(key), generation)
       const forms = await buildGeneration({ loader, originals, tc }, folder, entries)
@@ -166,6 +169,16 @@ function readGeneration(generation: number, folder: string): PinnedGeneration {
   if (program === undefined) return { generation, programId: 0, programTag: '' } // its build was cut short, or is going on
   const { id, tag } = programInfo(program)
   return { generation, programId: id, programTag: tag }
+}
+
+function programOf(programId: number): LoadedProgram | undefined {
+  try {
+    using program = programById(programId)
+    const { tag, name } = programInfo(program)
+    return { tag, name }
+  } catch {
+    return undefined
+  }
 }
 
 /** One atomic step where something of ours runs, else the first attach. */

@@ -44,7 +44,7 @@ export class Originals {
   /** Loads an entry, or gives it as it was loaded before. Throws what the loader does, `chain_instruction`. */
   async obtain(image: EntryImage, newPins: NewPins): Promise<Original> {
     if (image.builtin === 'drop') return dropOriginal(image)
-    const key = keyOf(image)
+    const key = originalKey(image)
     const known = this.#known.get(key)
     this.#known.delete(key)
     if (known !== undefined && this.#current(known.image, known.original)) {
@@ -182,8 +182,8 @@ function isTyped({ functions, btf }: EntryImage, body: Body): boolean {
   })
 }
 
-/** Equal keys: the same bytes, loaded the same way on the same maps. */
-function keyOf({ bytes, entry, hook, variables, maps }: EntryImage): string {
+/** Equal keys: the same bytes, loaded the same way on the same maps, are loaded once, also where several entries are made of them. */
+export function originalKey({ bytes, entry, hook, variables, maps }: EntryImage): string {
   const digest = createHash('sha256').update(bytes).digest('hex')
   const values = variables.map(({ section, offset, value }) => [section, offset, value.toString('hex')])
   return JSON.stringify([

@@ -9,7 +9,8 @@ import { linkHook } from './link-hook.ts'
 
 /** BPF_PROG_QUERY and enum bpf_attach_type, linux/bpf.h. */
 const BPF_PROG_QUERY = 16
-const [BPF_TCX_INGRESS, BPF_TCX_EGRESS] = [46, 47] as const
+const BPF_TCX_INGRESS = 46
+const ATTACH_TYPES = { 'tc-ingress': BPF_TCX_INGRESS, 'tc-egress': 47 } as const
 /** Links of one list: BPF_MPROG_MAX, of which the last is never used (bpf_mprog_max, linux/bpf_mprog.h). */
 const LIST_MOST = 64
 const [ENODEV, EINVAL, ERANGE] = [19, 22, 34] as const
@@ -21,10 +22,10 @@ export function tcxHook(
   hook: Exclude<Hook, 'xdp'>,
   at: InterfaceAt & { readonly linkPath: string },
 ): HookPoint {
-  const attachType = hook === 'tc-ingress' ? BPF_TCX_INGRESS : BPF_TCX_EGRESS
+  const attachType = ATTACH_TYPES[hook]
   return linkHook(at, {
     create: (program) => append(program, at.ifindex, attachType),
-    modeOf: ({ id }) => (linksOn(at.ifindex, attachType).includes(id) ? 'tcx' : undefined),
+    modeOf: ({ id }) => (listOn(at.ifindex, attachType).links.includes(id) ? 'tcx' : undefined),
   })
 }
 
@@ -40,8 +41,12 @@ function append(program: Fd, ifindex: number, attachType: number): Fd {
   }
 }
 
-/** Ids of the links on one TCX list of an interface, in their order; none when the interface is gone. */
-function linksOn(ifindex: number, attachType: number): number[] {
+/** Ids of the programs on a TC hook of an interface of the thread's network namespace, in the order in which packets see them. Throws KernelError. */
+export const tcxPrograms = (ifindex: number, hook: keyof typeof ATTACH_TYPES): number[] =>
+  listOn(ifindex, ATTACH_TYPES[hook]).programs
+
+/** One TCX list of an interface in its order, the ids of its programs and links (0: it has none); empty when the interface is gone. */
+function listOn(ifindex: number, attachType: number): { programs: number[]; links: number[] } {
   const [programs, links] = [Buffer.alloc(4 * LIST_MOST), Buffer.alloc(4 * LIST_MOST)]
   const request = attr(64, [
     [0, 'u32', ifindex],
@@ -51,9 +56,11 @@ function linksOn(ifindex: number, attachType: number): number[] {
     [40, 'pointer', links],
   ])
   const result = bpf(BPF_PROG_QUERY, request)
-  if (result === -ENODEV) return []
+  if (result === -ENODEV) return { programs: [], links: [] }
   if (result < 0) throw new KernelError(`read the TC programs of interface ${ifindex}`, -result)
-  return Array.from({ length: request.readUInt32LE(24) }, (_, place) => links.readUInt32LE(4 * place))
+  const listed = (ids: Buffer): number[] =>
+    Array.from({ length: request.readUInt32LE(24) }, (_, place) => ids.readUInt32LE(4 * place))
+  return { programs: listed(programs), links: listed(links) }
 }
 
 let supported: boolean | undefined

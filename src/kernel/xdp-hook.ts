@@ -11,7 +11,7 @@ const RTM_GETLINK = 18
 const LINK_BYTES = 16
 /** linux/if_link.h: the nest of XDP in a link message, and in it the programs by mode. */
 const IFLA_XDP = 43
-const [IFLA_XDP_DRV_PROG_ID, IFLA_XDP_SKB_PROG_ID] = [5, 6] as const
+const [IFLA_XDP_DRV_PROG_ID, IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID] = [5, 6, 7] as const
 const ENODEV = 19
 
 /**
@@ -50,7 +50,9 @@ function createNativeFirst(program: Fd, ifindex: number, allowGeneric: boolean):
  * Ids of the XDP programs of an interface by mode, 0 for none; undefined when the interface is gone. A link's information
  * does not say its mode: the interface's does (rtnl_xdp_fill, net/core/rtnetlink.c).
  */
-function programsOn(ifindex: number): { native: number; generic: number } | undefined {
+export function programsOn(
+  ifindex: number,
+): { native: number; generic: number; offloaded: number } | undefined {
   const request = Buffer.alloc(LINK_BYTES)
   request.writeInt32LE(ifindex, 4)
   try {
@@ -59,6 +61,7 @@ function programsOn(ifindex: number): { native: number; generic: number } | unde
     return {
       native: idOf(attribute(IFLA_XDP_DRV_PROG_ID, xdp)),
       generic: idOf(attribute(IFLA_XDP_SKB_PROG_ID, xdp)),
+      offloaded: idOf(attribute(IFLA_XDP_HW_PROG_ID, xdp)),
     }
   } catch (error) {
     if (error instanceof KernelError && error.errno === ENODEV) return undefined

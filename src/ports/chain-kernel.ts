@@ -1,5 +1,6 @@
 import type { AttachMode, EntryForm, Hook, Verdict, VerdictCounts } from '../domain/hook.ts'
 import type { Digest } from '../domain/names.ts'
+import type { AttachedProgram } from '../domain/running.ts'
 
 /** An interface of the network namespace that the agent looks after. */
 export interface NetworkInterface {
@@ -76,6 +77,12 @@ export interface Attachment {
   readonly mode: AttachMode
 }
 
+/** A program by what the kernel tells anyone of it: `tag` is of its instructions (16 hex digits), `name` what its author calls it. */
+export interface LoadedProgram {
+  readonly tag: string
+  readonly name: string
+}
+
 /** What bpffs holds for one hook of one interface. */
 export interface PinnedChain {
   /** Name of its folder: network namespace, interface and hook. */
@@ -109,6 +116,8 @@ export interface ChainKernel {
   keyOf(ifindex: number, hook: Hook): string
   /** All that this agent owns, read from bpffs. */
   pinned(): PinnedChain[]
+  /** A program by its id, whoever loaded it; undefined where there is none any more. */
+  programOf(programId: number): LoadedProgram | undefined
   /** Loads, fuses and pins a generation off to the side; what runs is not touched. */
   build(site: ChainSite, generation: number, entries: readonly EntryImage[]): Promise<BuiltGeneration>
   /** Makes a pinned generation the one that runs, by one atomic step. Attaches if nothing runs yet. */
@@ -147,13 +156,14 @@ export interface ComparedChain {
 }
 
 /** Looks at chains that run. It attaches, pins and changes nothing. */
-export interface ChainExaminer {
-  /** As of {@link ChainKernel}. */
-  pinned(): PinnedChain[]
+export interface ChainExaminer extends Pick<ChainKernel, 'interfaces' | 'keyOf' | 'pinned'> {
+  /** All programs on the hooks of an interface, ours too; none when it is gone. Throws kernel errors. */
+  attached(at: NetworkInterface): AttachedProgram[]
   /**
-   * Makes the chain of these entries anew, without attaching it, and compares: programs by their tags, the maps that they use,
-   * and what constants and arrays of programs hold. `programId` is what is attached, of the generation of that number.
-   * Throws what loading an entry does.
+   * Makes the chain of these entries anew, without attaching it, and compares: programs by their tags and by the instructions
+   * that the kernel made of them, the maps that they use, what constants hold, the programs that arrays of programs hold
+   * likewise; and looks for programs that run in place of a function. `programId` is what is attached, of the generation of
+   * that number. Throws what loading an entry does, or the chain.
    */
   compare(
     key: string,

@@ -1,7 +1,7 @@
 import type { Actor } from '../domain/account.ts'
 import type { LogName } from '../domain/log.ts'
 import type { LogEntry } from '../domain/log-entry.ts'
-import type { ProgramId } from '../domain/names.ts'
+import type { Digest, ProgramId } from '../domain/names.ts'
 import type { NoteKey } from '../tlog/note-key.ts'
 import type { Tile } from '../tlog/tile.ts'
 import type { Readable } from './catalog.ts'
@@ -28,6 +28,8 @@ export interface Logs {
   entry(log: LogName, index: number): Promise<PlacedEntry | undefined>
   /** The entry of a release's publication, undefined for one that was published before there was a log. */
   published(program: ProgramId, version: string): Promise<PlacedEntry | undefined>
+  /** The entry of a revocation, by the digest of its envelope; undefined for one that was never logged. */
+  revoked(digest: Digest, log: LogName): Promise<PlacedEntry | undefined>
   /**
    * What hidden entries stand for that are about a namespace, or its programs, as far as these may be read; those behind `after`,
    * in their order, up to LIMITS.log_openings. The namespace's own are for who may read one of its programs.

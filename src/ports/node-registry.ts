@@ -16,8 +16,11 @@ export interface KeyChanger {
 
 /** The registry as a node sees it. Nothing that it answers is trusted. */
 export interface NodeRegistry {
-  /** Joins; gives the node's id. Throws `join_token_refused`, `node_exists`, `registry_unavailable`. */
-  enrol(enrolment: Enrolment): Promise<{ id: string }>
+  /**
+   * Joins; gives the node's id. A node that joins anew does so by the key that it brings, and signs as what it was until it is let in.
+   * Throws `join_token_refused`, `label_not_allowed`, `node_exists`, `registry_unavailable`.
+   */
+  enrol(enrolment: Enrolment, by?: PrivateKey): Promise<{ id: string }>
   /**
    * The desired state, or undefined when it still has the tag `etag` after at most `wait_s` seconds.
    * Throws `registry_unavailable`, `registry_answer`, `node_unauthenticated`.

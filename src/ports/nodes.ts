@@ -2,7 +2,7 @@ import type { Actor } from '../domain/account.ts'
 import type { Digest } from '../domain/names.ts'
 import type { NodeFacts, NodeView, Observed } from '../domain/node.ts'
 import type { NodeOverview } from '../domain/node-summary.ts'
-import type { JoinLabels } from '../domain/token.ts'
+import type { JoinLabels, JoinTokenView } from '../domain/token.ts'
 
 /** The keys of a node as they are kept, each SPKI DER: its own, the one that it offered, the one that it had before. */
 export interface StoredNodeKeys {
@@ -26,11 +26,15 @@ interface NodeRequest {
 
 /** Keeps nodes and their newest reports. */
 export interface Nodes {
-  /** Keeps a join token that lets `maxUses` nodes in. */
+  /** Keeps a join token that lets `maxUses` nodes in, and gives its id. */
   addJoinToken(
     token: { hash: Buffer; maxUses: number; expiresAt: Date } & JoinLabels,
     by: Actor,
-  ): Promise<void>
+  ): Promise<string>
+  /** The newest `limit` join tokens by which nodes still can join at `now`. */
+  joinTokens(now: Date, limit: number): Promise<JoinTokenView[]>
+  /** Ends a join token; nodes that joined by it stay. Throws `not_found`. */
+  revokeJoinToken(id: string, by: Actor): Promise<void>
   /**
    * Lets a node in and counts one use of the join token with `tokenHash`, both or neither. A node that is known by the
    * same name and key gets its id again: its answer may have been lost, so that costs no use, unless its facts changed. `address` is

@@ -1,6 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
 import { type LogName, type LogProof, type LogView, logPlace } from '../domain/log.ts'
-import { type ProgramId, releaseRef } from '../domain/names.ts'
+import { type Digest, type ProgramId, releaseRef } from '../domain/names.ts'
 import type { Logs } from '../ports/log.ts'
 import { parseCheckpoint } from '../tlog/checkpoint.ts'
 import { parseNote, verifyNote } from '../tlog/note.ts'
@@ -44,6 +44,21 @@ export async function releaseProof(
   if (place === undefined)
     throw new DomainError('not_found', `the log does not know ${releaseRef(program, version)}`)
   return { ...logPlace(place), ...(await entryProof(logs, 'catalog', place.index)) }
+}
+
+/**
+ * The proof that a revocation is part of the newest checkpoint of one of the logs that have it. Throws `not_found` for one that was
+ * never logged. That it may be read is the caller's to check.
+ */
+export async function revocationProof(
+  logs: Pick<Logs, 'revoked' | 'checkpoint' | 'tile'>,
+  log: LogName,
+  digest: Digest,
+): Promise<LogProof> {
+  const place = await logs.revoked(digest, log)
+  if (place === undefined)
+    throw new DomainError('not_found', `the log of ${log} does not know the revocation ${digest}`)
+  return { ...logPlace(place), ...(await entryProof(logs, log, place.index)) }
 }
 
 /** The proof that an entry is part of its log's newest checkpoint. Throws `not_found` for one behind the end. */

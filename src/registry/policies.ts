@@ -10,7 +10,7 @@ import { isAdmin } from './access.ts'
  * Keeps a policy for nodes. That it is signed by the key that comes along is checked for good messages; whether that is an owner's
  * each node decides by its own trust.yaml. A name stays its owner's: a revision of another would keep the owner's own, by its
  * number, from nodes that do not take it. An administrator may hand it on. Throws `invalid_key`, `policy_document_invalid`,
- * `owner_not_allowed`, `signature_invalid`, `policy_owner_changed`, `revision_conflict`, `too_many`.
+ * `owner_not_allowed`, `signature_invalid`, `policy_owner_changed`, `revision_conflict`, `too_many_policies`.
  */
 export async function pushPolicy(
   policies: Pick<Policies, 'put'>,

@@ -94,8 +94,8 @@ export async function createJoinToken(
 ): Promise<NewJoinToken> {
   const secret = newSecret('hlj_')
   const expiresAt = new Date(clock().getTime() + ttl_s * 1000)
-  await nodes.addJoinToken({ hash: hashSecret(secret), maxUses, expiresAt, labels, freeLabels }, actor)
-  return { secret, expiresAt: expiresAt.toISOString() }
+  const token = { hash: hashSecret(secret), maxUses, expiresAt, labels, freeLabels }
+  return { id: await nodes.addJoinToken(token, actor), secret, expiresAt: expiresAt.toISOString() }
 }
 
 /** Name of the account that a new registry starts with. */

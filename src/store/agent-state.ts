@@ -12,7 +12,7 @@ import { AcceptedPolicy } from '../domain/policy-document.ts'
 import type { AgentState } from '../ports/agent-state.ts'
 import { errnoOf } from './errno.ts'
 import { makeDirectory } from './make-directory.ts'
-import { asideOf, replaceFile as replace, writeAside } from './replace-file.ts'
+import { removeFile, replaceFile as replace, writeAside } from './replace-file.ts'
 import { syncDirectory } from './sync.ts'
 
 const [IDENTITY, DESIRED, STATUS, SEEN] = [
@@ -37,7 +37,6 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     throw new DomainError('file_unwritable', `the state directory ${dir} cannot be written`, { cause })
   }
   const read = readAgentState(dir)
-  const chainPath = (key: string): string => join(dir, 'chains', `${key}.json`)
   return {
     ...read,
     saveIdentity: (identity) => replace(dir, IDENTITY, identity),
@@ -45,7 +44,7 @@ export async function openAgentState(dir: string): Promise<AgentState> {
     saveAcceptedPolicy: (policy) => replace(join(dir, 'policies'), `${policy.name}.json`, policy),
     saveDesired: (desired) => replace(dir, DESIRED, desired),
     saveProven: (proven) => replace(join(dir, 'proven'), `${proven.function}.json`, proven),
-    removeProven: (functionName) => rm(join(dir, 'proven', `${functionName}.json`), { force: true }),
+    removeProven: (functionName) => removeFile(join(dir, 'proven', `${functionName}.json`)),
     saveLog: (name, kept) => replace(join(dir, 'log'), `${name}.json`, kept),
     saveRevocation: (revocation) =>
       replace(join(dir, 'revocations'), `${revocation.digest.slice('sha256:'.length)}.json`, revocation),
@@ -67,9 +66,7 @@ export async function openAgentState(dir: string): Promise<AgentState> {
       return first
     },
     saveChain: (record) => replace(join(dir, 'chains'), `${record.key}.json`, record),
-    removeChain: async (key) => {
-      for (const path of [chainPath(key), asideOf(chainPath(key))]) await rm(path, { force: true })
-    },
+    removeChain: (key) => removeFile(join(dir, 'chains', `${key}.json`)),
     saveVerifierLog: async (name, log) => {
       const path = join(dir, 'logs', `${name}.log`)
       await writeFile(path, log, { mode: 0o600 })

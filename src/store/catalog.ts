@@ -244,7 +244,7 @@ async function logRelease(
   if (!isPrivate && !row.wasOpen) await announceNamespace(transaction, logs, namespace)
   const signers = distinctSigners([signer, ...bundles.map((one) => one.signer)])
   const entry = publication(manifest, files, bundle, signers.slice(0, LIMITS.log_entry_signers))
-  const logIndex = BigInt(await logs.record(transaction, entry, isPrivate))
+  const logIndex = BigInt((await logs.record(transaction, entry, isPrivate)).catalog)
   for (const further of bundles)
     await logs.record(transaction, cosignature(manifest.name, manifest.version, further), isPrivate)
   await transaction.release.update({ where: { id: row.releaseId }, data: { logIndex } })

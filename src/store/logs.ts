@@ -36,8 +36,14 @@ export interface RegistryLogs extends Logs {
    * are there together, or neither. Gives the index of the first.
    */
   append(transaction: Transaction, log: LogName, entries: readonly NewEntry[]): Promise<number>
-  /** Adds one entry about the catalog; that of a revocation to both logs. */
-  record(transaction: Transaction, entry: Unstamped, isPrivate: boolean): Promise<number>
+  /** Adds one entry about the catalog; that of a revocation to both logs. Gives where it stands. */
+  record(transaction: Transaction, entry: Unstamped, isPrivate: boolean): Promise<Places>
+}
+
+/** Indexes of an entry in the logs that it was added to. */
+interface Places {
+  readonly catalog: number
+  readonly revocations?: number
 }
 
 type Stamp = 'v' | 'at'
@@ -124,6 +130,15 @@ export function databaseLogs(
       const where = { log_index: { log: 'catalog', index: release.logIndex } }
       return placed(await prisma.logEntry.findUniqueOrThrow({ where }))
     },
+    revoked: async (digest, log) => {
+      const known = await prisma.revocation.findUnique({
+        where: { digest },
+        select: { catalogIndex: true, revocationsIndex: true },
+      })
+      const index = log === 'catalog' ? known?.catalogIndex : known?.revocationsIndex
+      if (index == null) return undefined
+      return placed(await prisma.logEntry.findUniqueOrThrow({ where: { log_index: { log, index } } }))
+    },
     openings: async (log, namespace, readable, after) => {
       const programs = await prisma.program.findMany({
         where: { ...readableOnly(readable), namespace: { name: namespace } },
@@ -174,8 +189,9 @@ export function databaseLogs(
     record: async (transaction, entry, isPrivate) => {
       const at = Math.floor(clock().getTime() / 1000)
       const added = { entry: { ...entry, v: 1, at } as const, isPrivate }
-      if (entry.kind === 'revoke') await append(transaction, 'revocations', [added])
-      return append(transaction, 'catalog', [added])
+      const revocations =
+        entry.kind === 'revoke' ? { revocations: await append(transaction, 'revocations', [added]) } : {}
+      return { ...revocations, catalog: await append(transaction, 'catalog', [added]) }
     },
   }
 }

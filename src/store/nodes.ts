@@ -8,6 +8,7 @@ import { JoinLabels, requireJoinLabels } from '../domain/token.ts'
 import type { Nodes } from '../ports/nodes.ts'
 import { audit, type Database, isDuplicate, type Transaction } from './database.ts'
 import type { Prisma } from './generated/client.ts'
+import { addJoinToken, joinTokens, revokeJoinToken } from './join-tokens.ts'
 import { nodeActor, offerKey, promoteKey, takeRequest } from './node-keys.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -19,16 +20,9 @@ export function databaseNodes(database: Database): Nodes {
   const { prisma } = database
   let swept = 0
   return {
-    addJoinToken: (token, by) =>
-      database.transact(async (transaction) => {
-        const { id } = await transaction.joinToken.create({
-          data: { ...token, hash: new Uint8Array(token.hash) },
-        })
-        const { hash: _, expiresAt, ...allowed } = token
-        await audit(transaction, by, 'join-token.create', id, {
-          after: { ...allowed, expiresAt: expiresAt.toISOString() },
-        })
-      }),
+    addJoinToken: (token, by) => addJoinToken(database, token, by),
+    joinTokens: (now, limit) => joinTokens(database, now, limit),
+    revokeJoinToken: (id, by) => revokeJoinToken(database, id, by),
     enrol: (node, tokenHash, now) => enrol(database, node, tokenHash, now),
     find: async (id) => {
       if (!UUID.test(id)) return undefined // the column would refuse it with an error of its own

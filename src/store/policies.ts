@@ -26,7 +26,10 @@ export function databasePolicies({ readTogether, change }: Database): Policies {
             `policy "${name}" is at revision ${before.revision}, this is ${revision}`,
           )
         if (before === undefined && heads.length >= LIMITS.policies)
-          throw new DomainError('too_many', `there are ${heads.length} policies, the most there may be`)
+          throw new DomainError(
+            'too_many_policies',
+            `there are ${heads.length} policies, the most there may be, and their names stay: ${heads.map((head) => head.name).join(', ')}`,
+          )
         const data = { name, revision: BigInt(revision), selector, envelope, owner: new Uint8Array(owner) }
         const { appliedAt } = await transaction.policyRevision.create({ data })
         await audit(transaction, by, 'policy.apply', name, {

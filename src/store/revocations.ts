@@ -86,18 +86,20 @@ async function add(
     if (known !== null) return revocationView(known)
     const isPrivate = await isHidden(transaction, revoked)
     if (revoked.kind === 'release' && !byOperator) await requireRoom(transaction, revoked.program)
-    const row = await transaction.revocation.create({
-      data: {
-        ...{ digest, ...what, private: isPrivate, reason, message, at: new Date(at), envelope },
-        ...{ ...signerColumns(signer), byOperator },
-        ...(spki === undefined ? {} : { spki: new Uint8Array(spki) }),
-      },
-    })
     await markReleases(transaction, revoked, message)
     await audit(transaction, by, 'release.revoke', revokedText(revoked), {
       after: { revoked: message, reason, signer, digest },
     })
-    await logs.record(transaction, { kind: 'revoke', revoked, reason, envelope: digest }, isPrivate)
+    const entry = { kind: 'revoke', revoked, reason, envelope: digest } as const
+    const { catalog, revocations } = await logs.record(transaction, entry, isPrivate)
+    const row = await transaction.revocation.create({
+      data: {
+        ...{ digest, ...what, private: isPrivate, reason, message, at: new Date(at), envelope },
+        ...{ ...signerColumns(signer), byOperator },
+        ...{ catalogIndex: catalog, revocationsIndex: revocations ?? null },
+        ...(spki === undefined ? {} : { spki: new Uint8Array(spki) }),
+      },
+    })
     return revocationView(row)
   })
 }

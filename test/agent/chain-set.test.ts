@@ -666,7 +666,8 @@ describe('a chain that nothing is remembered of', () => {
     host.maps.add('someone/elses/map')
     const { chains } = agentOn(host)
     await chains.refresh()
-    expect(chains.unknown()).toEqual(['1-3-xdp'])
+    expect(chains.strangers().map(({ code }) => code)).toEqual(['running_unknown'])
+    expect(chains.stranger('1-3-xdp')?.message).toContain('chain 1-3-xdp')
     expect(chains.running().get('1-3-xdp')).toBeUndefined()
     expect(chains.observe().map(({ interface: name }) => name)).toEqual(['eth0'])
     await chains.retire()
@@ -678,9 +679,60 @@ describe('a chain that nothing is remembered of', () => {
     host.maps.add('someone/elses/map')
     const { chains } = agentOn(host)
     await chains.refresh()
-    expect(chains.unknown()).toEqual([])
+    expect(chains.strangers()).toEqual([])
     await chains.retire()
     expect(host.maps.has('someone/elses/map')).toBe(false)
+  })
+})
+
+describe('a chain that somebody else changed', () => {
+  const replaced = async () => {
+    const host = await hostRunning(OLD)
+    const { link } = host.chains.get('1-3-xdp') ?? {}
+    if (link === undefined) throw new Error('nothing runs')
+    Object.assign(link, { programId: 77 })
+    return host
+  }
+  test('by replacing its program is named with what is attached, and left alone', async () => {
+    const { chains } = agentOn(await replaced())
+    expect(await chains.refresh()).toEqual([])
+    expect(chains.strangers().map(({ code }) => code)).toEqual(['chain_altered'])
+    expect(chains.stranger('1-3-xdp')?.message).toMatch(
+      /xdp on eth1 runs program 77 \(name fake, tag tag77\)/,
+    )
+    expect(chains.stranger('1-2-xdp')).toBe(undefined)
+    expect(chains.running().get('1-3-xdp')).toBe(undefined)
+  })
+  test('by removing the pins of what runs is named likewise, and goes on to be', async () => {
+    const host = await hostRunning(OLD)
+    host.chains.get('1-3-xdp')?.generations.clear()
+    const { chains } = agentOn(host)
+    for (const _ of [1, 2]) {
+      expect(await chains.refresh()).toEqual([])
+      expect(chains.strangers().map(({ code }) => code)).toEqual(['chain_altered'])
+    }
+  })
+  test.each(['while its agent runs', 'before its agent starts'])(
+    'by detaching it %s is named once',
+    async (when) => {
+      const host = await hostRunning(OLD)
+      const { chains } = agentOn(host)
+      if (when === 'while its agent runs') expect(await chains.refresh()).toEqual([])
+      const chain = host.chains.get('1-3-xdp') ?? expect.fail('no chain')
+      chain.link = undefined
+      expect((await chains.refresh()).map(({ interface: name }) => name)).toEqual(['eth1'])
+      expect(await chains.refresh()).toEqual([])
+    },
+  )
+  test('is none whose interface is gone, nor one that its agent detached', async () => {
+    const host = await hostRunning(OLD)
+    const { chains } = agentOn(host)
+    await chains.refresh()
+    await chains.detach('1-2-xdp')
+    const chain = host.chains.get('1-3-xdp') ?? expect.fail('no chain')
+    chain.link = undefined
+    host.interfaces.splice(1, 1)
+    expect(await chains.refresh()).toEqual([])
   })
 })
 

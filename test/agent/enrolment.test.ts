@@ -230,7 +230,7 @@ describeAsRoot('joining a registry', () => {
     await lost.agent.stop()
     rmSync(join(lost.state, 'chains'), { recursive: true })
     fleet.startAgent(lost)
-    const report = await fleet.untilRefused(lost, 'lost', 'hook_conflict')
+    const report = await fleet.untilRefused(lost, 'lost', 'running_unknown')
     expect(report.chains).toEqual([])
     expect(report.errors.map(({ message }) => message)).toEqual([
       expect.stringMatching(

@@ -40,6 +40,8 @@ const shown = new Map<LogName, MemoryLog>()
 let statements = new Map<string, string>()
 const kept = new Map<LogName, KeptLog>()
 let said: string[] = []
+/** What the registry answers instead of showing anything. */
+let refusal: DomainError | undefined
 /** A policy that follows the log and has rules for these programs. */
 const trustIn = (...patterns: string[]): LogTrust =>
   logTrust(
@@ -62,6 +64,7 @@ const follower = (): LogFollower =>
     },
     registry: {
       logFile: async (log, path) => {
+        if (refusal !== undefined) throw refusal
         const one = shown.get(log) ?? expect.fail('no log')
         const found =
           path === 'checkpoint'
@@ -100,6 +103,25 @@ afterEach(() => {
   kept.clear()
   statements = new Map()
   said = []
+  refusal = undefined
+})
+
+describe('a registry that does not show its log', () => {
+  test.each([
+    ['node_unauthenticated', 'node_unauthenticated'], // says nothing of the log
+    ['node_key_retired', 'node_key_retired'],
+    ['not_found', 'log_malformed'],
+    ['registry_unavailable', undefined],
+  ] as const)('by %s is reported as %s, and its log is good again once it does', async (answer, problem) => {
+    show([revoke(1)])
+    const one = await follow()
+    refusal = new DomainError(answer, 'no')
+    await one.follow(trust, AbortSignal.timeout(5000))
+    expect(one.problem?.code).toBe(problem)
+    refusal = undefined
+    await one.follow(trust, AbortSignal.timeout(5000))
+    expect([one.problem, one.notes.length]).toEqual([undefined, 1])
+  })
 })
 
 const publish = (at: number, version: string): LogEntry => ({
@@ -198,7 +220,17 @@ describe('what the log notes', () => {
     show([entry, revokeRelease('acme/limit', 1)])
     await follow(trustIn('other/*'))
     const one = follower()
-    await one.requireLogged(loggedAs(0, entry), [digestOf(9)], trustIn('acme/*'), AbortSignal.timeout(5000))
+    const asked = (): Promise<Date> =>
+      one.requireLogged(loggedAs(0, entry), [digestOf(9)], trustIn('acme/*'), AbortSignal.timeout(5000))
+    // a registry that shows one log and not the other says nothing of it
+    const { tile, ...revocations } = shown.get('revocations') ?? expect.fail('no log')
+    const away = (): never => {
+      throw new DomainError('registry_unavailable', 'away')
+    }
+    shown.set('revocations', { ...revocations, tile: away })
+    await expect(asked()).rejects.toThrow(expect.objectContaining({ code: 'log_stale' }))
+    shown.set('revocations', { ...revocations, tile })
+    await asked()
     expect(found(one)).toEqual([digestOf(1)])
   })
   test('without end makes no log stale, and hides nothing of others', async () => {

@@ -68,6 +68,29 @@ describeAsRoot('the key of a node', () => {
     await fleet.until(node, 'a report', ({ errors }) => errors.length === 0)
     expect(identity()).toEqual(after)
   })
+  test('is replaced by --rotate-key --json, which says so in one document', async () => {
+    const args = ['agent', '--rotate-key', '--state', node.state, '--trust', node.trust, '--json']
+    const rotation = startService(BINARY, args)
+    expect(await rotation.ended).toBe(0)
+    const { fingerprint } = parsePrivateKey(identity().privateKey).publicKey
+    expect(JSON.parse(rotation.lines.join('\n'))).toEqual({ name: node.name, key: fingerprint })
+  })
+  test('that --rotate-key could not replace is replaced at the next start, as was said', async () => {
+    const before = identity()
+    const rotation = startService(BINARY, [
+      ...['agent', '--rotate-key', '--state', node.state, '--trust', node.trust],
+      ...['--registry', 'http://127.0.0.1:9'],
+    ])
+    expect(await rotation.ended).toBe(1)
+    const { nextKey = '' } = identity()
+    const { fingerprint } = parsePrivateKey(nextKey).publicKey
+    const said = rotation.lines.join(' ')
+    expect(said).toContain('[registry_unavailable]')
+    expect(said).toContain(`the new key, ${fingerprint}, is kept, and offered when the agent is started`)
+    fleet.startAgent(node, { extra: ['--key-age', '0'] })
+    await untilReplaced(before)
+    expect(identity().privateKey).toBe(nextKey)
+  })
   test('is not replaced by --rotate-key while the agent runs, nor where no node has joined', async () => {
     fleet.startAgent(node)
     await fleet.until(node, 'a report', () => true)

@@ -124,15 +124,37 @@ test('a slow registry holds nothing up, and hears the newest of what came meanwh
   expect(sent.map(({ chains }) => chains[0]?.generation)).toEqual([1, 3])
 })
 
-test('a registry that is away is no failure and no line; one that refuses is said', async () => {
-  const away = reporter(() => Promise.reject(new DomainError('registry_unavailable', 'away')))
-  await away.made.report([chain(1)], [running], [])
-  await away.made.close()
-  expect(away.lines).toEqual([])
-  const refuses = reporter(() => Promise.reject(new DomainError('node_unauthenticated', 'who?')))
-  await refuses.made.report([chain(1)], [running], [])
-  await refuses.made.close()
-  expect(refuses.lines).toEqual(['report: who? [node_unauthenticated]'])
+test.each(['registry_unavailable', 'node_unauthenticated', 'node_key_retired'] as const)(
+  'a registry that says %s is no failure and no line: the agent hears it by other ways, too',
+  async (code) => {
+    const { made, lines } = reporter(() => Promise.reject(new DomainError(code, 'no')))
+    await made.report([chain(1)], [running], [])
+    await made.close()
+    expect(lines).toEqual([])
+  },
+)
+
+test('a registry that refuses reports is told of once, and once when it takes them again', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    let refusal: DomainError | undefined = new DomainError('too_large', 'too many chains')
+    const { made, lines, sent } = reporter(async () => {
+      if (refusal !== undefined) throw refusal
+    })
+    const report = async (): Promise<void> => {
+      await made.report([chain(1)], [running], [])
+      await made.close()
+      vi.advanceTimersByTime(LIMITS.agent_report_ms)
+    }
+    for (const _ of [1, 2, 3]) await report()
+    expect(lines).toEqual(['report: too many chains [too_large]'])
+    refusal = undefined
+    for (const _ of [1, 2]) await report()
+    expect(lines.slice(1)).toEqual(['report: taken again'])
+    expect(sent).toHaveLength(5)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 describe('a refusal', () => {

@@ -167,11 +167,20 @@ describeAsRoot('a revocation', () => {
       await goneTag(programTag)
       expect(await arrive(node)).toBe(PACKETS)
       expect(statusOf(node)?.revocations).toMatchObject({ previous: 1 })
+      const withdrawn = [{ instance: 'back', release: 'acme/back@1.1.0', action: 'previous' }]
+      expect(instanceOf(node, 'back')).toMatchObject({ state: 'running', withdrawn })
 
       await node.agent.stop()
       await fleet.detach(node) // as after a reboot: nothing is in bpffs
       fleet.startAgent(node)
       await fleet.untilRuns(node, 'back', 'acme/back@1.0.0')
+      expect(instanceOf(node, 'back')).toMatchObject({ state: 'running', withdrawn })
+      expect(JSON.stringify(await fleet.hookline('status'))).toContain('"action":"previous"')
+
+      // what mends it ends that, too
+      await fleet.publish('acme/back', '1.2.0', { 'knob.bpf.o': timerObject(9) }, TIMER_MANIFEST)
+      await fleet.untilRuns(node, 'back', 'acme/back@1.2.0')
+      expect(instanceOf(node, 'back')).not.toHaveProperty('withdrawn')
     },
     MOST_MS,
   )

@@ -46,12 +46,16 @@ function opened(
   shown: readonly (SignedRevocation & { digest?: Digest })[] = [],
   disk = new Map<Digest, BelievedRevocation>(),
   keys: readonly PublicKey[] = [],
+  isFull = () => false,
 ) {
   const said: string[] = []
   const revocations = new NodeRevocations({
     state: {
       revocations: async () => [...disk.values()],
-      saveRevocation: async (one) => void disk.set(one.digest, one),
+      saveRevocation: async (one) => {
+        if (isFull()) throw new DomainError('file_unwritable', 'no space left')
+        disk.set(one.digest, one)
+      },
     },
     registry: {
       revocation: async (digest) => {
@@ -135,6 +139,21 @@ describe('what is sent', () => {
       expect(await known.revocations.review([one], POLICY)).toMatchObject([{ key: keyText(acme) }])
     },
   )
+  test('is neither believed nor ignored while the disk takes nothing', async () => {
+    const one = signed(LIMIT, acme)
+    let full = true
+    const { revocations, disk } = opened([one], new Map(), [], () => full)
+    const notes = [{ revoked: LIMIT, envelope: digestOf(one) }]
+    for (const review of [
+      () => revocations.review([one], POLICY),
+      () => revocations.reviewNotes(notes, POLICY, never),
+    ])
+      await expect(review()).rejects.toMatchObject({ code: 'file_unwritable' })
+    expect([revocations.counts, revocations.problems]).toEqual([{ believed: 0, ignored: 0 }, []])
+    full = false
+    expect(await revocations.reviewNotes(notes, POLICY, never)).toHaveLength(1)
+    expect([...disk.keys()]).toEqual([digestOf(one)])
+  })
   test('is looked at again under another policy', async () => {
     const { revocations } = opened()
     const one = signed(LIMIT, stranger)

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { z } from 'zod'
 import { LogList } from '../../src/domain/log.ts'
 import { programInfo } from '../../src/kernel/bpf-info.ts'
 import { updateLink } from '../../src/kernel/bpf-link.ts'
@@ -12,40 +11,9 @@ import { hookline } from '../cli/hookline.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
 import { chainOf, Fleet, type FleetNode, KNOB_MANIFEST, untilKept } from './fleet.ts'
 import { compile } from './held-release.ts'
+import { type Answer, answerOf, verifyRunning, wrong, wrongFunctions } from './running-answer.ts'
 
 const MOST_MS = 120_000
-
-const Problem = z.object({ code: z.string(), message: z.string(), cause: z.string().optional() })
-const Answer = z.object({
-  holds: z.boolean(),
-  chains: z.array(
-    z.object({
-      hook: z.string(),
-      interface: z.string().optional(),
-      generation: z.int().optional(),
-      programId: z.int(),
-      programs: z.array(z.object({ programId: z.int(), tag: z.string(), madeTag: z.string() })).optional(),
-      entries: z.array(
-        z.object({
-          release: z.string(),
-          signers: z.array(z.string()),
-          logged: z.object({ index: z.int(), at: z.iso.datetime() }).optional(),
-          problem: Problem.optional(),
-        }),
-      ),
-      problems: z.array(Problem),
-    }),
-  ),
-})
-type Answer = z.infer<typeof Answer>
-
-/** What is wrong, each with its cause. */
-const wrong = ({ chains }: Answer): string[] =>
-  chains.flatMap(({ problems, entries }) =>
-    [...problems, ...entries.flatMap(({ problem }) => problem ?? [])].map(({ code, cause }) =>
-      cause === undefined ? code : `${code}: ${cause}`,
-    ),
-  )
 
 describeAsRoot('verifying what a node runs', () => {
   let fleet: Fleet
@@ -67,14 +35,8 @@ describeAsRoot('verifying what a node runs', () => {
   }, MOST_MS)
   afterAll(() => fleet?.close())
 
-  const run = (...more: string[]) =>
-    hookline(fleet.dir, ['verify', '--running', '--state', node.state, '--trust', node.trust, ...more])
-  /** Runs it, and gives its answer when it ended with this code. */
-  async function answer(code: number, ...more: string[]): Promise<Answer> {
-    const { stdout, stderr, code: ended } = await run('--json', ...more)
-    expect([ended, stderr]).toEqual([code, ''])
-    return Answer.parse(JSON.parse(stdout))
-  }
+  const run = (...more: string[]) => verifyRunning(fleet, node, ...more)
+  const answer = (code: number, ...more: string[]): Promise<Answer> => answerOf(fleet, node, code, ...more)
   const folder = (): string => {
     const root = join('/sys/fs/bpf/hookline', node.name)
     const [name = ''] = readdirSync(root).filter((one) => one.endsWith('-xdp'))
@@ -88,7 +50,7 @@ describeAsRoot('verifying what a node runs', () => {
       await untilKept(node, 'edge')
       const { programId, programTag } = chainOf(node)
       const found = await answer(0)
-      expect(wrong(found)).toEqual([])
+      expect([wrong(found), wrongFunctions(found), found.others]).toEqual([[], [], []])
       expect(found).toMatchObject({
         holds: true,
         chains: [
@@ -108,7 +70,7 @@ describeAsRoot('verifying what a node runs', () => {
       const { stdout, code } = await run()
       expect(code).toBe(0)
       expect(stdout).toContain(`matches: ${programTag}`)
-      expect(stdout).toContain('1 chain: what is attached is what signed releases make')
+      expect(stdout).toContain('1 chain: what is attached is what signed releases make, as ordered')
     },
     MOST_MS,
   )
@@ -208,11 +170,9 @@ describeAsRoot('verifying what a node runs', () => {
       await fleet.apply('side', side, { instances: [{ use: 'acme/side@^1.0', name: 'only' }] })
       await fleet.untilRuns(side, 'side', 'acme/side@1.0.0')
       await untilKept(side, 'side')
-      const { stdout, code } = await hookline(fleet.dir, [
-        ...['verify', '--running', '--state', side.state, '--trust', side.trust, '--json'],
-      ])
-      const { chains } = Answer.parse(JSON.parse(stdout))
-      expect([code, wrong({ holds: true, chains })]).toEqual([0, []])
+      const found = await answerOf(fleet, side, 0)
+      expect([wrong(found), wrongFunctions(found), found.others]).toEqual([[], [], []])
+      const { chains } = found
       expect(chains.map(({ hook }) => hook).sort()).toEqual(['tc-egress', 'tc-ingress'])
       for (const { programs = [], entries } of chains) {
         expect(entries).toMatchObject([{ release: 'acme/side@1.0.0' }])

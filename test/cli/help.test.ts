@@ -90,6 +90,8 @@ describe('help', () => {
       'node remove',
       'node show',
       'node token',
+      'node token-revoke',
+      'node tokens',
       'publish',
       'pull',
       'report',

@@ -402,6 +402,12 @@ describe('access and nodes', () => {
     )
     expect(labelled).toContain("--trust <trust.yaml> --label role=edge --label site='a b'")
     expect((await as(operator, 'node', 'token', '--free-label', 'No Key')).stderr).toContain('[usage]')
+    const listed = await ok(operator, 'node', 'tokens')
+    expect(listed).toMatch(/role=edge,site=a b,rack=\? +1 of 1 /)
+    const id = /id +([0-9a-f-]{36})/.exec(labelled)?.[1] ?? ''
+    expect(await ok(operator, 'node', 'token-revoke', id)).toContain(`no node joins by ${id}`)
+    expect(await ok(operator, 'node', 'tokens')).not.toContain(id)
+    expect((await as(operator, 'node', 'token-revoke', id)).code).toBe(4)
     expect(await ok(operator, 'node', 'list')).toBe('no nodes; let one join: hookline node token\n')
     expect(await ok(operator, 'status')).toBe('no nodes\n')
     expect((await as(operator, 'node', 'show', 'nobody')).code).toBe(4)

@@ -87,6 +87,21 @@ describe('status', () => {
     )
   })
 
+  test('shows what became of instances of which a release is revoked', () => {
+    const withdrawn = (['previous', 'detach', 'drop'] as const).map((action, at) => ({
+      ...{ instance: ['limit', 'gone', 'closed'][at] ?? '', release: `acme/limit@1.${5 + at}.0`, action },
+    }))
+    const functions = [{ name: 'edge', revision: 3, state: 'running' as const, withdrawn }]
+    const node = { name: 'n1', observed: { ...observed, functions, errors: [] } }
+    const heard = { heardAt: new Date(observed.at), silentAfter_s: 45 }
+    const lines = renderStatus(memoryIo(), [{ ...node, ...heard }], new Date(observed.at)).split('\n')
+    expect(lines.slice(3)).toEqual([
+      'n1: function edge: limit runs acme/limit@1.4.0: acme/limit@1.5.0 is revoked',
+      'n1: function edge: gone has left its chains: acme/limit@1.6.0 is revoked',
+      'n1: function edge: closed drops every packet on its hooks: acme/limit@1.7.0 is revoked',
+    ])
+  })
+
   test('on a narrow terminal keeps releases and packets whole, and leaves out what matters less', () => {
     const shown = (columns: number): string[] =>
       renderStatus(

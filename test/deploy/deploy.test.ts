@@ -81,3 +81,35 @@ describe('Dockerfile', () => {
     expect(of('FROM').every((line) => /^FROM node:24-[\w-]+( AS \w+)?$/.test(line))).toBe(true)
   })
 })
+
+describe('deploy/hookline-agent.service', () => {
+  const settings = new Map(
+    readFileSync('deploy/hookline-agent.service', 'utf8')
+      .split('\n')
+      .flatMap((line): [string, string][] => {
+        const [, name = '', value = ''] = /^(\w+)=(.*)$/.exec(line) ?? []
+        return name === '' ? [] : [[name, value]]
+      }),
+  )
+  test('may write where the agent keeps its state by default, and to the BPF file system of the host', () => {
+    const flags = readFileSync('src/cli/service-commands.ts', 'utf8')
+    expect(flags).toContain(`'/var/lib/${settings.get('StateDirectory')}'`)
+    expect(flags).toContain(`'--bpffs <path>', 'BPF file system', '${settings.get('ReadWritePaths')}'`)
+    expect(settings.get('AssertPathIsMountPoint')).toBe(settings.get('ReadWritePaths'))
+    expect(settings.get('ProtectSystem')).toBe('strict')
+  })
+  test('leaves the agent what it cannot work without, and nothing that forbids it', () => {
+    expect(settings.get('CapabilityBoundingSet')?.split(' ').sort()).toEqual([
+      'CAP_BPF',
+      'CAP_NET_ADMIN',
+      'CAP_PERFMON',
+      'CAP_SYS_ADMIN',
+    ])
+    expect(settings.get('SystemCallFilter')).toBe('@system-service bpf')
+    for (const name of ['MemoryDenyWriteExecute', 'PrivateNetwork', 'PrivateUsers', 'User', 'DynamicUser'])
+      expect(settings.has(name)).toBe(false)
+  })
+  test('is in the package that nodes install', () => {
+    expect(readFileSync('package.json', 'utf8')).toContain('"deploy/hookline-agent.service"')
+  })
+})

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { PrivateKey } from '../../src/attest/keys.ts'
 import { signPolicy } from '../../src/attest/policy-document.ts'
 import { localSigner } from '../../src/attest/sign-release.ts'
+import { LIMITS } from '../../src/domain/limits.ts'
 import { PolicyList } from '../../src/domain/policy-document.ts'
 import { enrolledNode } from './enrolled-node.ts'
 import { newKey } from './release-builder.ts'
@@ -82,4 +83,20 @@ test('what is refused', async () => {
   expect((await put('held', await signed('held', 6), { key: stranger })).code).toBe('owner_not_allowed')
   const publisher = await registry.account('publisher')
   expect((await put('held', await signed('held', 6), { token: publisher })).code).toBe('forbidden')
+})
+
+test('names are first come, and so many; who has one goes on', async () => {
+  const operator = await registry.account('squatter', { fleet: 'operator' })
+  const by = { key: stranger, token: operator }
+  expect((await put('squatted', await signed('squatted', 1, {}, stranger), by)).status).toBe(200)
+  const late = await put('squatted', await signed('squatted', 2), { token: operator })
+  expect([late.status, late.code]).toEqual([403, 'policy_owner_changed'])
+  const { policies } = PolicyList.parse(
+    (await registry.call('GET', '/api/v1/policies', { token: registry.admin })).json,
+  )
+  for (let n = policies.length; n < LIMITS.policies; n++)
+    expect((await put(`more-${n}`, await signed(`more-${n}`, 1))).status).toBe(200)
+  const full = await put('one-too-many', await signed('one-too-many', 1))
+  expect([full.status, full.code]).toEqual([409, 'too_many_policies'])
+  expect((await put('squatted', await signed('squatted', 2, {}, stranger), by)).status).toBe(200)
 })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sha256Digest } from '../../src/attest/keys.ts'
 import { signRevocation } from '../../src/attest/revocation.ts'
+import { LogProof } from '../../src/domain/log.ts'
 import type { Revoked } from '../../src/domain/log-entry.ts'
 import { ProgramView, ReleaseView } from '../../src/domain/release.ts'
 import { RevocationList, RevocationView } from '../../src/domain/revocation.ts'
@@ -124,6 +125,12 @@ test('that of a private program is for its readers, and hidden in the logs', asy
   const answer = await revoke(signed(release('acme/secret', '1.0.0')))
   const { digest } = RevocationView.parse(answer.json)
   expect((await registry.call('GET', `/api/v1/revocations/${digest}`)).status).toBe(404)
+  for (const log of ['catalog', 'revocations']) {
+    const path = `/api/v1/revocations/${digest}/log-proof/${log}`
+    expect((await registry.call('GET', path)).code).toBe('not_found')
+    const proof = LogProof.parse((await registry.call('GET', path, { token: publisher })).json)
+    expect(proof.hidden).toContain(digest)
+  }
   const list = await registry.call('GET', '/api/v1/revocations', { token: publisher })
   expect(RevocationList.parse(list.json).revocations.map((one) => one.digest)).toContain(digest)
   const entries = await entriesOf('revocations', await sizeOf('revocations'))

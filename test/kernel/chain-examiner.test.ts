@@ -1,70 +1,19 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { dropEntry } from '../../src/agent/drop-entry.ts'
-import { layoutsOf } from '../../src/bytecode/layout.ts'
 import type { Hook } from '../../src/domain/hook.ts'
 import { programInfo } from '../../src/kernel/bpf-info.ts'
 import { createPercpuArray, u32, updateElement } from '../../src/kernel/bpf-map.ts'
 import { loadXdpProgram } from '../../src/kernel/bpf-program.ts'
-import { ensureBpffs, pin, removeIfEmpty, removeTree, requirePin } from '../../src/kernel/bpffs.ts'
-import { chainExaminer } from '../../src/kernel/chain-examiner.ts'
-import { agentFolder, mapsFolder } from '../../src/kernel/chains.ts'
-import { buildGeneration } from '../../src/kernel/generation.ts'
-import { directLoader } from '../../src/kernel/loader.ts'
-import { Originals } from '../../src/kernel/originals.ts'
-import type { ComparedChain, EntryImage } from '../../src/ports/chain-kernel.ts'
+import { pin, removeTree, requirePin } from '../../src/kernel/bpffs.ts'
 import { verdict } from '../bytecode/assembler.ts'
 import { describeAsRoot } from '../support/needs-root.ts'
-import { compileSource, type EntryUse, entryImage } from './chain-entries.ts'
 import { bpfDescriptors } from './descriptors.ts'
-
-const BPFFS = '/sys/fs/bpf'
-const AGENT = `test-${process.pid}-examiner`
-const ROOT = agentFolder(BPFFS, AGENT)
-const KEY = '1-1-xdp'
-const FOLDER = join(ROOT, KEY, 'gen-1')
+import { examinedChains } from './examined-chains.ts'
 
 describeAsRoot('examining a chain', () => {
-  let originals: Originals
-  const examinerOf = (tc: 'tcx' | 'clsact') =>
-    chainExaminer({ bpffs: BPFFS, agent: AGENT, netns: undefined, loader: directLoader, tc })
-  beforeAll(() => ensureBpffs(BPFFS))
-  beforeEach(() => {
-    mkdirSync(ROOT, { recursive: true })
-    originals = new Originals(directLoader, mapsFolder(ROOT))
-  })
-  afterEach(() => {
-    originals.collect(new Set())
-    removeTree(ROOT)
-    removeIfEmpty(join(BPFFS, 'hookline'))
-  })
-
-  const image = (name: string, use: EntryUse = {}): EntryImage =>
-    entryImage(compileSource(name), name.replaceAll('-', '_'), { instance: name, ...use })
-  const idOf = (name: string): number => {
-    using program = requirePin(join(FOLDER, name))
-    return programInfo(program).id
-  }
-  const compare = (
-    images: readonly EntryImage[],
-    { programId = idOf('program'), tc = 'tcx' as 'tcx' | 'clsact' } = {},
-  ): Promise<ComparedChain> => examinerOf(tc).compare(KEY, 1, programId, images)
-
-  /** Builds a chain in the last of its possible forms, or in the first; for TC, its verdicts for where it is attached. */
-  const build = (
-    images: readonly EntryImage[],
-    form: 'first' | 'last' = 'first',
-    tc: 'tcx' | 'clsact' = 'tcx',
-  ) =>
-    buildGeneration(
-      {
-        ...{ loader: directLoader, originals, tc },
-        layouts: (entries) => layoutsOf(entries).slice(form === 'first' ? 0 : -1),
-      },
-      FOLDER,
-      images,
-    )
+  const { folder, maps, image, build, compare } = examinedChains('examiner')
 
   const TC = ['tc-calls', 'tc-maps', 'tc-verdicts']
   const chains: [string, Hook, 'tcx' | 'clsact', string[]][] = [
@@ -129,23 +78,27 @@ describeAsRoot('examining a chain', () => {
   test('tells state and counters that are not the pinned ones', async () => {
     const images = [image('globals')]
     await build(images)
-    rmSync(join(FOLDER, 'counters'))
+    rmSync(join(folder, 'counters'))
     using counters = createPercpuArray('other', 64, 1)
-    pin(counters, join(FOLDER, 'counters'))
+    pin(counters, join(folder, 'counters'))
     expect((await compare(images)).differences).toEqual([expect.stringMatching(/where map \d+ is pinned$/)])
-    removeTree(mapsFolder(ROOT))
+    removeTree(maps)
     expect((await compare(images)).differences).toContain('its state map .bss is not pinned')
   })
   test('tells a program that was exchanged in the middle of a chain, and one that is missing', async () => {
     const images = [image('globals'), image('maps'), image('exits')]
     await build(images, 'last')
-    using links = requirePin(join(FOLDER, 'links'))
+    using links = requirePin(join(folder, 'links'))
     using other = loadXdpProgram({ name: 'other', code: verdict(2), license: 'GPL', flags: 0 })
     updateElement(links, u32(1), u32(other.number))
     const { programs, differences } = await compare(images)
     expect(programs.map(({ tag, madeTag }) => tag === madeTag)).toEqual([true, false, true])
     expect(differences).toEqual([expect.stringContaining(`program ${programInfo(other).id} has the tag`)])
-    rmSync(join(FOLDER, 'links'))
+    rmSync(join(folder, 'links'))
+    expect((await compare(images)).differences).not.toEqual([])
+    // one of another kind, whose values have no room for a program's id
+    using counters = createPercpuArray('other', 64, 3)
+    pin(counters, join(folder, 'links'))
     expect((await compare(images)).differences).not.toEqual([])
   })
 })

@@ -150,9 +150,9 @@ test('looks that were kept by an older rule are those of the new one; names that
     ['cloud', lookOf('cloud')],
   ])
 })
-test('revocations that were made before are an operator’s when they are of a file, or by one of today’s operators', async () => {
+test('revocations that were made before have their places; those of files, or by today’s operators, are operators’', async () => {
   const { url, folder } = await fresh('signers')
-  const later = SHIPPED.slice(SHIPPED.indexOf('0025_revocation_signers'))
+  const later = SHIPPED.slice(SHIPPED.indexOf('0025_revocations'))
   for (const name of later) await rm(join(folder, name), { recursive: true })
   await migrate(url, folder)
   const old = new pg.Client({ connectionString: url })
@@ -164,8 +164,21 @@ test('revocations that were made before are an operator’s when they are of a f
     ('b', 'acme/limit', '1.0.0', NULL, false, 'other', '', now(), '', 'publisher'),
     ('c', 'acme/limit', '1.1.0', NULL, false, 'other', '', now(), '', NULL),
     ('d', NULL, NULL, 'sha256:1', false, 'other', '', now(), '', 'retired')`)
+  const entry = (envelope: string) => Buffer.from(`{"at":1,"envelope":"${envelope}","kind":"revoke","v":1}`)
+  const hidden = Buffer.from('{"at":1,"commitment":"sha256:2","kind":"private","v":1}')
+  const place = 'INSERT INTO "log_entry" ("log", "index", "data", "hidden") VALUES ($1, $2, $3, $4)'
+  await old.query(place, ['catalog', 7, entry('a'), null])
+  await old.query(place, ['revocations', 0, entry('a'), null])
+  await old.query(place, ['catalog', 9, hidden, entry('b')])
+  await old.query(place, ['revocations', 1, hidden, entry('b')])
   await migrate(url, 'prisma/migrations')
-  const { rows } = await old.query('SELECT "digest" FROM "revocation" WHERE "by_operator" ORDER BY "digest"')
+  const { rows } = await old.query(`SELECT "digest", "by_operator", "catalog_index", "revocations_index"
+    FROM "revocation" ORDER BY "digest"`)
   await old.end()
-  expect(rows.map(({ digest }) => digest)).toEqual(['a', 'd'])
+  expect(rows.map((row) => Object.values(row))).toEqual([
+    ['a', true, '7', '0'],
+    ['b', false, '9', '1'],
+    ['c', false, null, null],
+    ['d', true, null, null],
+  ])
 })

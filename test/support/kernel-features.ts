@@ -1,12 +1,12 @@
 import type { TestContext } from 'vitest'
 import { tcxSupported } from '../../src/kernel/tcx-hook.ts'
 
-/** What no kernel need have: a module is a matter of how the machine was set up. */
-const MODULES = ['nf_conntrack']
+/** What no kernel need have: a module, or leave to replace functions of programs, is a matter of how the machine was set up. */
+const OPTIONAL = ['nf_conntrack', 'extensions']
 
 /**
  * Whether a kernel may lack a feature. In a virtual machine tools/vm says so (HOOKLINE_KERNEL_MAY_LACK, names with commas
- * between); in CI a kernel has all but modules; elsewhere it may lack anything.
+ * between); in CI a kernel has all but what is optional; elsewhere it may lack anything.
  */
 export function mayLack(
   feature: string,
@@ -14,7 +14,7 @@ export function mayLack(
 ): boolean {
   const { HOOKLINE_KERNEL_MAY_LACK: named, CI: ci } = environment
   if (named !== undefined) return named.split(',').includes(feature)
-  return ci === undefined || ci === '' || MODULES.includes(feature)
+  return ci === undefined || ci === '' || OPTIONAL.includes(feature)
 }
 
 /**

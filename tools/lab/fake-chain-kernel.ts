@@ -99,6 +99,7 @@ export function openHost(host: FakeHost, most = Number.POSITIVE_INFINITY, refuse
           ...{ generation, programId, programTag: `tag${programId}` },
         })),
       })),
+    programOf: (programId) => ({ tag: `tag${programId}`, name: 'fake' }),
     build: async ({ key }, generation, entries) => {
       refused('build', key, entries)
       for (const { stateKey } of entries.flatMap(({ maps }) => maps))

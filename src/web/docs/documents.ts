@@ -15,6 +15,7 @@ const DOCUMENTS = [
   { name: 'verdicts', file: 'docs/verdicts.md', group: 'Run' },
   { name: 'performance', file: 'docs/performance.md', group: 'Run' },
   { name: 'log', file: 'docs/log.md', group: 'Operate' },
+  { name: 'operating', file: 'docs/operating.md', group: 'Operate' },
   { name: 'running', file: 'docs/running.md', group: 'Operate' },
   { name: 'trust-policy', file: 'docs/trust-policy.md', group: 'Operate' },
   { name: 'security', file: 'docs/security.md', group: 'Operate' },
