@@ -148,8 +148,11 @@ test('no pipeline, or one that gives no token, is told so', async () => {
   const both = await hookline(folder, ['publish', 'counter-1.1.0', '--keyless', '--key', 'x.pem'], job())
   expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('--keyless contradicts')])
   const revoke = ['revoke', 'hookline/counter@1.0.0', '--reason', 'faulty', '--message', 'x']
-  for (const by of [[], ['--keyless', '--key', 'x.pem']]) {
+  for (const [by, why] of [
+    [[], 'say who signs'],
+    [['--keyless', '--key', 'x.pem'], 'who signs is said twice'],
+  ] as const) {
     const unsaid = await hookline(folder, [...revoke, ...by], job())
-    expect([unsaid.code, unsaid.stderr]).toEqual([2, expect.stringContaining('say who signs')])
+    expect([unsaid.code, unsaid.stderr]).toEqual([2, expect.stringContaining(why)])
   }
 })
