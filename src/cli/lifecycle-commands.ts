@@ -89,7 +89,9 @@ export function defineLifecycleCommands(program: Command, io: Io): void {
   )
   const remove = program
     .command('delete')
-    .description('Delete a release for good, within 72 hours and while nothing uses it. Later, yank it.')
+    .description(
+      'Delete a release for good, within 72 hours, while nothing uses it and it is not revoked. Later, yank it.',
+    )
     .argument('<ref>', RELEASE)
     .addHelpText('after', example('hookline delete acme/ratelimit@1.4.0'))
   does(io, registryFlags(remove), shape, async (flags, context) =>

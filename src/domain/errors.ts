@@ -255,6 +255,11 @@ export const ERRORS = {
     'Release is in use',
     'end or change the function that the message names, or yank the release',
   ),
+  release_is_evidence: entry(
+    'conflict',
+    'Revoked release stays',
+    'ask an administrator where its bytes must go: hookline admin takedown',
+  ),
   release_too_old: entry('conflict', 'Release is too old to be deleted', 'yank it: hookline yank'),
   release_quarantined: entry('forbidden', 'Release is quarantined', 'ask the administrators of the registry'),
   namespace_exists: entry('conflict', 'Namespace exists', 'choose another name'),

@@ -144,8 +144,14 @@ export function lifecycleRoutes(app: App, services: Services): void {
       {
         operationId: 'deleteRelease',
         tags,
-        summary: `Delete a release, within ${LIMITS.delete_within_s / 3600} hours and while nothing uses it; its version stays taken`,
-        errors: ['not_found', 'version_not_found', 'release_too_old', 'release_in_use'],
+        summary: `Delete a release, within ${LIMITS.delete_within_s / 3600} hours, while nothing uses it and it is not revoked; its version stays taken`,
+        errors: [
+          'not_found',
+          'version_not_found',
+          'release_too_old',
+          'release_is_evidence',
+          'release_in_use',
+        ],
       },
       { params: ReleasePath, response: DONE },
     ),

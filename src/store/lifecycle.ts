@@ -209,6 +209,8 @@ async function remove(
         'release_too_old',
         `${name} was published at ${release.publishedAt.toISOString()}; releases may be deleted for ${LIMITS.delete_within_s / 3600} hours`,
       )
+    if (notBefore !== undefined && release.revoked !== null)
+      throw new DomainError('release_is_evidence', `${name} is revoked: its bytes stay, as evidence`)
     await requireUnused(transaction, ref, version)
     const files = await transaction.releaseFile.findMany({
       where: { releaseId: release.id },

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { signRevocation } from '../../src/attest/revocation.ts'
 import { ProgramPage, ProgramView, ReleaseView, ReportList, ReportView } from '../../src/domain/release.ts'
 import { applyOrder, type EnrolledNode, enrolledNode, putFunction } from './enrolled-node.ts'
 import { addKey, buildRelease, newKey, openNamespace, publishAt } from './release-builder.ts'
@@ -141,6 +142,19 @@ describe('a release that is deleted', () => {
     expect((await takedown('1.1.0', owner)).code).toBe('scope_missing')
     expect((await takedown('1.1.0', registry.admin)).status).toBe(204)
   })
+})
+
+test('a release that is revoked stays as evidence, until an administrator takes it down', async () => {
+  await publish('acme/faulty', '1.0.0')
+  const revoked = { kind: 'release', program: 'acme/faulty', version: '1.0.0' } as const
+  const at = new Date().toISOString()
+  const envelope = signRevocation({ revoked, reason: 'faulty', message: 'drops too much', at }, key)
+  const done = await registry.call('POST', '/api/v1/revocations', { token: publisher, body: { envelope } })
+  expect(done.status).toBe(201)
+  expect((await remove(path('acme/faulty', '1.0.0'), owner)).code).toBe('release_is_evidence')
+  expect((await registry.call('GET', path('acme/faulty', '1.0.0'))).status).toBe(200)
+  const takedown = `${path('acme/faulty', '1.0.0')}/takedown`
+  expect((await registry.call('POST', takedown, { token: registry.admin })).status).toBe(204)
 })
 
 describe('quarantine', () => {
