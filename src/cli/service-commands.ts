@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Labels } from '../domain/function.ts'
 import type { HostReport } from '../domain/host-check.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { Running } from '../domain/running.ts'
+import type { VerifiedNode } from '../domain/running.ts'
 import { does, durationOrNever, example, LabelList, passphraseFileOption } from './command.ts'
 import type { Context, Io } from './io.ts'
 import type { PassphraseFlags } from './key-file.ts'
@@ -73,7 +73,7 @@ export interface Services {
   witness(flags: WitnessFlags, context: Context): Promise<void>
   agent(flags: AgentFlags, context: Context): Promise<void>
   doctor(flags: DoctorFlags): Promise<HostReport>
-  verifyRunning(flags: VerifyRunningFlags): Promise<Running>
+  verifyRunning(flags: VerifyRunningFlags): Promise<VerifiedNode>
 }
 
 /** The commands that use more of a machine than files and a registry: those that keep running, and the doctor. */

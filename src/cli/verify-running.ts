@@ -1,3 +1,4 @@
+import { droppedRelease, isDropEntry } from '../agent/drop-entry.ts'
 import {
   type AttachedProgram,
   allProblemsOf,
@@ -7,19 +8,23 @@ import {
   type RunningEntry,
   type RunningFunction,
   type RunningProblem,
+  type VerifiedNode,
 } from '../domain/running.ts'
 import type { Context, Io, Outcome } from './io.ts'
 import { renderTable } from './table.ts'
-import { counted, printable, red } from './terminal.ts'
+import { counted, printable, red, timeText } from './terminal.ts'
 
 /** What runs on a node, as it was verified. The exit code is 3 when anything is not as it should be. */
-export function showRunning(running: Running, { io }: Pick<Context, 'io'>): Outcome {
+export function showRunning(running: VerifiedNode, { io }: Pick<Context, 'io'>): Outcome {
   const { chains, functions, others } = running
   const holds = allProblemsOf(running).length === 0
   return {
     json: { holds, ...running },
     text: [
+      `${printable(running.node)} (Linux ${printable(running.kernel)}) by ${printable(running.policy)}, ${timeText(running.at)}`,
       ...(chains.length === 0 ? [] : [renderChains(io, chains)]),
+      ...linesOfSigners(chains),
+      ...chains.flatMap(linesOfDrops),
       ...others.map(lineOfOther),
       ...chains.flatMap(linesOfChain),
       ...functions.flatMap(linesOfFunction),
@@ -51,7 +56,7 @@ const renderChains = (io: Io, chains: readonly RunningChain[]): string =>
     chains.flatMap((chain) => {
       const place = [chain.hook, nameOf(chain)]
       if (chain.entries.length === 0) return [[...place, '', '', '', '', '', tagText(chain)]]
-      return chain.entries.map((entry) => [...place, ...cellsOf(entry), tagText(chain)])
+      return chain.entries.map((entry, at) => [...place, ...cellsOf(entry), at === 0 ? tagText(chain) : ''])
     }),
   )
 
@@ -66,9 +71,28 @@ const cellsOf = ({
   problem,
 }: RunningEntry) => [
   ...[String(position), `${name}/${instance}/${entry}`, release],
-  problem === undefined ? signers.join(', ') : `refused: ${problem.cause ?? problem.code}`,
+  problem === undefined ? signers.map(shortSigner).join(', ') : `refused: ${problem.cause ?? problem.code}`,
   logged === undefined ? '' : String(logged.index),
 ]
+
+/** A fingerprint is long, and whole below the table. */
+const shortSigner = (signer: string): string =>
+  signer.startsWith('sha256:') ? `${signer.slice(0, SHORT_CHARS)}…` : signer
+const SHORT_CHARS = 'sha256:'.length + 12
+
+const linesOfSigners = (chains: readonly RunningChain[]): string[] =>
+  [...new Set(chains.flatMap(({ entries }) => entries.flatMap(({ signers }) => signers)))].map(
+    (signer) => `signed by ${printable(signer)}`,
+  )
+
+/** Entries that stand in the place of something revoked: nothing gets past them. */
+const linesOfDrops = (chain: RunningChain): string[] =>
+  chain.entries
+    .filter(({ release, problem }) => problem === undefined && isDropEntry({ release }))
+    .map(
+      ({ function: name, instance, release }) =>
+        `${chain.hook} on ${printable(nameOf(chain))}: ${name}/${instance} drops every packet: ${printable(droppedRelease({ release }))} is revoked`,
+    )
 
 const nameOf = ({ interface: name, key }: RunningChain): string => name ?? key
 

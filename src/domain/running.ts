@@ -71,6 +71,16 @@ export interface Running {
   readonly others: readonly AttachedProgram[]
 }
 
+/** The same, with where, by what and when it was verified. */
+export interface VerifiedNode extends Running {
+  readonly node: string
+  /** The kernel's release. */
+  readonly kernel: string
+  /** The trust.yaml that it was verified by, beside what its owners signed. */
+  readonly policy: string
+  readonly at: string
+}
+
 /** All that is wrong on a node. */
 export const allProblemsOf = ({ chains, functions }: Running): RunningProblem[] => [
   ...chains.flatMap(problemsOf),
