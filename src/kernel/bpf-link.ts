@@ -5,7 +5,7 @@ import { bpf, KernelError } from './libc.ts'
 /** enum bpf_cmd, linux/bpf.h. */
 const [BPF_LINK_CREATE, BPF_LINK_UPDATE, BPF_LINK_DETACH] = [28, 29, 34] as const
 const [BPF_LINK_GET_FD_BY_ID, BPF_LINK_GET_NEXT_ID] = [30, 31] as const
-const ENOENT = 2
+const [ENOENT, EAGAIN] = [2, 11] as const
 /** BPF_F_REPLACE, linux/bpf.h: the update holds only if the old program is the one named. */
 const REPLACE = 1 << 2
 
@@ -50,10 +50,13 @@ export function detachLink(link: Fd): void {
   if (result < 0) throw new KernelError('detach a link', -result)
 }
 
-/** Opens a link by its id; undefined when there is none of that id, or none any more. Throws KernelError. */
+/**
+ * Opens a link by its id; undefined when there is none of that id, none any more, or none yet: one that somebody is only making
+ * has an id before it is attached (EAGAIN, bpf_link_by_id of kernel/bpf/syscall.c). Throws KernelError.
+ */
 export function linkById(id: number): Fd | undefined {
   const result = bpf(BPF_LINK_GET_FD_BY_ID, attr(12, [[0, 'u32', id]]))
-  if (result === -ENOENT) return undefined
+  if (result === -ENOENT || result === -EAGAIN) return undefined
   if (result < 0) throw new KernelError(`open link ${id}`, -result)
   return new Fd(result)
 }
